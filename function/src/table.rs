@@ -1,0 +1,106 @@
+//! Reading one item: the interface that the handler needs, and DynamoDB behind it.
+
+use std::{fmt, future::Future, time::Duration};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::{RequestId, get_item::GetItemError},
+    types::AttributeValue,
+};
+
+use crate::item::Item;
+
+/// The table's partition key.
+pub const KEY: &str = "userId";
+
+// Three attempts and the pauses between them (at most 0.1 s and 0.2 s) fit into the operation's limit, and that into
+// the function's timeout of 10 s: the caller gets our 500, never API Gateway's 502 for a function that was killed.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
+/// The longest that one read takes, retries included.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPTS: u32 = 3;
+const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Why an item could not be read, with all that helps to find the cause. For the log: it may name roles and tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableError(String);
+
+impl TableError {
+    /// An error with this cause.
+    pub fn new(cause: impl Into<String>) -> Self {
+        Self(cause.into())
+    }
+}
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TableError {}
+
+impl From<SdkError<GetItemError>> for TableError {
+    /// DynamoDB's own words where it answered, else the whole chain from "dispatch failure" down to its cause.
+    fn from(error: SdkError<GetItemError>) -> Self {
+        let (Some(code), true) = (error.code(), matches!(error, SdkError::ServiceError(_))) else {
+            return Self(DisplayErrorContext(&error).to_string());
+        };
+        let message = error.message().unwrap_or("no message");
+        let request = error.request_id().unwrap_or("unknown");
+        Self(format!("{code}: {message} (DynamoDB request {request})"))
+    }
+}
+
+/// Where items are read from.
+pub trait Table {
+    /// The item with this key, or none if there is none. A failure is never an absence.
+    fn get(&self, user_id: &str) -> impl Future<Output = Result<Option<Item>, TableError>> + Send;
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoTable {
+    /// The table `name`, in the region and with the credentials of `sdk`; limits and retries are set here.
+    pub fn new(sdk: &SdkConfig, name: impl Into<String>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(INITIAL_BACKOFF);
+        let config = Builder::from(sdk)
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            name: name.into(),
+        }
+    }
+}
+
+impl Table for DynamoTable {
+    async fn get(&self, user_id: &str) -> Result<Option<Item>, TableError> {
+        let key = AttributeValue::S(user_id.to_owned());
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key(KEY, key)
+            .send()
+            .await?;
+        Ok(output.item)
+    }
+}

@@ -1,0 +1,162 @@
+//! The command line: clap types only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes a project folder to a running, private-by-default three-tier serverless app on AWS, and back to nothing.
+#[derive(Debug, Parser)]
+#[command(name = "deployer", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 5 cancelled or refused.";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The stage: one complete copy of the app, as listed in stacks/stages.yaml
+    #[arg(long, global = true, default_value = "prod", value_name = "NAME")]
+    pub stage: String,
+    /// The folder that holds stacks/, function/ and site/
+    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    pub project_dir: PathBuf,
+    /// The AWS region; before the stage's own `region` and the environment
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The AWS profile; before credentials in the environment
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub profile: Option<String>,
+    /// Use the local cloud instead of AWS; it is installed and started when needed
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// What stdout gets: text for people or one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
+    pub output: Output,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Show every resource's events; twice: the SDK's requests too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Show results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Answer every question with yes
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Text for people.
+    Human,
+    /// One JSON document on stdout; progress as JSON lines on stderr.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build, provision, seed and publish a stage, then print its URLs
+    Up(UpArgs),
+    /// Put the items of stacks/seed.yaml into the stage's table
+    Seed(SeedArgs),
+    /// Show the stage's stacks and URLs
+    Status,
+    /// Remove a stage
+    Down(DownArgs),
+    /// The local cloud: start, stop, look at or empty it
+    #[command(subcommand)]
+    Local(LocalCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpArgs {
+    /// Do one part only; it uses what the other parts' stacks have
+    #[arg(long, value_enum, value_name = "PART")]
+    pub only: Option<Part>,
+}
+
+/// A part of `up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The table's stack.
+    Data,
+    /// The bucket's and the distribution's stack.
+    Presentation,
+    /// The function and the API: artifacts, build, upload and the logic stack.
+    Logic,
+    /// Same as logic.
+    Function,
+    /// Publish the site.
+    Site,
+    /// Put the seed items.
+    Seed,
+}
+
+/// Arguments of `seed`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SeedArgs {
+    /// Items as YAML, or JSON lines when the name ends in .jsonl [default: stacks/seed.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Replace items that are already there
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Arguments of `down`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DownArgs {
+    /// Delete the table of a protected stage too
+    #[arg(long)]
+    pub delete_data: bool,
+}
+
+/// The commands of `local`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum LocalCommand {
+    /// Install it if needed and start it
+    Start,
+    /// Save its state and stop it
+    Stop,
+    /// Say whether it runs, and where
+    Status,
+    /// Stop it and delete everything in it
+    Reset,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

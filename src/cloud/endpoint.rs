@@ -1,0 +1,177 @@
+//! Where the requests go, and which URLs a browser opens there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+use crate::error::{Error, Result};
+
+/// AWS or something like it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// AWS itself.
+    Aws,
+    /// Another server that speaks its protocols: an emulator.
+    Other(String),
+}
+
+/// The services that we call, as the SDK's `AWS_ENDPOINT_URL_<SERVICE>` names them.
+const SERVICES: &[&str] = &[
+    "CloudFormation",
+    "CloudFront",
+    "CloudWatch Logs",
+    "DynamoDB",
+    "IAM",
+    "Lambda",
+    "S3",
+    "STS",
+];
+
+impl Endpoint {
+    /// Where `config` sends its requests.
+    ///
+    /// The SDK looks for an endpoint per service before the common one, so each is asked.
+    ///
+    /// # Errors
+    /// Not all services go to the same place.
+    pub(super) fn of(config: &SdkConfig) -> Result<Self> {
+        let common = config.endpoint_url();
+        let places: BTreeMap<&str, String> = SERVICES
+            .iter()
+            .map(|service| {
+                let place = common
+                    .map(str::to_owned)
+                    .or_else(|| of_service(config, service))
+                    .unwrap_or_else(|| "AWS".to_owned());
+                (*service, place.trim_end_matches('/').to_owned())
+            })
+            .collect();
+        one_place(&places)
+    }
+
+    /// Whether this is AWS.
+    pub fn is_aws(&self) -> bool {
+        *self == Self::Aws
+    }
+
+    /// The endpoint's URL, when it isn't AWS.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Aws => None,
+            Self::Other(url) => Some(url),
+        }
+    }
+
+    /// The site's origin (scheme, host and port), given the distribution's domain.
+    ///
+    /// Emulators serve a distribution `d1.cloudfront.net` at `d1.cloudfront.localhost`, on the endpoint's port; browsers
+    /// resolve every name below `localhost` to this host.
+    pub fn site_origin(&self, distribution_domain: &str) -> String {
+        match self {
+            Self::Aws => format!("https://{distribution_domain}"),
+            Self::Other(url) => {
+                let label = distribution_domain.split('.').next().unwrap_or_default();
+                format!("http://{label}.cloudfront.localhost{}", port(url))
+            }
+        }
+    }
+
+    /// The URL of an API's resource.
+    pub fn api_url(&self, api_id: &str, region: &str, url_suffix: &str, stage: &str, path: &str) -> String {
+        match self {
+            Self::Aws => format!("https://{api_id}.execute-api.{region}.{url_suffix}/{stage}/{path}"),
+            Self::Other(url) => format!("http://{api_id}.execute-api.localhost{}/{stage}/{path}", port(url)),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url().unwrap_or("AWS"))
+    }
+}
+
+fn of_service(config: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    config.service_config()?.load_config(key)
+}
+
+fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
+    let mut distinct: Vec<&String> = places.values().collect();
+    distinct.sort();
+    distinct.dedup();
+    match distinct.as_slice() {
+        [place] if *place == "AWS" => Ok(Endpoint::Aws),
+        [place] => Ok(Endpoint::Other((*place).clone())),
+        _ => {
+            let listed: Vec<String> = places
+                .iter()
+                .map(|(service, place)| format!("{service}: {place}"))
+                .collect();
+            Err(Error::usage("the services' endpoints are not in one place").because(listed.join(", ")).hint(
+                "Unset the AWS_ENDPOINT_URL_<SERVICE> variables and `endpoint_url` settings, or set AWS_ENDPOINT_URL \
+                     alone; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true switches all of them off.",
+            ))
+        }
+    }
+}
+
+fn port(url: &str) -> String {
+    let authority = url
+        .split("://")
+        .nth(1)
+        .unwrap_or(url)
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    authority
+        .rsplit_once(':')
+        .map_or(String::new(), |(_, port)| format!(":{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_those_that_a_browser_opens() {
+        let aws = Endpoint::Aws;
+        assert_eq!(aws.site_origin("d1.cloudfront.net"), "https://d1.cloudfront.net");
+        assert_eq!(
+            aws.api_url("abc", "eu-west-1", "amazonaws.com", "prod", "users"),
+            "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users"
+        );
+        let local = Endpoint::Other("http://127.0.0.1:4566".into());
+        assert_eq!(
+            local.site_origin("d1.cloudfront.net"),
+            "http://d1.cloudfront.localhost:4566"
+        );
+        assert_eq!(
+            local.api_url("abc", "eu-west-1", "amazonaws.com", "prod", "users"),
+            "http://abc.execute-api.localhost:4566/prod/users"
+        );
+    }
+
+    #[test]
+    fn a_mix_of_places_is_refused() {
+        let aws = || "AWS".to_owned();
+        let here = || "http://127.0.0.1:1".to_owned();
+        assert_eq!(
+            one_place(&BTreeMap::from([("S3", aws()), ("IAM", aws())])).ok(),
+            Some(Endpoint::Aws)
+        );
+        assert_eq!(
+            one_place(&BTreeMap::from([("S3", here()), ("IAM", here())])).ok(),
+            Some(Endpoint::Other(here()))
+        );
+        let error = one_place(&BTreeMap::from([("S3", here()), ("IAM", aws())])).expect_err("a mix");
+        assert!(error.to_string().contains("S3: http://127.0.0.1:1"), "{error}");
+    }
+}

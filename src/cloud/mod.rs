@@ -1,0 +1,199 @@
+//! The account we work in: one SDK configuration, one client a service, and what is known of the place.
+
+mod endpoint;
+pub mod sdk_error;
+
+use std::time::Duration;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::cli::Global;
+use crate::error::{Error, Result};
+use crate::local;
+use crate::project::stages::Stage;
+use crate::project::template::Scope;
+use crate::report::Reporter;
+use crate::wait::Pace;
+pub use endpoint::Endpoint;
+use sdk_error::explain;
+
+/// Clients and facts; made once a run.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// AWS or something like it.
+    pub endpoint: Endpoint,
+    /// The region everything but CloudFront and IAM lives in.
+    pub region: String,
+    /// The account's 12 digits.
+    pub account: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// CloudFront.
+    pub cloudfront: aws_sdk_cloudfront::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+impl Cloud {
+    /// Finds credentials, region and endpoint and asks who we are.
+    ///
+    /// # Errors
+    /// No region, no or expired credentials, an endpoint that doesn't answer, or endpoints of which some are AWS's and
+    /// some aren't.
+    pub async fn connect(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<Self> {
+        let config = if global.local {
+            local_config(global, stage, reporter).await?
+        } else {
+            sdk_config(global, stage).await?
+        };
+        let endpoint = Endpoint::of(&config)?;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+            Error::usage("no AWS region is set").hint(
+                "Say --region, set AWS_REGION, or give the stage a `region:` in stacks/stages.yaml. To try it without \
+                 AWS, say --local.",
+            )
+        })?;
+        let (account, partition) = identity(&config, &endpoint).await?;
+        let mut s3 = aws_sdk_s3::config::Builder::from(&config);
+        if !endpoint.is_aws() {
+            // Bucket names are no host names elsewhere, and many S3 servers store the SDK's trailing checksums as
+            // part of the object.
+            s3 = s3
+                .force_path_style(true)
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        }
+        Ok(Self {
+            region,
+            account,
+            partition,
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            cloudfront: aws_sdk_cloudfront::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            endpoint,
+        })
+    }
+
+    /// How often to ask, and how long: AWS throttles an account's requests in common, an emulator is done at once.
+    pub fn pace(&self, deadline: Duration) -> Pace {
+        let (first, longest) = if self.endpoint.is_aws() {
+            (Duration::from_secs(2), Duration::from_secs(6))
+        } else {
+            (Duration::from_millis(50), Duration::from_secs(1))
+        };
+        Pace {
+            first,
+            longest,
+            deadline,
+        }
+    }
+
+    /// What `Ref: AWS::…` means here.
+    pub fn pseudo_parameters(&self) -> Scope {
+        let suffix = match self.partition.as_str() {
+            "aws-cn" => "amazonaws.com.cn",
+            _ => "amazonaws.com",
+        };
+        [
+            ("AWS::AccountId", self.account.as_str()),
+            ("AWS::Region", &self.region),
+            ("AWS::Partition", &self.partition),
+            ("AWS::URLSuffix", suffix),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+}
+
+fn loader() -> aws_config::ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        // Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
+        .retry_config(RetryConfig::standard().with_max_attempts(8))
+        // The SDK has no limit of its own for an answer.
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .read_timeout(Duration::from_secs(30))
+                .operation_timeout(Duration::from_secs(300))
+                .build(),
+        )
+}
+
+async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<SdkConfig> {
+    let running = local::ensure_running(reporter).await?;
+    let region = global
+        .region
+        .clone()
+        .or_else(|| stage.region.clone())
+        .unwrap_or_else(|| local::REGION.to_owned());
+    // Nothing of the user's AWS set-up may leak in: neither credentials nor a per-service endpoint.
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(running.endpoint)
+        .region(Region::new(region))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
+            aws_sdk_s3::config::Credentials::new(local::ACCESS_KEY, local::SECRET_KEY, None, None, "local cloud"),
+        ))
+        .retry_config(RetryConfig::standard().with_max_attempts(8))
+        .sleep_impl(aws_sdk_s3::config::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
+        .build())
+}
+
+async fn sdk_config(global: &Global, stage: &Stage) -> Result<SdkConfig> {
+    let mut loader = loader();
+    if let Some(profile) = &global.profile {
+        // The SDK's chain would take credentials in the environment first; a flag on the command line means it.
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(ProfileFileCredentialsProvider::builder().profile_name(profile).build());
+    }
+    if let Some(region) = global.region.clone().or_else(|| stage.region.clone()) {
+        loader = loader.region(Region::new(region));
+    }
+    Ok(loader.load().await)
+}
+
+/// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
+async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, String)> {
+    let impatient = aws_sdk_sts::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(3))
+                .read_timeout(Duration::from_secs(8))
+                .operation_timeout(Duration::from_secs(20))
+                .build(),
+        )
+        .build();
+    let answer = aws_sdk_sts::Client::from_conf(impatient)
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| explain(&error, &format!("could not ask {endpoint} who we are")))?;
+    let arn = answer.arn().unwrap_or_default();
+    let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws");
+    let account = answer
+        .account()
+        .ok_or_else(|| Error::failed(format!("{endpoint} didn't say which account this is")))?;
+    Ok((account.to_owned(), partition.to_owned()))
+}

@@ -1,0 +1,123 @@
+//! The SDK's errors as ours: what failed, why, and what to do.
+
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::result::SdkError;
+
+use crate::error::Error;
+
+/// AWS's error code, e.g. `AccessDenied`; "" when there was no answer.
+pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .unwrap_or_default()
+}
+
+/// AWS's own words; "" when there was no answer.
+pub fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::message)
+        .unwrap_or_default()
+}
+
+/// Turns an SDK error into ours; `what` says what was being done, as a lowercase fragment.
+pub fn explain<E, R>(error: &SdkError<E, R>, what: &str) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match error {
+        SdkError::ServiceError(_) => {
+            let (code, message) = (code(error), message(error));
+            let known = advice(code);
+            let failure = match known {
+                Some((Blame::User, _)) => Error::usage(what),
+                _ => Error::failed(what),
+            };
+            let failure = failure.because(match (code, message) {
+                ("", "") => "the answer names no reason".to_owned(),
+                (code, "") => code.to_owned(),
+                ("", message) => message.to_owned(),
+                (code, message) => format!("{code}: {message}"),
+            });
+            match known {
+                Some((_, hint)) => failure.hint(hint),
+                None => failure,
+            }
+        }
+        SdkError::DispatchFailure(failure) => {
+            let chain = failure.as_connector_error().map(|e| innermost(e)).unwrap_or_default();
+            if failure
+                .as_connector_error()
+                .is_some_and(|e| e.is_io() || e.is_timeout())
+            {
+                Error::failed(what).because(format!("no connection: {chain}")).hint(
+                    "Check the network and the endpoint (AWS_ENDPOINT_URL, the profile's endpoint_url, the region's \
+                     name), then run the same command again.",
+                )
+            } else {
+                // Credentials are looked for just before a request is sent.
+                without_credentials(Error::usage(what), &chain)
+            }
+        }
+        SdkError::TimeoutError(_) => Error::failed(what)
+            .because("there was no answer in time")
+            .hint("Check the network and the endpoint (AWS_ENDPOINT_URL), then run the same command again."),
+        SdkError::ResponseError(_) => Error::failed(what)
+            .because(format!("the answer can't be read: {}", innermost(error)))
+            .hint("Is the endpoint really AWS, or an emulator of it? Check AWS_ENDPOINT_URL."),
+        other => without_credentials(Error::usage(what), &innermost(other)),
+    }
+}
+
+fn without_credentials(error: Error, chain: &str) -> Error {
+    let error = if chain.is_empty() { error } else { error.because(chain) };
+    error.because("no usable AWS credentials were found").hint(
+        "Log in (`aws sso login` or `aws login`), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
+         with --profile. To try it without AWS, say --local.",
+    )
+}
+
+enum Blame {
+    User,
+    Cloud,
+}
+
+/// What to do about an error code, where the code alone tells.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html> and each service's common errors.
+fn advice(code: &str) -> Option<(Blame, &'static str)> {
+    Some(match code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => (
+            Blame::User,
+            "The credentials have expired: log in again (for SSO `aws sso login`), then run the same command; it goes on \
+             from here.",
+        ),
+        "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "UnauthorizedException" => (
+            Blame::User,
+            "AWS doesn't know these credentials. Check the profile or AWS_ACCESS_KEY_ID; in an opt-in region, also that \
+             the account has it enabled.",
+        ),
+        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestTimeTooSkewed" => {
+            (Blame::User, "Check AWS_SECRET_ACCESS_KEY, and this machine's clock.")
+        }
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => (
+            Blame::Cloud,
+            "Give the deploying identity the action that the message names; the README lists all that it needs.",
+        ),
+        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "SlowDown" => (
+            Blame::Cloud,
+            "AWS had too many requests from this account. Run the same command again; it goes on from here.",
+        ),
+        _ => return None,
+    })
+}
+
+/// The error that started it: the outer ones say only "dispatch failure".
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}

@@ -1,0 +1,52 @@
+//! `deployer seed`: the seed items, into the stage's table.
+
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::cli::{Global, SeedArgs};
+use crate::error::{Error, Result};
+use crate::project::{Project, Tier};
+use crate::report::{Outcome, Paint, Reporter};
+use crate::seeding::{self, Seeded};
+use crate::stack::follow;
+
+/// Runs the command. The items are read and checked before anything is asked of the cloud.
+pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+    let project = Project::open(&global.project_dir, &global.stage)?;
+    let items = project.seed_items(args.file.as_deref())?;
+    let context = Context::connect(project, global, reporter).await?;
+    let name = context.project.stack_name(Tier::Data);
+    let stack = follow::settled(&context.cloud, Tier::Data, &name, reporter)
+        .await?
+        .ok_or_else(|| {
+            Error::failed(format!(
+                "the stage {} has no table yet: there is no stack {name}",
+                context.project.stage.name
+            ))
+            .hint(format!(
+                "Deploy it first: `deployer up --stage {}`.",
+                context.project.stage.name
+            ))
+        })?;
+    let table = stack.output("TableName")?;
+    reporter.working("seed", format!("{} items into {table}", items.len()));
+    let seeded = seeding::seed(&context.cloud, &table, &items, args.overwrite, reporter).await?;
+    reporter.finished("seed", seeded.describe(), seeded.added + seeded.overwritten > 0);
+    reporter.outcome(&SeedOutcome { table, seeded })
+}
+
+struct SeedOutcome {
+    table: String,
+    seeded: Seeded,
+}
+
+impl Outcome for SeedOutcome {
+    fn text(&self, _: &Paint) -> String {
+        // The last event has said it.
+        String::new()
+    }
+
+    fn json(&self) -> Value {
+        json!({ "tableName": self.table, "items": self.seeded })
+    }
+}

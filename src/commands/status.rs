@@ -1,0 +1,247 @@
+//! `deployer status`: the stage's stacks and URLs.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anstyle::AnsiColor;
+use futures::future::try_join_all;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::project::Tier;
+use crate::report::{Outcome, Paint};
+use crate::stack::read::{self, Stack};
+use crate::stack::status::{Meaning, Outlook};
+
+/// What is deployed of a stage.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStatus {
+    /// The project's name.
+    pub project: String,
+    /// The stage's name.
+    pub stage: String,
+    /// The region.
+    pub region: String,
+    /// Whether all four stacks are there and as they should be.
+    pub deployed: bool,
+    /// The stacks that exist.
+    pub stacks: Vec<StackStatus>,
+    /// Names and addresses; null where the stack that knows isn't there.
+    pub outputs: Outputs,
+}
+
+/// One stack's state.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackStatus {
+    /// The tier.
+    pub tier: Tier,
+    /// The stack's name.
+    pub name: String,
+    /// As CloudFormation spells it.
+    pub status: String,
+    /// Why, where CloudFormation says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was created or last changed, RFC 3339 in UTC.
+    pub last_changed: Option<String>,
+    #[serde(skip)]
+    outlook: Option<Outlook>,
+    #[serde(skip)]
+    age: Option<String>,
+}
+
+/// Names and addresses of what is deployed.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outputs {
+    /// Where the site is.
+    pub site_url: Option<String>,
+    /// Where the API is, its path included.
+    pub api_url: Option<String>,
+    /// The site's bucket.
+    pub site_bucket: Option<String>,
+    /// The distribution's id.
+    pub distribution_id: Option<String>,
+    /// The table's name.
+    pub table_name: Option<String>,
+    /// The function's name.
+    pub function_name: Option<String>,
+    /// The API's id.
+    pub api_id: Option<String>,
+}
+
+/// The path of the API's one resource.
+const PATH: &str = "users";
+
+/// Runs the command.
+pub async fn run(context: &Context<'_>) -> Result<()> {
+    context.reporter.outcome(&read_stage(context).await?)
+}
+
+/// Reads the four stacks side by side.
+pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
+    let found = try_join_all(Tier::ALL.map(|tier| async move {
+        let name = context.project.stack_name(tier);
+        Ok::<_, Error>((tier, read::describe(&context.cloud, &name).await?))
+    }))
+    .await?;
+    let stacks: BTreeMap<Tier, Stack> = found
+        .into_iter()
+        .filter_map(|(tier, stack)| Some((tier, stack?)))
+        .collect();
+    Ok(summarize(context, &stacks))
+}
+
+/// The URL of the API, its path included.
+pub fn api_url(context: &Context<'_>, api_id: &str) -> String {
+    let pseudo = context.cloud.pseudo_parameters();
+    context.cloud.endpoint.api_url(
+        api_id,
+        &context.cloud.region,
+        &pseudo["AWS::URLSuffix"],
+        &context.project.stage.name,
+        PATH,
+    )
+}
+
+fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
+    let output = |tier: Tier, key: &str| stacks.get(&tier).and_then(|stack| stack.outputs.get(key).cloned());
+    let api_id = output(Tier::Logic, "ApiId");
+    let origin =
+        output(Tier::Presentation, "DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(&domain));
+    StageStatus {
+        project: context.project.name.clone(),
+        stage: context.project.stage.name.clone(),
+        region: context.cloud.region.clone(),
+        deployed: Tier::ALL.iter().all(|tier| {
+            stacks
+                .get(tier)
+                .is_some_and(|stack| stack.meaning().meaning == Meaning::Ready)
+        }),
+        stacks: stacks.iter().map(|(tier, stack)| stack_status(*tier, stack)).collect(),
+        outputs: Outputs {
+            site_url: origin.map(|origin| format!("{origin}/")),
+            api_url: api_id.as_deref().map(|id| api_url(context, id)),
+            site_bucket: output(Tier::Presentation, "SiteBucket"),
+            distribution_id: output(Tier::Presentation, "DistributionId"),
+            table_name: output(Tier::Data, "TableName"),
+            function_name: output(Tier::Logic, "FunctionName"),
+            api_id,
+        },
+    }
+}
+
+fn stack_status(tier: Tier, stack: &Stack) -> StackStatus {
+    StackStatus {
+        tier,
+        name: stack.name.clone(),
+        status: stack.status.clone(),
+        reason: stack.reason.clone(),
+        last_changed: stack.changed.map(rfc3339),
+        outlook: Some(stack.meaning().outlook),
+        age: stack.changed.map(|then| age(then, SystemTime::now())),
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    aws_smithy_types::DateTime::from(time)
+        .fmt(aws_smithy_types::date_time::Format::DateTime)
+        .unwrap_or_default()
+}
+
+/// "3 minutes ago": the largest unit alone is what one wants to know.
+fn age(then: SystemTime, now: SystemTime) -> String {
+    let seconds = now.duration_since(then).map_or(0, |age| age.as_secs());
+    let (count, unit) = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+impl Outcome for StageStatus {
+    fn text(&self, paint: &Paint) -> String {
+        let heading = format!("{} {} in {}", self.project, self.stage, self.region);
+        let mut text = format!("{}\n", paint.bold(&heading));
+        if self.stacks.is_empty() {
+            text.push_str(&format!(
+                "Nothing is deployed. `deployer up --stage {}` deploys it.\n",
+                self.stage
+            ));
+            return text;
+        }
+        for stack in &self.stacks {
+            let (color, symbol) = match stack.outlook {
+                Some(Outlook::Good) => (AnsiColor::Green, "✓"),
+                Some(Outlook::Busy) => (AnsiColor::Yellow, "…"),
+                _ => (AnsiColor::Red, "✗"),
+            };
+            text.push_str(&format!(
+                "  {} {:12} {} {}\n",
+                paint.color(color, symbol),
+                stack.tier,
+                paint.color(color, &stack.status),
+                paint.dim(stack.age.as_deref().unwrap_or_default())
+            ));
+            if let Some(reason) = &stack.reason {
+                text.push_str(&format!("      {reason}\n"));
+            }
+        }
+        for tier in Tier::ALL {
+            if !self.stacks.iter().any(|stack| stack.tier == tier) {
+                text.push_str(&format!(
+                    "  {} {tier:12} {}\n",
+                    paint.dim("·"),
+                    paint.dim("not deployed")
+                ));
+            }
+        }
+        for (name, value) in [
+            ("site", &self.outputs.site_url),
+            ("api", &self.outputs.api_url),
+            ("table", &self.outputs.table_name),
+            ("function", &self.outputs.function_name),
+        ] {
+            if let Some(value) = value {
+                let shown = if name == "api" {
+                    format!("{value}?userId=1")
+                } else {
+                    value.clone()
+                };
+                text.push_str(&format!("{name:>10}  {}\n", paint.bold(&shown)));
+            }
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ages_are_said_in_their_largest_unit() {
+        let now = SystemTime::now();
+        for (seconds, expected) in [
+            (3, "just now"),
+            (60, "1 minute ago"),
+            (3_700, "1 hour ago"),
+            (200_000, "2 days ago"),
+        ] {
+            assert_eq!(age(now - Duration::from_secs(seconds), now), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Names that are taken by something outside our stacks, found before anything is created.
+//!
+//! AWS finds some of these itself, late and without naming the resource; an emulator may silently take the thing over.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::project::template::NamedResource;
+
+/// How many are looked up at once.
+const AT_ONCE: usize = 8;
+
+/// Refuses when one of the resources that are about to be created exists.
+///
+/// # Errors
+/// Lists all that exist; or a look-up itself failed, which is never taken for absence.
+pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
+    let taken: Vec<NamedResource> = stream::iter(to_create)
+        .map(async |resource| Ok::<_, Error>(exists(cloud, &resource).await?.then_some(resource)))
+        .buffer_unordered(AT_ONCE)
+        .try_filter_map(async |found| Ok(found))
+        .try_collect()
+        .await?;
+    let Some(first) = taken.first() else {
+        return Ok(());
+    };
+    let mut error = Error::failed(match taken.len() {
+        1 => format!("the {} exists already, outside this stage's stacks", shown(first)),
+        count => format!("{count} resources exist already, outside this stage's stacks"),
+    });
+    if taken.len() > 1 {
+        for resource in &taken {
+            error = error.because(shown(resource));
+        }
+    }
+    Err(error.hint(match first.resource_type.as_str() {
+        "AWS::DynamoDB::Table" => {
+            "Nothing was created. Give the stage another `tableName` in stacks/stages.yaml, or import the table into a \
+             stack of this name, or delete it if it isn't needed."
+        }
+        "AWS::Lambda::Function" => {
+            "Nothing was created. Give the stage another `functionName` in stacks/stages.yaml, or delete the function if \
+             it isn't needed."
+        }
+        "AWS::Logs::LogGroup" => {
+            "Nothing was created. A function of this name left it behind: delete it (`aws logs delete-log-group`), or \
+             give the stage another `functionName` in stacks/stages.yaml."
+        }
+        _ => {
+            "Nothing was created. Choose another `project` or stage name in stacks/stages.yaml, or delete it if it isn't \
+             needed."
+        }
+    }))
+}
+
+fn shown(resource: &NamedResource) -> String {
+    let kind = match resource.resource_type.as_str() {
+        "AWS::DynamoDB::Table" => "table",
+        "AWS::IAM::Role" => "role",
+        "AWS::Lambda::Function" => "function",
+        "AWS::Logs::LogGroup" => "log group",
+        "AWS::S3::Bucket" => "bucket",
+        other => other,
+    };
+    format!("{kind} {} ({})", resource.name, resource.logical_id)
+}
+
+async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
+    let name = resource.name.as_str();
+    let what = || format!("could not find out whether the {} exists", shown(resource));
+    match resource.resource_type.as_str() {
+        "AWS::DynamoDB::Table" => match cloud.dynamodb.describe_table().table_name(name).send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(explain(&error, &what())),
+        },
+        "AWS::IAM::Role" => match cloud.iam.get_role().role_name(name).send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_no_such_entity_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(explain(&error, &what())),
+        },
+        "AWS::Lambda::Function" => match cloud.lambda.get_function().function_name(name).send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(explain(&error, &what())),
+        },
+        "AWS::Logs::LogGroup" => {
+            let mut pages = cloud
+                .logs
+                .describe_log_groups()
+                .log_group_name_prefix(name)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(group) = pages.next().await {
+                let group = group.map_err(|error| explain(&error, &what()))?;
+                if group.log_group_name() == Some(name) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        "AWS::S3::Bucket" => match cloud.s3.head_bucket().bucket(name).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(false),
+            // Somebody else's, or ours in another region: HEAD has no body to say so.
+            Err(error)
+                if matches!(
+                    error.raw_response().map(|r| r.status().as_u16()),
+                    Some(301 | 307 | 400 | 403)
+                ) =>
+            {
+                Ok(true)
+            }
+            Err(error) => Err(explain(&error, &what())),
+        },
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,86 @@
+//! File locks: one run at a time. The system lets go of them when their holder ends, however it ends.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use super::PART;
+use crate::error::{Context, Error, Result};
+use crate::report::Reporter;
+use crate::wait::{self, Pace, Probe, Waited};
+
+/// An installation over a slow line takes minutes.
+const PACE: Pace = Pace {
+    first: Duration::from_millis(50),
+    longest: Duration::from_millis(500),
+    deadline: Duration::from_mins(15),
+};
+
+/// Takes the lock `file` until the returned value is dropped; says `waiting` if another run has it.
+pub(super) async fn take(file: &Path, reporter: &Reporter, waiting: &str) -> Result<File> {
+    let what = || format!("could not lock {}", file.display());
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).or_fail(what)?;
+    }
+    let handle = File::options()
+        .read(true)
+        .create(true)
+        .append(true)
+        .open(file)
+        .or_fail(what)?;
+    let mut said = false;
+    let waited = wait::until(PACE, async || match handle.try_lock() {
+        Ok(()) => Probe::Ready(()),
+        Err(TryLockError::WouldBlock) => {
+            if !said {
+                reporter.working(PART, waiting);
+                said = true;
+            }
+            Probe::Pending
+        }
+        Err(TryLockError::Error(error)) => Probe::Failed(error),
+    })
+    .await;
+    match waited {
+        Waited::Ready(()) => Ok(handle),
+        Waited::Failed(error) => Err(Error::failed(what()).because(error)),
+        Waited::TimedOut => Err(Error::failed(what())
+            .because(format!(
+                "another run has held it for {} minutes",
+                PACE.deadline.as_secs() / 60
+            ))
+            .hint("End that run, then run this again.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::quiet;
+    use super::*;
+
+    #[tokio::test]
+    async fn one_holder_at_a_time_and_the_next_one_when_it_lets_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sub").join("lock");
+        let reporter = quiet();
+        let first = take(&file, &reporter, "waiting").await.expect("free");
+        let second = take(&file, &reporter, "waiting");
+        tokio::pin!(second);
+        tokio::time::timeout(Duration::from_millis(200), &mut second)
+            .await
+            .expect_err("held by the first");
+        drop(first);
+        second.await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn a_place_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        let error = take(&file.join("lock"), &quiet(), "waiting")
+            .await
+            .expect_err("no folder");
+        assert!(error.to_string().contains("could not lock"), "{error}");
+    }
+}

@@ -1,0 +1,398 @@
+//! The local cloud: ministack, an AWS emulator, in a private virtual environment of its own and on loopback only.
+//!
+//! `python` installs it, `process` starts, recognises and ends it, `health` asks whether it answers, and `lock` keeps
+//! runs from doing any of this at once; `settings` says where. This file says in which order.
+
+mod health;
+mod lock;
+mod process;
+mod python;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::{Context, Error, Result};
+use crate::report::Reporter;
+use crate::wait::{self, Pace, Probe, Waited};
+use process::Record;
+use settings::{PORT_VARIABLE, Settings};
+
+/// The access key that the local cloud takes for its root user.
+pub const ACCESS_KEY: &str = "test";
+/// That user's secret key.
+pub const SECRET_KEY: &str = "test";
+/// The region to use with it.
+pub const REGION: &str = "us-east-1";
+/// The version of ministack.
+pub const VERSION: &str = "1.5.33";
+
+/// How events name this part.
+const PART: &str = "local";
+
+/// How long a start may take.
+const START: Pace = Pace {
+    first: Duration::from_millis(50),
+    longest: Duration::from_millis(500),
+    deadline: Duration::from_secs(30),
+};
+/// How long an end may take: it waits for requests in flight, then writes its state.
+const END: Pace = Pace {
+    first: Duration::from_millis(20),
+    longest: Duration::from_millis(250),
+    deadline: Duration::from_secs(20),
+};
+/// How long a port may stay taken: a process that was killed may be gone a little before all that it held.
+const FREED: Pace = Pace {
+    first: Duration::from_millis(50),
+    longest: Duration::from_millis(250),
+    deadline: Duration::from_secs(2),
+};
+
+/// A local cloud that runs and answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalCloud {
+    /// Where every service answers.
+    pub endpoint: String,
+    /// The emulator's process.
+    pub pid: u32,
+    /// Where it keeps what is deployed to it.
+    pub state_dir: PathBuf,
+    /// What it says while it runs.
+    pub log_file: PathBuf,
+}
+
+/// What is known about the local cloud, running or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalStatus {
+    /// Whether it runs and answers.
+    pub running: bool,
+    /// Where it answers, or would.
+    pub endpoint: String,
+    /// Its process; there may be one that doesn't answer.
+    pub pid: Option<u32>,
+    /// The version of ministack that runs, or would.
+    pub version: String,
+    /// Where it keeps what is deployed to it.
+    pub state_dir: PathBuf,
+    /// What it said when it last ran.
+    pub log_file: PathBuf,
+}
+
+/// Joins the local cloud that runs, or starts it; installs it first if it isn't yet.
+///
+/// # Errors
+/// There is no Python to run it with, it can't be installed, its port is taken, or it doesn't come up.
+pub async fn ensure_running(reporter: &Reporter) -> Result<LocalCloud> {
+    Settings::from_env()?.ensure_running(reporter).await
+}
+
+/// Installs the emulator if it isn't yet, without starting it; returns the Python that runs it (`-m ministack`).
+///
+/// # Errors
+/// There is no Python to run it with, or it can't be installed.
+pub async fn install(reporter: &Reporter) -> Result<PathBuf> {
+    let settings = Settings::from_env()?;
+    python::install(&settings, reporter).await?;
+    Ok(python::interpreter(&settings.environment()))
+}
+
+/// Stops the local cloud, which saves what is in it; says whether it ran.
+///
+/// # Errors
+/// It doesn't end in time. It is never killed: that would lose what is in it.
+pub async fn stop(reporter: &Reporter) -> Result<bool> {
+    Settings::from_env()?.stop(reporter).await
+}
+
+/// Says whether the local cloud runs, and where.
+///
+/// # Errors
+/// What is known about it can't be read.
+pub async fn status() -> Result<LocalStatus> {
+    Settings::from_env()?.status().await
+}
+
+/// Stops the local cloud and deletes everything that is in it. Ask before.
+///
+/// # Errors
+/// It can't be stopped, or its files can't be deleted.
+pub async fn reset(reporter: &Reporter) -> Result<()> {
+    Settings::from_env()?.reset(reporter).await
+}
+
+impl Settings {
+    async fn ensure_running(&self, reporter: &Reporter) -> Result<LocalCloud> {
+        if let Some(record) = Record::read(&self.state_dir())?
+            && self.suits(&record)
+            && record.is_alive()?
+            && health::ask(record.port).await.is_local_cloud()
+        {
+            return Ok(self.joined(&record, reporter));
+        }
+        let _lock = self.lock(reporter).await?;
+        match self.living(reporter)? {
+            Some(record) => self.join(&record, reporter).await,
+            None => self.start(reporter).await,
+        }
+    }
+
+    async fn stop(&self, reporter: &Reporter) -> Result<bool> {
+        let _lock = self.lock(reporter).await?;
+        self.end(reporter).await
+    }
+
+    async fn status(&self) -> Result<LocalStatus> {
+        let mut living = Record::read(&self.state_dir())?;
+        if let Some(record) = &living
+            && !record.is_alive()?
+        {
+            living = None;
+        }
+        let running = match &living {
+            Some(record) => health::ask(record.port).await.is_local_cloud(),
+            None => false,
+        };
+        Ok(LocalStatus {
+            running,
+            endpoint: Settings::endpoint(living.as_ref().map_or(self.port, |record| record.port)),
+            pid: living.as_ref().map(|record| record.pid),
+            version: living.map_or_else(|| VERSION.to_owned(), |record| record.version),
+            state_dir: self.state_dir(),
+            log_file: self.log_file(),
+        })
+    }
+
+    async fn reset(&self, reporter: &Reporter) -> Result<()> {
+        let _lock = self.lock(reporter).await?;
+        self.end(reporter).await?;
+        let folder = self.state_dir();
+        empty(&folder)
+            .await
+            .or_fail(|| format!("could not empty {}", folder.display()))?;
+        reporter.finished(PART, format!("emptied {}", folder.display()), true);
+        Ok(())
+    }
+
+    /// Held while anything is started, stopped or deleted. Not in the state folder, whose contents come and go.
+    async fn lock(&self, reporter: &Reporter) -> Result<std::fs::File> {
+        let file = self.state.join("local.lock");
+        lock::take(&file, reporter, "waiting for another run that starts or stops it").await
+    }
+
+    /// Whether a record is of what these settings would start.
+    fn suits(&self, record: &Record) -> bool {
+        record.port == self.port && record.version == VERSION
+    }
+
+    /// The emulator that runs on this state folder. What one left behind that no longer runs is cleaned up.
+    fn living(&self, reporter: &Reporter) -> Result<Option<Record>> {
+        let folder = self.state_dir();
+        let Some(record) = Record::read(&folder)? else {
+            return Ok(None);
+        };
+        if record.is_alive()? {
+            return Ok(Some(record));
+        }
+        if record.was_killed(&folder) {
+            reporter.warn(
+                "the local cloud was killed and could not save: what changed since it was started is lost, but for \
+                 buckets. If leftovers are in the way, empty it with `deployer local reset`.",
+            );
+        }
+        Record::remove(&folder)?;
+        Ok(None)
+    }
+
+    async fn join(&self, record: &Record, reporter: &Reporter) -> Result<LocalCloud> {
+        if record.port != self.port {
+            return Err(Error::usage(format!(
+                "the local cloud already runs on port {}, and {} was asked for",
+                record.port, self.port
+            ))
+            .hint(format!(
+                "Use that one with `{PORT_VARIABLE}={} deployer up --local`, or stop it with `deployer local stop`.",
+                record.port
+            )));
+        }
+        if record.version != VERSION {
+            return Err(Error::usage(format!(
+                "the local cloud that runs is ministack {}, and this deployer needs {VERSION}",
+                record.version
+            ))
+            .hint("Stop it with `deployer local stop`, then run this again; what is in it stays."));
+        }
+        // It may just have been started by a run that was interrupted.
+        let waited = wait::until(START, async || {
+            if health::ask(record.port).await.is_local_cloud() {
+                return Probe::Ready(());
+            }
+            match record.is_alive() {
+                Ok(true) => Probe::Pending,
+                Ok(false) => Probe::Failed(self.ended()),
+                Err(error) => Probe::Failed(error),
+            }
+        })
+        .await;
+        match waited {
+            Waited::Ready(()) => Ok(self.joined(record, reporter)),
+            Waited::Failed(error) => Err(error),
+            Waited::TimedOut => Err(self.silent(record.pid)),
+        }
+    }
+
+    async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
+        self.await_port().await?;
+        python::install(self, reporter).await?;
+        reporter.working(PART, format!("starting ministack {VERSION}"));
+        let mut child = process::spawn(self)?;
+        let record = match Record::of(&child, self.port) {
+            Some(record) => record?,
+            None => return Err(self.ended()),
+        };
+        record.write(&self.state_dir())?;
+        let waited = wait::until(START, async || match child.try_wait() {
+            Ok(None) if health::ask(self.port).await.is_local_cloud() => Probe::Ready(()),
+            Ok(None) => Probe::Pending,
+            Ok(Some(_)) => Probe::Failed(match Record::remove(&self.state_dir()) {
+                Ok(()) => self.ended(),
+                Err(error) => error,
+            }),
+            Err(error) => Probe::Failed(Error::failed("could not watch the local cloud start").because(error)),
+        })
+        .await;
+        match waited {
+            Waited::Ready(()) => {
+                reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
+                Ok(self.cloud(&record))
+            }
+            Waited::Failed(error) => Err(error),
+            Waited::TimedOut => Err(self.silent(record.pid)),
+        }
+    }
+
+    /// Waits until nobody has the port.
+    async fn await_port(&self) -> Result<()> {
+        let mut who = String::new();
+        let waited = wait::until::<(), ()>(FREED, async || match health::ask(self.port).await.description() {
+            None => Probe::Ready(()),
+            Some(somebody) => {
+                who = somebody;
+                Probe::Pending
+            }
+        })
+        .await;
+        match waited {
+            Waited::Ready(()) => Ok(()),
+            _ => Err(taken(self.port, &who)),
+        }
+    }
+
+    /// Ends the emulator and waits until it is gone; says whether there was one. The lock is held.
+    async fn end(&self, reporter: &Reporter) -> Result<bool> {
+        let Some(record) = self.living(reporter)? else {
+            return Ok(false);
+        };
+        reporter.working(PART, "stopping");
+        process::terminate(record.pid)?;
+        let waited = wait::until(END, async || match record.is_alive() {
+            Ok(true) => Probe::Pending,
+            Ok(false) => Probe::Ready(()),
+            Err(error) => Probe::Failed(error),
+        })
+        .await;
+        match waited {
+            Waited::Ready(()) => {}
+            Waited::Failed(error) => return Err(error),
+            Waited::TimedOut => {
+                return Err(Error::failed(format!(
+                    "the local cloud (process {}) was told to stop {} seconds ago and still runs",
+                    record.pid,
+                    END.deadline.as_secs()
+                ))
+                .hint(format!(
+                    "See {}. `kill -9 {}` ends it and loses what changed since it was started.",
+                    self.log_file().display(),
+                    record.pid
+                )));
+            }
+        }
+        process::terminate_rest(record.pid)?;
+        Record::remove(&self.state_dir())?;
+        reporter.finished(
+            PART,
+            format!("stopped; its state is in {}", self.state_dir().display()),
+            true,
+        );
+        Ok(true)
+    }
+
+    fn joined(&self, record: &Record, reporter: &Reporter) -> LocalCloud {
+        reporter.finished(PART, format!("running at {}", Settings::endpoint(record.port)), false);
+        self.cloud(record)
+    }
+
+    fn cloud(&self, record: &Record) -> LocalCloud {
+        LocalCloud {
+            endpoint: Settings::endpoint(record.port),
+            pid: record.pid,
+            state_dir: self.state_dir(),
+            log_file: self.log_file(),
+        }
+    }
+
+    fn ended(&self) -> Error {
+        let log = self.log_file();
+        Error::failed("the local cloud ended as soon as it was started")
+            .because(process::log_tail(&log))
+            .hint(format!(
+                "See {}. If its installation is broken, delete {} and run this again.",
+                log.display(),
+                self.environment().display()
+            ))
+    }
+
+    fn silent(&self, pid: u32) -> Error {
+        let log = self.log_file();
+        Error::failed(format!(
+            "the local cloud (process {pid}) doesn't answer at {} after {} seconds",
+            Settings::endpoint(self.port),
+            START.deadline.as_secs()
+        ))
+        .because(process::log_tail(&log))
+        .hint(format!(
+            "Run this again to wait longer, or stop it with `deployer local stop`. Its log is {}.",
+            log.display()
+        ))
+    }
+}
+
+fn taken(port: u16, who: &str) -> Error {
+    let other = if port == 4577 { 4578 } else { 4577 };
+    Error::usage(format!("port {port}, where the local cloud would run, is taken"))
+        .because(who)
+        .hint(format!(
+            "Choose another: `{PORT_VARIABLE}={other} deployer up --local`."
+        ))
+}
+
+/// Deletes what is in `folder`, which need not exist, and leaves the folder.
+async fn empty(folder: &Path) -> std::io::Result<()> {
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_type().await?.is_dir() {
+            tokio::fs::remove_dir_all(entry.path()).await?;
+        } else {
+            tokio::fs::remove_file(entry.path()).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Where the local cloud's things are.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use super::VERSION;
+use crate::error::{Error, Result};
+
+/// The variable that chooses the port.
+pub(super) const PORT_VARIABLE: &str = "DEPLOYER_LOCAL_PORT";
+const DEFAULT_PORT: u16 = 4566;
+
+/// Where things are, from the environment; tests have their own.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// The deployer's folder for what can be made again.
+    pub(super) cache: PathBuf,
+    /// The deployer's folder for what can't.
+    pub(super) state: PathBuf,
+    pub(super) port: u16,
+    /// Where programs are looked for, as in `PATH`.
+    pub(super) path: OsString,
+}
+
+impl Settings {
+    pub(super) fn from_env() -> Result<Self> {
+        let folders = etcetera::base_strategy::Xdg::new().map_err(|error| {
+            Error::usage("could not find the home folder")
+                .because(error)
+                .hint("Set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME.")
+        })?;
+        let state = folders
+            .state_dir()
+            .unwrap_or_else(|| folders.home_dir().join(".local/state"));
+        Ok(Self {
+            cache: folders.cache_dir().join("deployer"),
+            state: state.join("deployer"),
+            port: parse_port(std::env::var_os(PORT_VARIABLE))?,
+            path: std::env::var_os("PATH").unwrap_or_default(),
+        })
+    }
+
+    /// The folder of the virtual environment.
+    pub(super) fn environment(&self) -> PathBuf {
+        self.cache.join(format!("ministack-{VERSION}"))
+    }
+
+    /// The folder of everything that the emulator writes.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.state.join("local")
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.state_dir().join("ministack.log")
+    }
+
+    /// What answers at `port`.
+    pub(super) fn endpoint(port: u16) -> String {
+        format!("http://127.0.0.1:{port}")
+    }
+}
+
+fn parse_port(value: Option<OsString>) -> Result<u16> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(DEFAULT_PORT);
+    };
+    let shown = value.to_string_lossy();
+    match shown.parse() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(
+            Error::usage(format!("{PORT_VARIABLE} is `{shown}`, which is no port")).hint(format!(
+                "Set it to a number from 1 to 65535, or unset it for {DEFAULT_PORT}."
+            )),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+
+    #[test]
+    fn ports_are_numbers_from_1() {
+        let parse = |text: &str| parse_port(Some(text.into()));
+        assert_eq!(parse_port(None).expect("the default"), 4566);
+        assert_eq!(parse("").expect("the default"), 4566);
+        assert_eq!(parse("4577").expect("valid"), 4577);
+        for bad in ["0", "65536", "-1", "http", "45 66"] {
+            let error = parse(bad).expect_err(bad);
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(
+                error.to_string().contains(&format!("DEPLOYER_LOCAL_PORT is `{bad}`")),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The command. See the library's `run`.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(deployer::run::run() as u8)
+}

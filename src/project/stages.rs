@@ -1,0 +1,363 @@
+//! `stacks/stages.yaml`: the project's name and its stages' settings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::source;
+use super::suggest::did_you_mean;
+use crate::error::{Error, Result};
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StagesFile {
+    project: String,
+    #[serde(default)]
+    defaults: StageSection,
+    stages: BTreeMap<String, Option<StageSection>>,
+}
+
+/// What a stage, or `defaults`, may say. Absent means: the next level decides.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct StageSection {
+    protected: Option<bool>,
+    region: Option<String>,
+    table_name: Option<String>,
+    function_name: Option<String>,
+    architecture: Option<Architecture>,
+    log_retention_days: Option<u32>,
+    log_level: Option<LogLevel>,
+    price_class: Option<PriceClass>,
+    throttle_rate: Option<u32>,
+    throttle_burst: Option<u32>,
+    alarm_email: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Scalar>,
+}
+
+/// A Lambda instruction set, named as AWS and `stages.yaml` name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Architecture {
+    /// 64-bit Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit Arm (Graviton).
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// AWS's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// This machine's, when Lambda has it.
+    pub fn of_this_host() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+enum PriceClass {
+    #[serde(rename = "PriceClass_100")]
+    Hundred,
+    #[serde(rename = "PriceClass_200")]
+    TwoHundred,
+    #[serde(rename = "PriceClass_All")]
+    All,
+}
+
+/// A parameter's value as YAML may write it; CloudFormation takes text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Text(String),
+    Integer(i64),
+    Flag(bool),
+}
+
+impl Scalar {
+    fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+        }
+    }
+}
+
+/// One stage's settings, with every default filled in.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The stage's name: `[a-z][a-z0-9-]*`, part of every stack's and most resources' names.
+    pub name: String,
+    /// Keeps its table: recovery, deletion protection, and `down` leaves the data stack.
+    pub protected: bool,
+    /// The region the project wants, if it says.
+    pub region: Option<String>,
+    /// What the function is built for.
+    pub architecture: Architecture,
+    /// The table's name.
+    pub table_name: String,
+    /// The function's name.
+    pub function_name: String,
+    /// Values for the templates' parameters, by parameter name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// The parsed file.
+#[derive(Debug)]
+pub struct Stages {
+    /// The project's name, the first part of every stack's name.
+    pub project: String,
+    defaults: StageSection,
+    stages: BTreeMap<String, StageSection>,
+    file: String,
+}
+
+/// Room for the stage and the longest suffix in a bucket's 63 characters (account 12, region 14, "-artifacts-").
+const LONGEST_PROJECT: usize = 20;
+
+impl Stages {
+    /// Parses `text`; `file` is how messages name it.
+    ///
+    /// # Errors
+    /// Names the file, the line and the key that is wrong.
+    pub fn parse(text: &str, file: &Path) -> Result<Self> {
+        let parsed: StagesFile = source::parse_yaml(text, file)?;
+        let shown = file.display().to_string();
+        check_name("project", &parsed.project, LONGEST_PROJECT)
+            .map_err(|error| locate(error, &shown, text, "project"))?;
+        for name in parsed.stages.keys() {
+            check_name("stage", name, LONGEST_STAGE).map_err(|error| locate(error, &shown, text, name))?;
+        }
+        Ok(Self {
+            project: parsed.project,
+            defaults: parsed.defaults,
+            stages: parsed
+                .stages
+                .into_iter()
+                .map(|(name, section)| (name, section.unwrap_or_default()))
+                .collect(),
+            file: shown,
+        })
+    }
+
+    /// The settings of the stage `name`.
+    ///
+    /// # Errors
+    /// A name that AWS would refuse, or one that the file doesn't list, with the nearest that it does.
+    pub fn stage(&self, name: &str) -> Result<Stage> {
+        check_name("stage", name, LONGEST_STAGE)?;
+        let Some(own) = self.stages.get(name) else {
+            let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
+            return Err(Error::usage(format!(
+                "{} has no stage `{name}`; it has {}",
+                self.file,
+                known.join(", ")
+            ))
+            .hint(match did_you_mean(name, &known) {
+                Some(near) => format!("Did you mean `--stage {near}`?"),
+                None => format!("Add `{name}:` under `stages:` in {} to make it one.", self.file),
+            }));
+        };
+        Ok(resolve(name, own, &self.defaults))
+    }
+}
+
+fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
+    macro_rules! setting {
+        ($field:ident) => {
+            own.$field.clone().or_else(|| defaults.$field.clone())
+        };
+    }
+    let protected = setting!(protected).unwrap_or(false);
+    let architecture = setting!(architecture).unwrap_or(Architecture::X86_64);
+    // A name in `defaults` would give two stages one table: only a stage itself can name its own.
+    let table_name = own.table_name.clone().unwrap_or_else(|| format!("UserData-{name}"));
+    let function_name = own
+        .function_name
+        .clone()
+        .unwrap_or_else(|| format!("retrieve-user-data-{name}"));
+
+    let mut parameters: BTreeMap<String, String> = defaults
+        .parameters
+        .iter()
+        .chain(&own.parameters)
+        .map(|(key, value)| (key.clone(), value.to_text()))
+        .collect();
+    let mut set = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            parameters.insert(key.to_owned(), value);
+        }
+    };
+    set("Stage", Some(name.to_owned()));
+    set("Protected", Some(protected.to_string()));
+    set("TableName", Some(table_name.clone()));
+    set("FunctionName", Some(function_name.clone()));
+    set("Architecture", Some(architecture.as_str().to_owned()));
+    set("LogRetentionDays", setting!(log_retention_days).map(|n| n.to_string()));
+    set(
+        "LogLevel",
+        setting!(log_level).map(|level| format!("{level:?}").to_lowercase()),
+    );
+    set("ThrottleRate", setting!(throttle_rate).map(|n| n.to_string()));
+    set("ThrottleBurst", setting!(throttle_burst).map(|n| n.to_string()));
+    set("AlarmEmail", setting!(alarm_email));
+    set(
+        "PriceClass",
+        setting!(price_class).map(|class| {
+            match class {
+                PriceClass::Hundred => "PriceClass_100",
+                PriceClass::TwoHundred => "PriceClass_200",
+                PriceClass::All => "PriceClass_All",
+            }
+            .to_owned()
+        }),
+    );
+    Stage {
+        name: name.to_owned(),
+        protected,
+        region: setting!(region),
+        architecture,
+        table_name,
+        function_name,
+        parameters,
+    }
+}
+
+const LONGEST_STAGE: usize = 20;
+
+/// One rule for both names: they are joined into names of stacks (no `_`), buckets (no capitals) and API stages.
+fn check_name(what: &str, name: &str, longest: usize) -> Result<()> {
+    let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && !name.ends_with('-');
+    if !well_formed {
+        return Err(
+            Error::usage(format!("the {what} name `{name}` would be refused by AWS")).hint(
+                "Use lower-case letters, digits and hyphens, beginning with a letter: it becomes part of stack, bucket \
+             and API stage names.",
+            ),
+        );
+    }
+    if name.len() > longest {
+        return Err(Error::usage(format!(
+            "the {what} name `{name}` has {} characters; {longest} is the most",
+            name.len()
+        ))
+        .hint("A bucket's name has room for 63 characters, project, stage, account and region together."));
+    }
+    // CloudFormation-made and S3 names refuse these beginnings.
+    if name.starts_with("aws") || name.starts_with("xn--") || name.starts_with("sthree-") {
+        return Err(Error::usage(format!(
+            "the {what} name `{name}` begins with a prefix that AWS reserves"
+        ))
+        .hint("Choose another beginning."));
+    }
+    Ok(())
+}
+
+fn locate(error: Error, file: &str, text: &str, key: &str) -> Error {
+    let line = text
+        .lines()
+        .position(|line| line.trim_start().starts_with(key) && line.contains(':'))
+        .map_or(String::new(), |index| format!(":{}", index + 1));
+    error.while_doing(format!("{file}{line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "
+project: shop
+defaults:
+  logRetentionDays: 14
+  logLevel: warn
+stages:
+  prod:
+    protected: true
+    tableName: UserData
+    logRetentionDays: 90
+    parameters: { Flavour: 7 }
+  dev:
+";
+
+    fn parse(text: &str) -> Result<Stages> {
+        Stages::parse(text, Path::new("stacks/stages.yaml"))
+    }
+
+    #[test]
+    fn a_stage_overrides_the_defaults_and_names_its_own() {
+        let stages = parse(FILE).expect("valid");
+        let prod = stages.stage("prod").expect("listed");
+        assert!(prod.protected);
+        assert_eq!(prod.table_name, "UserData");
+        assert_eq!(prod.function_name, "retrieve-user-data-prod");
+        assert_eq!(prod.parameters["LogRetentionDays"], "90");
+        assert_eq!(prod.parameters["LogLevel"], "warn");
+        assert_eq!(prod.parameters["Flavour"], "7");
+        let dev = stages.stage("dev").expect("listed");
+        assert!(!dev.protected);
+        assert_eq!(dev.table_name, "UserData-dev");
+        assert_eq!(dev.parameters["LogRetentionDays"], "14");
+        assert!(!dev.parameters.contains_key("AlarmEmail"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+        let error = parse("project: shop\nstages:\n  prod:\n    protcted: true\n").expect_err("unknown key");
+        let text = error.to_string();
+        assert!(text.contains("stacks/stages.yaml:4:5"), "{text}");
+        assert!(text.contains("`protcted`"), "{text}");
+        assert_eq!(error.next_step(), Some("Did you mean `protected`?"));
+    }
+
+    #[test]
+    fn an_unknown_stage_is_answered_with_the_nearest() {
+        let error = parse(FILE).expect("valid").stage("prd").expect_err("unknown stage");
+        assert_eq!(error.next_step(), Some("Did you mean `--stage prod`?"));
+    }
+
+    #[test]
+    fn names_that_aws_would_refuse_are_refused_first() {
+        for bad in [
+            "Prod",
+            "my_stage",
+            "1st",
+            "",
+            "prod-",
+            "aws-x",
+            "pröd",
+            "a-very-long-stage-name-indeed",
+        ] {
+            assert!(parse(FILE).expect("valid").stage(bad).is_err(), "{bad}");
+            let text = format!("project: shop\nstages:\n  \"{bad}\": {{}}\n");
+            assert!(parse(&text).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! CloudFormation templates as data: reading them, and answering what can be known before anything is deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::source;
+use crate::error::{Error, Result};
+
+/// A template, its short forms (`!Ref x`) written out (`{"Ref": "x"}`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    root: Map<String, Value>,
+}
+
+/// What `Ref` and `Fn::Sub` can mean before a deployment: parameters and pseudo parameters.
+pub type Scope = BTreeMap<String, String>;
+
+/// A resource with a name of the template's own choosing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedResource {
+    /// Its key in the template.
+    pub logical_id: String,
+    /// Its type, e.g. `AWS::S3::Bucket`.
+    pub resource_type: String,
+    /// The name it will have.
+    pub name: String,
+}
+
+/// The property that names a resource of a type, and the longest name AWS takes: the `maxLength` in the CloudFormation
+/// resource schemas.
+const NAMING: &[(&str, &str, usize)] = &[
+    (
+        "AWS::CloudFront::OriginAccessControl",
+        "OriginAccessControlConfig.Name",
+        64,
+    ),
+    ("AWS::CloudWatch::Alarm", "AlarmName", 255),
+    ("AWS::DynamoDB::Table", "TableName", 255),
+    ("AWS::IAM::Role", "RoleName", 64),
+    ("AWS::Lambda::Function", "FunctionName", 64),
+    ("AWS::Logs::LogGroup", "LogGroupName", 512),
+    ("AWS::S3::Bucket", "BucketName", 63),
+    ("AWS::SNS::Topic", "TopicName", 256),
+];
+
+impl Template {
+    /// Parses a template file's text, YAML or JSON.
+    ///
+    /// # Errors
+    /// Names file, line and column where the text is no YAML, or says what is missing.
+    pub fn parse(text: &str, file: &Path) -> Result<Self> {
+        let yaml: serde_yaml::Value = source::parse_yaml(text, file)?;
+        let value = to_json(yaml).map_err(|what| Error::usage(format!("{}: {what}", file.display())))?;
+        let Value::Object(root) = value else {
+            return Err(
+                Error::usage(format!("{} is no CloudFormation template", file.display()))
+                    .hint("A template is a mapping with `Resources:`."),
+            );
+        };
+        let template = Self { root };
+        match template.root.get("Resources") {
+            Some(Value::Object(resources)) if !resources.is_empty() => {}
+            _ => {
+                return Err(Error::usage(format!("{} has no `Resources:`", file.display()))
+                    .hint("A stack needs at least one resource."));
+            }
+        }
+        for (id, resource) in template.resources() {
+            if !resource.get("Type").is_some_and(Value::is_string) {
+                return Err(Error::usage(format!(
+                    "{}: resource `{id}` has no `Type:`",
+                    file.display()
+                )));
+            }
+        }
+        Ok(template)
+    }
+
+    /// The whole template as compact JSON, which CloudFormation takes as well as YAML.
+    pub fn to_json(&self) -> String {
+        Value::Object(self.root.clone()).to_string()
+    }
+
+    /// The whole template as a value.
+    pub fn as_value(&self) -> Value {
+        Value::Object(self.root.clone())
+    }
+
+    /// The resources by logical id.
+    pub fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.section("Resources").map(|(id, value)| (id.as_str(), value))
+    }
+
+    /// The resources by logical id, to be changed.
+    pub fn resources_mut(&mut self) -> Option<&mut Map<String, Value>> {
+        self.root.get_mut("Resources").and_then(Value::as_object_mut)
+    }
+
+    /// Every value below the template's root, to be rewritten.
+    pub fn sections_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.root.values_mut()
+    }
+
+    fn section(&self, name: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.root.get(name).and_then(Value::as_object).into_iter().flatten()
+    }
+
+    /// A resource's type, or "".
+    pub fn type_of(resource: &Value) -> &str {
+        resource.get("Type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The definition of one condition.
+    pub fn condition(&self, name: &str) -> Option<&Value> {
+        self.root.get("Conditions")?.get(name)
+    }
+
+    /// Whether a parameter of this name is declared.
+    pub fn declares(&self, parameter: &str) -> bool {
+        self.section("Parameters").any(|(name, _)| name == parameter)
+    }
+
+    /// The declared parameters.
+    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        self.section("Parameters").map(|(name, _)| name.as_str())
+    }
+
+    /// Parameters without a default, which a deployment must give.
+    pub fn required_parameters(&self) -> impl Iterator<Item = &str> {
+        self.section("Parameters")
+            .filter(|(_, declaration)| declaration.get("Default").is_none())
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The given values plus the template's defaults: what each parameter will be.
+    pub fn effective_parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        self.section("Parameters")
+            .filter_map(|(name, declaration)| {
+                let value = given
+                    .get(name)
+                    .cloned()
+                    .or_else(|| declaration.get("Default").map(plain_text))?;
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+
+    /// The resources whose names the template chooses, as far as `scope` can tell them.
+    pub fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
+        self.resources()
+            .filter_map(|(id, resource)| {
+                let (_, path, _) = NAMING.iter().find(|(kind, ..)| *kind == Self::type_of(resource))?;
+                let name = path
+                    .split('.')
+                    .try_fold(resource.get("Properties")?, |value, key| value.get(key))?;
+                Some(NamedResource {
+                    logical_id: id.to_owned(),
+                    resource_type: Self::type_of(resource).to_owned(),
+                    name: resolve(name, scope)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl NamedResource {
+    /// Refuses a name that AWS would refuse.
+    ///
+    /// # Errors
+    /// Says which resource of `file` it is and what the limit is.
+    pub fn check(&self, file: &str) -> Result<()> {
+        let longest = NAMING
+            .iter()
+            .find(|(kind, ..)| *kind == self.resource_type)
+            .map_or(usize::MAX, |(.., longest)| *longest);
+        let problem = if self.name.len() > longest {
+            Some(format!("has {} characters; {longest} is the most", self.name.len()))
+        } else {
+            match self.resource_type.as_str() {
+                "AWS::S3::Bucket" => bucket_name_problem(&self.name),
+                "AWS::DynamoDB::Table" => table_name_problem(&self.name),
+                "AWS::Lambda::Function" => function_name_problem(&self.name),
+                _ => None,
+            }
+        };
+        match problem {
+            None => Ok(()),
+            Some(problem) => Err(Error::usage(format!(
+                "{file}: the name `{}` of {} ({}) {problem}",
+                self.name, self.logical_id, self.resource_type
+            ))
+            .hint("Shorten or correct the project's or stage's name, or the setting, in stacks/stages.yaml.")),
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>; a dot is legal there but breaks TLS.
+fn bucket_name_problem(name: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if name.len() < 3 || !name.chars().all(legal) || !name.starts_with(edge) || !name.ends_with(edge) {
+        return Some(
+            "may have lower-case letters, digits and hyphens only, and begins and ends without a hyphen".into(),
+        );
+    }
+    ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"]
+        .into_iter()
+        .find(|suffix| name.ends_with(suffix))
+        .map(|suffix| format!("ends in {suffix}, which S3 reserves"))
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+fn table_name_problem(name: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    (name.len() < 3 || !name.chars().all(legal))
+        .then(|| "needs at least 3 characters, of letters, digits, `_`, `.` and `-`".into())
+}
+
+fn function_name_problem(name: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    (name.is_empty() || !name.chars().all(legal)).then(|| "may have letters, digits, `_` and `-` only".into())
+}
+
+/// The text a value will be, if parameters alone decide it.
+pub fn resolve(value: &Value, scope: &Scope) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(plain_text(value)),
+        Value::Object(map) if map.len() == 1 => {
+            let (function, argument) = map.iter().next()?;
+            match function.as_str() {
+                "Ref" => scope.get(argument.as_str()?).cloned(),
+                "Fn::Sub" => substitute(argument.as_str()?, scope),
+                "Fn::Join" => {
+                    let separator = argument.get(0)?.as_str()?;
+                    let parts: Option<Vec<String>> = argument
+                        .get(1)?
+                        .as_array()?
+                        .iter()
+                        .map(|part| resolve(part, scope))
+                        .collect();
+                    Some(parts?.join(separator))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn substitute(text: &str, scope: &Scope) -> Option<String> {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let end = start + rest[start..].find('}')?;
+        result.push_str(&rest[..start]);
+        let name = &rest[start + 2..end];
+        match name.strip_prefix('!') {
+            Some(literal) => result.push_str(&format!("${{{literal}}}")),
+            None => result.push_str(scope.get(name)?),
+        }
+        rest = &rest[end + 1..];
+    }
+    result.push_str(rest);
+    Some(result)
+}
+
+/// The names that `value` refers to: through `Ref`, `Fn::GetAtt`, `Fn::Sub`, and conditions through `Fn::If`.
+pub fn references(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect_references(value, &mut names);
+    names
+}
+
+fn collect_references(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, names)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                match (key.as_str(), inner) {
+                    ("Ref" | "Condition", Value::String(name)) => {
+                        names.insert(name.clone());
+                    }
+                    ("Fn::GetAtt", _) => {
+                        names.extend(inner.get(0).and_then(Value::as_str).map(str::to_owned));
+                    }
+                    ("Fn::If", _) => {
+                        names.extend(inner.get(0).and_then(Value::as_str).map(str::to_owned));
+                        collect_references(inner, names);
+                    }
+                    ("Fn::Sub", _) => {
+                        let text = inner.as_str().or_else(|| inner.get(0).and_then(Value::as_str));
+                        for (start, _) in text.unwrap_or_default().match_indices("${") {
+                            let name = text.unwrap_or_default()[start + 2..]
+                                .split(['}', '.'])
+                                .next()
+                                .unwrap_or_default();
+                            names.insert(name.to_owned());
+                        }
+                        collect_references(inner, names);
+                    }
+                    _ => collect_references(inner, names),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// YAML with CloudFormation's short forms as JSON with the long ones.
+fn to_json(value: serde_yaml::Value) -> Result<Value, String> {
+    use serde_yaml::Value as Yaml;
+    Ok(match value {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(flag) => Value::Bool(flag),
+        Yaml::Number(number) => serde_json::from_str(&number.to_string())
+            .map_err(|_| format!("`{number}` is no number that JSON can hold"))?,
+        Yaml::String(text) => Value::String(text),
+        Yaml::Sequence(items) => Value::Array(items.into_iter().map(to_json).collect::<Result<_, _>>()?),
+        Yaml::Mapping(map) => {
+            let mut object = Map::new();
+            for (key, value) in map {
+                object.insert(key_text(key)?, to_json(value)?);
+            }
+            Value::Object(object)
+        }
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let name = tag.trim_start_matches('!');
+            let argument = to_json(tagged.value)?;
+            match (name, argument) {
+                ("Ref" | "Condition", argument) => json!({ name: argument }),
+                ("GetAtt", Value::String(path)) => {
+                    let (resource, attribute) = path
+                        .split_once('.')
+                        .ok_or_else(|| format!("`!GetAtt {path}` names no attribute"))?;
+                    json!({ "Fn::GetAtt": [resource, attribute] })
+                }
+                (name, argument) => json!({ format!("Fn::{name}"): argument }),
+            }
+        }
+    })
+}
+
+fn key_text(key: serde_yaml::Value) -> Result<String, String> {
+    match to_json(key)? {
+        text @ (Value::String(_) | Value::Number(_) | Value::Bool(_)) => Ok(plain_text(&text)),
+        other => Err(format!("`{other}` can't be a key")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: "2010-09-09"
+Parameters:
+  Stage: { Type: String }
+  Days: { Type: Number, Default: 14 }
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !Sub "shop-${Stage}-${AWS::AccountId}"
+  Role:
+    Type: AWS::IAM::Role
+    Condition: IsProd
+    Properties:
+      RoleName: !Join ["-", [shop, !Ref Stage]]
+      Arn: !GetAtt Bucket.Arn
+      Other: !If [IsProd, !Sub "${Bucket.Arn}/*", !Ref AWS::NoValue]
+"#;
+
+    fn template() -> Template {
+        Template::parse(TEMPLATE, Path::new("stacks/x.yaml")).expect("valid")
+    }
+
+    fn scope() -> Scope {
+        Scope::from([
+            ("Stage".into(), "prod".into()),
+            ("AWS::AccountId".into(), "123456789012".into()),
+        ])
+    }
+
+    #[test]
+    fn short_forms_are_written_out() {
+        let template = template();
+        let value = template.as_value();
+        let role = &value["Resources"]["Role"]["Properties"];
+        assert_eq!(role["Arn"], json!({"Fn::GetAtt": ["Bucket", "Arn"]}));
+        assert_eq!(role["Other"]["Fn::If"][1], json!({"Fn::Sub": "${Bucket.Arn}/*"}));
+        assert_eq!(value["AWSTemplateFormatVersion"], "2010-09-09");
+        assert_eq!(
+            value["Conditions"]["IsProd"],
+            json!({"Fn::Equals": [{"Ref": "Stage"}, "prod"]})
+        );
+    }
+
+    #[test]
+    fn names_are_known_before_anything_is_deployed() {
+        let names: Vec<String> = template()
+            .named_resources(&scope())
+            .into_iter()
+            .map(|named| format!("{} {}", named.resource_type, named.name))
+            .collect();
+        assert_eq!(
+            names,
+            ["AWS::S3::Bucket shop-prod-123456789012", "AWS::IAM::Role shop-prod"]
+        );
+        assert!(template().named_resources(&Scope::new()).is_empty());
+    }
+
+    #[test]
+    fn references_are_found_in_every_form() {
+        let template = template();
+        let (_, role) = template.resources().find(|(id, _)| *id == "Role").expect("there");
+        let found = references(role);
+        for name in ["Stage", "Bucket", "IsProd", "AWS::NoValue"] {
+            assert!(found.contains(name), "{name} in {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_template_is_said_so_with_its_place() {
+        let parse = |text: &str| {
+            Template::parse(text, Path::new("stacks/x.yaml"))
+                .expect_err("bad")
+                .to_string()
+        };
+        assert!(
+            parse("Resources:\n  A: [\n").contains("stacks/x.yaml:"),
+            "{}",
+            parse("Resources:\n  A: [\n")
+        );
+        assert!(parse("- 1").contains("no CloudFormation template"));
+        assert!(parse("Outputs: {}").contains("no `Resources:`"));
+        assert!(parse("Resources: { A: {} }").contains("resource `A` has no `Type:`"));
+    }
+
+    #[test]
+    fn names_beyond_the_limits_are_refused() {
+        let check = |kind: &str, name: &str| {
+            NamedResource {
+                logical_id: "X".into(),
+                resource_type: kind.into(),
+                name: name.into(),
+            }
+            .check("stacks/x.yaml")
+        };
+        assert!(check("AWS::S3::Bucket", &"a".repeat(63)).is_ok());
+        assert!(check("AWS::S3::Bucket", &"a".repeat(64)).is_err());
+        assert!(check("AWS::S3::Bucket", "Upper").is_err());
+        assert!(check("AWS::IAM::Role", &"a".repeat(65)).is_err());
+        assert!(check("AWS::DynamoDB::Table", "ab").is_err());
+        assert!(check("AWS::DynamoDB::Table", "User Data").is_err());
+        assert!(check("AWS::Lambda::Function", "a.b").is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! Events as people read them: spinners on a terminal, plain lines in a pipe.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anstyle::AnsiColor;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{Event, Paint};
+use crate::error::Error;
+use crate::stack::change::{Action, Replacement, ResourceChange, StackPlan, Verdict};
+use crate::stack::status::Outlook;
+
+/// The widest name of a part: "presentation".
+const PART_WIDTH: usize = 12;
+
+#[derive(Debug)]
+pub(super) struct Human {
+    stderr: Paint,
+    pub(super) stdout: Paint,
+    quiet: bool,
+    verbose: bool,
+    progress: Option<MultiProgress>,
+    parts: Mutex<HashMap<&'static str, Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Human {
+    pub(super) fn new(stderr: Paint, stdout: Paint, animated: bool, quiet: bool, verbose: bool) -> Self {
+        Self {
+            stderr,
+            stdout,
+            quiet,
+            verbose,
+            progress: animated.then(MultiProgress::new),
+            parts: Mutex::default(),
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the reporter is what prints")]
+    fn line(&self, text: &str) {
+        match &self.progress {
+            // A terminal that can't be written to has nobody reading it.
+            Some(progress) => progress.println(text).unwrap_or_default(),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Removes what moves, so that what follows stands alone.
+    pub(super) fn clear(&self) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, running) in parts.drain() {
+            if let Some(bar) = running.bar {
+                bar.finish_and_clear();
+            }
+        }
+    }
+
+    pub(super) fn event(&self, event: &Event) {
+        if self.quiet && !matches!(event, Event::Warning { .. } | Event::Losing { .. }) {
+            return;
+        }
+        match event {
+            Event::Target {
+                project,
+                stage,
+                account,
+                region,
+                endpoint,
+            } => {
+                let place = match endpoint {
+                    Some(endpoint) => format!("{endpoint}, {region}"),
+                    None => format!("AWS account {account}, {region}"),
+                };
+                self.line(&format!(
+                    "{} {}",
+                    self.stderr.bold(&format!("{project} {stage}")),
+                    self.stderr.dim(&format!("on {place}"))
+                ));
+            }
+            Event::Plan { stacks } => self.plan(stacks),
+            Event::Working { part, message } => self.working(part, message),
+            Event::Finished { part, message, changed } => {
+                let symbol = if *changed {
+                    self.stderr.color(AnsiColor::Green, "✓")
+                } else {
+                    self.stderr.dim("·")
+                };
+                self.end(part, &symbol, message);
+            }
+            Event::Stopped { part, message } => {
+                self.end(part, &self.stderr.color(AnsiColor::Red, "✗"), message);
+            }
+            Event::Resource(event) => {
+                let failed = event.outlook() == Outlook::Failed;
+                if self.verbose || failed {
+                    let symbol = match event.outlook() {
+                        Outlook::Failed => self.stderr.color(AnsiColor::Red, "✗"),
+                        Outlook::Good => self.stderr.color(AnsiColor::Green, "✓"),
+                        Outlook::Busy => self.stderr.dim("…"),
+                        Outlook::Gone => self.stderr.dim("−"),
+                    };
+                    let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {r}"));
+                    self.line(&format!(
+                        "  {symbol} {:PART_WIDTH$} {} {} {}{reason}",
+                        event.tier,
+                        event.status,
+                        event.logical_id,
+                        self.stderr.dim(&event.resource_type)
+                    ));
+                }
+            }
+            Event::Losing { what, losses } => {
+                self.line(&self.stderr.bold(&format!("About to {what}. Gone with it:")));
+                for loss in losses {
+                    self.line(&format!("  {} {loss}", self.stderr.color(AnsiColor::Red, "−")));
+                }
+            }
+            Event::Warning { message } => {
+                self.line(&format!(
+                    "{} {message}",
+                    self.stderr.color(AnsiColor::Yellow, "warning:")
+                ));
+            }
+        }
+    }
+
+    fn working(&self, part: &'static str, message: &str) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !parts.contains_key(part);
+        let running = parts.entry(part).or_insert_with(|| Running {
+            since: Instant::now(),
+            bar: self.progress.as_ref().map(|progress| {
+                let bar = progress.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
+                    bar.set_style(style);
+                }
+                bar.set_prefix(format!("{part:PART_WIDTH$}"));
+                bar.enable_steady_tick(Duration::from_millis(120));
+                bar
+            }),
+        });
+        match &running.bar {
+            Some(bar) => bar.set_message(message.to_owned()),
+            // In a log only the beginning and the end of a part are worth a line.
+            None if first => {
+                drop(parts);
+                self.line(&format!("  {} {part:PART_WIDTH$} {message}", self.stderr.dim("…")));
+            }
+            None => {}
+        }
+    }
+
+    fn end(&self, part: &'static str, symbol: &str, message: &str) {
+        let running = self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(part);
+        let mut took = String::new();
+        if let Some(running) = running {
+            if let Some(bar) = running.bar {
+                bar.finish_and_clear();
+            }
+            let seconds = running.since.elapsed().as_secs_f64();
+            if seconds >= 0.1 {
+                took = self.stderr.dim(&format!(" {seconds:.1} s"));
+            }
+        }
+        self.line(&format!("  {symbol} {part:PART_WIDTH$} {message}{took}"));
+    }
+
+    fn plan(&self, stacks: &[StackPlan]) {
+        for stack in stacks {
+            let word = match &stack.verdict {
+                Verdict::Unchanged => {
+                    if self.verbose {
+                        self.line(&format!("  {} {}", self.stderr.dim("="), stack.name));
+                    }
+                    continue;
+                }
+                Verdict::Create => self.stderr.color(AnsiColor::Green, "+"),
+                Verdict::Recreate => self.stderr.color(AnsiColor::Yellow, "±"),
+                Verdict::Update => self.stderr.color(AnsiColor::Yellow, "~"),
+            };
+            let counts = stack.summary();
+            self.line(&format!(
+                "  {word} {} {}",
+                self.stderr.bold(&stack.name),
+                self.stderr.dim(&counts)
+            ));
+            let all = self.verbose || stack.verdict == Verdict::Update;
+            for change in stack.changes.iter().filter(|change| all || change.loss().is_some()) {
+                self.line(&format!("      {}", self.change(change)));
+            }
+        }
+    }
+
+    fn change(&self, change: &ResourceChange) -> String {
+        let symbol = match (change.action, change.replacement) {
+            (Action::Add, _) => self.stderr.color(AnsiColor::Green, "+"),
+            (Action::Remove, _) => self.stderr.color(AnsiColor::Red, "−"),
+            (_, Replacement::Always) => self.stderr.color(AnsiColor::Red, "±"),
+            (_, Replacement::Perhaps) => self.stderr.color(AnsiColor::Yellow, "±"),
+            _ => self.stderr.color(AnsiColor::Yellow, "~"),
+        };
+        let loss = change.loss().map_or(String::new(), |loss| {
+            format!(" {}", self.stderr.color(AnsiColor::Red, &loss))
+        });
+        let scope = if change.properties.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", change.properties.join(", "))
+        };
+        format!(
+            "{symbol} {} {}{scope}{loss}",
+            change.logical_id,
+            self.stderr.dim(&change.resource_type)
+        )
+    }
+
+    #[expect(clippy::print_stderr, reason = "the reporter is what prints")]
+    pub(super) fn ask(&self, prompt: &str) -> bool {
+        eprint!("{prompt}");
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    pub(super) fn error(&self, error: &Error) {
+        self.clear();
+        self.line(&format!(
+            "{} {}",
+            self.stderr.color(AnsiColor::Red, "error:"),
+            error.message()
+        ));
+        for cause in error.causes() {
+            for (index, line) in cause.trim_end().lines().enumerate() {
+                let lead = if index == 0 { "because" } else { "       " };
+                self.line(&format!("  {} {line}", self.stderr.dim(lead)));
+            }
+        }
+        if let Some(next) = error.next_step() {
+            self.line(&format!("{} {next}", self.stderr.color(AnsiColor::Cyan, "next:")));
+        }
+    }
+}

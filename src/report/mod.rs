@@ -1,0 +1,268 @@
+//! What a run tells: commands emit events, a reporter shows them. Only this module prints.
+//!
+//! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
+
+mod human;
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cli::{Color, Global, Output};
+use crate::error::{Error, Result};
+use crate::stack::change::StackPlan;
+use crate::stack::events::ResourceEvent;
+use human::Human;
+
+/// Something that happened, or is about to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Where the run works: said before anything else, since a wrong account or endpoint is found here.
+    Target {
+        /// The project's name.
+        project: String,
+        /// The stage's name.
+        stage: String,
+        /// The account's number.
+        account: String,
+        /// The region.
+        region: String,
+        /// The endpoint, when it isn't AWS.
+        endpoint: Option<String>,
+    },
+    /// What will change.
+    Plan {
+        /// One entry a stack.
+        stacks: Vec<StackPlan>,
+    },
+    /// A part of the work began, or has something new to say.
+    Working {
+        /// Which part.
+        part: &'static str,
+        /// What it does.
+        message: String,
+    },
+    /// A part of the work is done.
+    Finished {
+        /// Which part.
+        part: &'static str,
+        /// What it did.
+        message: String,
+        /// Whether anything was changed.
+        changed: bool,
+    },
+    /// A part of the work failed; the error follows at the end.
+    Stopped {
+        /// Which part.
+        part: &'static str,
+        /// Why, in a line.
+        message: String,
+    },
+    /// CloudFormation did something with a resource.
+    Resource(ResourceEvent),
+    /// Something will be lost if the answer is yes.
+    Losing {
+        /// What is about to be done.
+        what: String,
+        /// What goes with it, a line each.
+        losses: Vec<String>,
+    },
+    /// Something to know that is no failure.
+    Warning {
+        /// The sentence.
+        message: String,
+    },
+}
+
+/// A command's result, for people and for programs.
+pub trait Outcome {
+    /// The text for people; `paint` colours it if colours are wanted.
+    fn text(&self, paint: &Paint) -> String;
+    /// The document for programs.
+    fn json(&self) -> Value;
+}
+
+/// Shows events, asks questions and prints results.
+#[derive(Debug)]
+pub struct Reporter {
+    style: Style,
+    yes: bool,
+}
+
+#[derive(Debug)]
+enum Style {
+    Human(Human),
+    Json,
+}
+
+/// Colours text, or doesn't.
+#[derive(Debug, Clone, Copy)]
+pub struct Paint {
+    enabled: bool,
+}
+
+impl Paint {
+    fn new(color: Color, terminal: bool) -> Self {
+        let wanted = || std::env::var_os("NO_COLOR").is_none() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        Self {
+            enabled: match color {
+                Color::Auto => terminal && wanted(),
+                Color::Always => true,
+                Color::Never => false,
+            },
+        }
+    }
+
+    /// `text` in `style`.
+    pub fn paint(&self, style: anstyle::Style, text: &str) -> String {
+        if self.enabled {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// `text` in a colour.
+    pub fn color(&self, color: anstyle::AnsiColor, text: &str) -> String {
+        self.paint(anstyle::Style::new().fg_color(Some(color.into())), text)
+    }
+
+    /// `text` in bold.
+    pub fn bold(&self, text: &str) -> String {
+        self.paint(anstyle::Style::new().bold(), text)
+    }
+
+    /// `text`, less loud.
+    pub fn dim(&self, text: &str) -> String {
+        self.paint(anstyle::Style::new().dimmed(), text)
+    }
+}
+
+impl Reporter {
+    /// A reporter for the given command-line options.
+    pub fn new(global: &Global) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            style: match global.output {
+                Output::Human => Style::Human(Human::new(
+                    Paint::new(global.color, terminal),
+                    Paint::new(global.color, std::io::stdout().is_terminal()),
+                    terminal && !global.quiet,
+                    global.quiet,
+                    global.verbose > 0,
+                )),
+                Output::Json => Style::Json,
+            },
+            yes: global.yes,
+        }
+    }
+
+    /// Shows an event.
+    pub fn event(&self, event: &Event) {
+        match &self.style {
+            Style::Human(human) => human.event(event),
+            Style::Json => json_line(event),
+        }
+    }
+
+    /// Shorthand for [`Event::Working`].
+    pub fn working(&self, part: &'static str, message: impl Into<String>) {
+        self.event(&Event::Working {
+            part,
+            message: message.into(),
+        });
+    }
+
+    /// Shorthand for [`Event::Finished`].
+    pub fn finished(&self, part: &'static str, message: impl Into<String>, changed: bool) {
+        self.event(&Event::Finished {
+            part,
+            message: message.into(),
+            changed,
+        });
+    }
+
+    /// Shorthand for [`Event::Warning`].
+    pub fn warn(&self, message: impl Into<String>) {
+        self.event(&Event::Warning {
+            message: message.into(),
+        });
+    }
+
+    /// Prints a command's result on stdout.
+    ///
+    /// # Errors
+    /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
+    pub fn outcome(&self, outcome: &impl Outcome) -> Result<()> {
+        self.print(match &self.style {
+            Style::Human(human) => outcome.text(&human.stdout),
+            Style::Json => format!("{}\n", outcome.json()),
+        })
+    }
+
+    /// Prints text on stdout as it is.
+    pub fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        if let Style::Human(human) = &self.style {
+            human.clear();
+        }
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::failed("could not write the result").because(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Shows an error: what, why, and what to do next.
+    pub fn error(&self, error: &Error) {
+        match &self.style {
+            Style::Human(human) => human.error(error),
+            Style::Json => json_line(&json!({
+                "event": "error",
+                "message": error.message(),
+                "causes": error.causes(),
+                "nextStep": error.next_step(),
+                "exitCode": error.exit() as u8,
+            })),
+        }
+    }
+
+    /// Asks before something is lost: `what` is about to be done ("remove the stage dev"), `losses` names what goes
+    /// with it, a line each.
+    ///
+    /// # Errors
+    /// The answer is no, or nobody can be asked and `--yes` wasn't given (exit 5).
+    pub fn confirm(&self, what: &str, losses: &[String]) -> Result<()> {
+        self.event(&Event::Losing {
+            what: what.to_owned(),
+            losses: losses.to_vec(),
+        });
+        if self.yes {
+            return Ok(());
+        }
+        let refused = Error::refused(format!("did not {what}"));
+        match &self.style {
+            Style::Human(human) if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+                if human.ask("Continue? [y/N] ") {
+                    Ok(())
+                } else {
+                    Err(refused.because("you said no").hint("Nothing was changed."))
+                }
+            }
+            _ => Err(refused
+                .because("nobody can be asked here")
+                .hint("Nothing was changed. Say --yes if this is what you want.")),
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the reporter is what prints")]
+fn json_line(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(line) => eprintln!("{line}"),
+        Err(error) => eprintln!("{}", json!({ "event": "warning", "message": error.to_string() })),
+    }
+}

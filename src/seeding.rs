@@ -1,0 +1,205 @@
+//! Putting the seed items into the table.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableStatus};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::project::seed::{Attribute, Item, KEY};
+use crate::report::Reporter;
+use crate::wait::{Probe, Waited, until};
+
+/// What seeding did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seeded {
+    /// Items that were missing and are there now.
+    pub added: usize,
+    /// Items that were there and were replaced.
+    pub overwritten: usize,
+    /// Items that were there and were left alone.
+    pub kept: usize,
+}
+
+impl Seeded {
+    /// "2 added, 1 was there".
+    pub fn describe(&self) -> String {
+        let parts: Vec<String> = [
+            (self.added, "added"),
+            (self.overwritten, "overwritten"),
+            (self.kept, "already there"),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        if parts.is_empty() {
+            "no items to add".to_owned()
+        } else {
+            format!("items: {}", parts.join(", "))
+        }
+    }
+}
+
+/// DynamoDB reads at most this many keys in one call.
+const KEYS_A_READ: usize = 100;
+
+/// How many items are written at once. A new table takes 4,000 a second; an existing one may have less to spare.
+const WRITES_AT_ONCE: usize = 16;
+
+/// Adds the items that `table` lacks; with `overwrite` also replaces those it has.
+///
+/// Reads first, so that nothing is written when nothing is missing; and each write says again that the item must be
+/// missing, so that an item written meanwhile by somebody else is never lost.
+pub async fn seed(cloud: &Cloud, table: &str, items: &[Item], overwrite: bool, reporter: &Reporter) -> Result<Seeded> {
+    let mut present = BTreeSet::new();
+    for chunk in items.chunks(KEYS_A_READ) {
+        present.extend(existing_keys(cloud, table, chunk).await?);
+    }
+    let to_write: Vec<&Item> = items
+        .iter()
+        .filter(|item| overwrite || !present.contains(&item.key))
+        .collect();
+    let mut seeded = Seeded {
+        kept: items.len() - to_write.len(),
+        ..Seeded::default()
+    };
+    let total = to_write.len();
+    let mut writes = stream::iter(to_write)
+        .map(|item| put(cloud, table, item, overwrite))
+        .buffer_unordered(WRITES_AT_ONCE);
+    while let Some((key, written)) = writes.try_next().await? {
+        match (written, present.contains(key)) {
+            (false, _) => seeded.kept += 1,
+            (true, true) => seeded.overwritten += 1,
+            (true, false) => seeded.added += 1,
+        }
+        let done = seeded.added + seeded.overwritten;
+        if done % 100 == 0 {
+            reporter.working("seed", format!("{done} of {total} items"));
+        }
+    }
+    Ok(seeded)
+}
+
+async fn existing_keys(cloud: &Cloud, table: &str, items: &[Item]) -> Result<BTreeSet<String>> {
+    let keys = items
+        .iter()
+        .map(|item| HashMap::from([(KEY.to_owned(), AttributeValue::S(item.key.clone()))]))
+        .collect();
+    let mut found = BTreeSet::new();
+    let mut wanted = Some(HashMap::from([(table.to_owned(), key_request(keys, table)?)]));
+    let mut pause = Duration::from_millis(50);
+    while let Some(request) = wanted.take() {
+        let answer = cloud
+            .dynamodb
+            .batch_get_item()
+            .set_request_items(Some(request))
+            .send()
+            .await
+            .map_err(|error| explain(&error, &format!("could not read the items of the table {table}")))?;
+        for item in answer.responses.unwrap_or_default().remove(table).unwrap_or_default() {
+            if let Some(AttributeValue::S(key)) = item.get(KEY) {
+                found.insert(key.clone());
+            }
+        }
+        // What a busy table left out is asked for again, ever later.
+        wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+        if wanted.is_some() {
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+    Ok(found)
+}
+
+fn key_request(keys: Vec<HashMap<String, AttributeValue>>, table: &str) -> Result<KeysAndAttributes> {
+    KeysAndAttributes::builder()
+        .set_keys(Some(keys))
+        .projection_expression("#key")
+        .expression_attribute_names("#key", KEY)
+        .consistent_read(true)
+        .build()
+        .map_err(|error| Error::failed(format!("could not ask the table {table}")).because(error))
+}
+
+/// Writes one item; false when it is there and may not be overwritten.
+async fn put<'a>(cloud: &Cloud, table: &str, item: &'a Item, overwrite: bool) -> Result<(&'a str, bool)> {
+    let mut request = cloud
+        .dynamodb
+        .put_item()
+        .table_name(table)
+        .set_item(Some(map_to_dynamodb(&item.attributes)));
+    if !overwrite {
+        request = request
+            .condition_expression("attribute_not_exists(#key)")
+            .expression_attribute_names("#key", KEY);
+    }
+    match request.send().await {
+        Ok(_) => Ok((&item.key, true)),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+        {
+            Ok((&item.key, false))
+        }
+        Err(error) => Err(explain(
+            &error,
+            &format!("could not put the item `{}` into the table {table}", item.key),
+        )),
+    }
+}
+
+fn to_dynamodb(value: &Attribute) -> AttributeValue {
+    match value {
+        Attribute::Text(text) => AttributeValue::S(text.clone()),
+        Attribute::Number(digits) => AttributeValue::N(digits.clone()),
+        Attribute::Flag(flag) => AttributeValue::Bool(*flag),
+        Attribute::Null => AttributeValue::Null(true),
+        Attribute::List(items) => AttributeValue::L(items.iter().map(to_dynamodb).collect()),
+        Attribute::Map(named) => AttributeValue::M(map_to_dynamodb(named)),
+    }
+}
+
+fn map_to_dynamodb(named: &BTreeMap<String, Attribute>) -> HashMap<String, AttributeValue> {
+    named
+        .iter()
+        .map(|(name, value)| (name.clone(), to_dynamodb(value)))
+        .collect()
+}
+
+/// Waits until a table takes requests: after an express deployment it may still be in the making.
+pub async fn wait_until_active(cloud: &Cloud, table: &str) -> Result<()> {
+    let end = until(cloud.pace(Duration::from_secs(600)), async || {
+        let answer = cloud.dynamodb.describe_table().table_name(table).send().await;
+        match answer {
+            Ok(found) => match found.table().and_then(|table| table.table_status()) {
+                Some(TableStatus::Active | TableStatus::Updating) => Probe::Ready(()),
+                _ => Probe::Pending,
+            },
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
+            {
+                Probe::Pending
+            }
+            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the table {table}"))),
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(()) => Ok(()),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(
+            Error::failed(format!("the table {table} isn't active after 10 minutes"))
+                .hint("Run `deployer up` again; it goes on from here."),
+        ),
+    }
+}

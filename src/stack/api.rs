@@ -1,0 +1,279 @@
+//! Redeploying an API exactly when its definition changes.
+//!
+//! An `AWS::ApiGateway::Deployment` is an immutable snapshot, and CloudFormation takes a new one only for a new
+//! resource. So each deployment's logical id gets a hash of the definition appended: another definition, another
+//! resource, and the stage that refers to it moves.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-deployment.html>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::change::API_DEFINITION;
+use super::digest;
+use crate::project::template::{Template, references};
+
+const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
+
+/// Properties whose value is a resource's identity: when one changes, whoever refers to the resource sees another.
+const IDENTITY: &[&str] = &["FunctionName", "Name", "RoleName", "TableName"];
+
+/// `template` with each deployment named after the definition it is a snapshot of, and depending on all of it.
+///
+/// Nothing in a template makes a deployment wait for the methods: created too early, it snapshots half an API.
+pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, String>) -> Template {
+    let suffix = definition_hash(template, parameters);
+    rename_deployments(template, |id| format!("{id}{suffix}"))
+}
+
+/// `template` with its deployments named as they are in `deployed`: what is live stays live, whatever else changes.
+pub fn keep_deployments(template: &Template, deployed: &Template) -> Template {
+    let current: Vec<String> = deployments(deployed).map(str::to_owned).collect();
+    rename_deployments(template, |id| {
+        current
+            .iter()
+            .find(|name| name.starts_with(id))
+            .cloned()
+            .unwrap_or_else(|| id.to_owned())
+    })
+}
+
+fn deployments(template: &Template) -> impl Iterator<Item = &str> {
+    template
+        .resources()
+        .filter(|(_, resource)| Template::type_of(resource) == DEPLOYMENT)
+        .map(|(id, _)| id)
+}
+
+/// What a snapshot would hold: the definition's resources, and all that they refer to as far as it shows in them.
+fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>) -> String {
+    let parameters = template.effective_parameters(parameters);
+    let resources: BTreeMap<&str, &Value> = template.resources().collect();
+    let mut parts = Map::new();
+    let mut open: Vec<String> = resources
+        .iter()
+        .filter(|(_, resource)| {
+            let kind = Template::type_of(resource);
+            API_DEFINITION.contains(&kind) || kind == DEPLOYMENT
+        })
+        .map(|(id, _)| (*id).to_owned())
+        .collect();
+    let mut seen: BTreeSet<String> = open.iter().cloned().collect();
+    while let Some(name) = open.pop() {
+        let part = if let Some(value) = parameters.get(&name) {
+            json!(value)
+        } else if let Some(condition) = template.condition(&name) {
+            condition.clone()
+        } else if let Some(resource) = resources.get(name.as_str()) {
+            as_seen_from_outside(resource)
+        } else {
+            // A pseudo parameter: the same for every deployment of this stack.
+            continue;
+        };
+        open.extend(references(&part).into_iter().filter(|name| seen.insert(name.clone())));
+        parts.insert(name, part);
+    }
+    digest::of(&Value::Object(parts))[..10].to_owned()
+}
+
+/// All of a definition's resource; of another only what its references can show.
+fn as_seen_from_outside(resource: &Value) -> Value {
+    let kind = Template::type_of(resource);
+    let mut part = resource.clone();
+    if let Value::Object(map) = &mut part {
+        map.remove("DependsOn");
+        map.remove("Metadata");
+        if !API_DEFINITION.contains(&kind) && kind != DEPLOYMENT {
+            map.retain(|key, _| key == "Type" || key == "Condition" || key == "Properties");
+            if let Some(Value::Object(properties)) = map.get_mut("Properties") {
+                properties.retain(|key, _| IDENTITY.contains(&key.as_str()));
+            }
+        }
+    }
+    part
+}
+
+fn rename_deployments(template: &Template, rename: impl Fn(&str) -> String) -> Template {
+    let mut renamed = template.clone();
+    let names: BTreeMap<String, String> = deployments(template).map(|id| (id.to_owned(), rename(id))).collect();
+    if names.is_empty() {
+        return renamed;
+    }
+    let definition: Vec<Value> = template
+        .resources()
+        .filter(|(_, resource)| API_DEFINITION.contains(&Template::type_of(resource)))
+        .map(|(id, _)| json!(id))
+        .collect();
+    if let Some(resources) = renamed.resources_mut() {
+        for (old, new) in &names {
+            if let Some(mut deployment) = resources.remove(old) {
+                depend_on(&mut deployment, &definition);
+                resources.insert(new.clone(), deployment);
+            }
+        }
+    }
+    for section in renamed.sections_mut() {
+        rename_references(section, &names);
+    }
+    renamed
+}
+
+fn depend_on(resource: &mut Value, all: &[Value]) {
+    let own = match resource.get("DependsOn") {
+        Some(Value::Array(own)) => own.clone(),
+        Some(single @ Value::String(_)) => vec![single.clone()],
+        _ => Vec::new(),
+    };
+    let mut dependencies = all.to_vec();
+    dependencies.extend(own.into_iter().filter(|id| !all.contains(id)));
+    resource["DependsOn"] = Value::Array(dependencies);
+}
+
+fn rename_references(value: &mut Value, names: &BTreeMap<String, String>) {
+    let rename = |name: &mut Value| {
+        if let Some(new) = name.as_str().and_then(|old| names.get(old)) {
+            *name = json!(new);
+        }
+    };
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(item, names)),
+        Value::Object(map) => {
+            for (key, inner) in map.iter_mut() {
+                match (key.as_str(), &mut *inner) {
+                    ("Ref" | "DependsOn", Value::String(_)) => rename(inner),
+                    ("DependsOn", Value::Array(items)) => items.iter_mut().for_each(rename),
+                    ("Fn::GetAtt", Value::Array(path)) => path.iter_mut().take(1).for_each(rename),
+                    ("Fn::Sub", Value::String(text)) => {
+                        for (old, new) in names {
+                            *text = text
+                                .replace(&format!("${{{old}}}"), &format!("${{{new}}}"))
+                                .replace(&format!("${{{old}."), &format!("${{{new}."));
+                        }
+                    }
+                    _ => rename_references(inner, names),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TEMPLATE: &str = r#"
+Parameters:
+  Origin: { Type: String }
+  Memory: { Type: Number, Default: 128 }
+  Name: { Type: String, Default: read }
+Conditions:
+  Open: !Equals [!Ref Origin, "*"]
+Resources:
+  Function:
+    Type: AWS::Lambda::Function
+    Properties: { FunctionName: !Ref Name, MemorySize: !Ref Memory }
+  Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { Threshold: 1 } }
+  Api: { Type: AWS::ApiGateway::RestApi, Properties: { Name: users } }
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      HttpMethod: GET
+      RestApiId: !Ref Api
+      Integration: { Uri: !Sub "arn:x/${Function.Arn}/invocations" }
+  Error:
+    Type: AWS::ApiGateway::GatewayResponse
+    Condition: Open
+    Properties: { ResponseParameters: { x: !Sub "'${Origin}'" } }
+  Snapshot: { Type: AWS::ApiGateway::Deployment, DependsOn: Get, Properties: { RestApiId: !Ref Api } }
+  Live:
+    Type: AWS::ApiGateway::Stage
+    DependsOn: [Snapshot]
+    Properties: { DeploymentId: !Ref Snapshot, Variables: { v: 1 } }
+Outputs:
+  Id: { Value: !Sub "${Snapshot}/${Snapshot.DeploymentId}" }
+"#;
+
+    fn render(text: &str, parameters: &[(&str, &str)]) -> (String, Template) {
+        let template = Template::parse(text, Path::new("logic.yaml")).expect("valid");
+        let parameters = parameters
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let rendered = name_deployments(&template, &parameters);
+        let id = deployments(&rendered).next().expect("one").to_owned();
+        (id, rendered)
+    }
+
+    fn id(text: &str, parameters: &[(&str, &str)]) -> String {
+        render(text, parameters).0
+    }
+
+    const HERE: &[(&str, &str)] = &[("Origin", "https://a")];
+
+    #[test]
+    fn a_changed_definition_is_another_deployment() {
+        let base = id(TEMPLATE, HERE);
+        let changed = |from: &str, to: &str| id(&TEMPLATE.replace(from, to), HERE);
+        assert_ne!(base, changed("HttpMethod: GET", "HttpMethod: ANY"));
+        assert_ne!(base, changed("arn:x", "arn:y"));
+        assert_ne!(base, changed("x: !Sub", "y: !Sub"));
+        assert_ne!(
+            base,
+            changed("[!Ref Origin, \"*\"]", "[!Ref Origin, \"+\"]"),
+            "a condition it stands under"
+        );
+        assert_ne!(base, id(TEMPLATE, &[("Origin", "https://b")]), "a parameter it shows");
+        assert_ne!(
+            base,
+            id(TEMPLATE, &[("Origin", "https://a"), ("Name", "other")]),
+            "the function it calls"
+        );
+    }
+
+    #[test]
+    fn an_unrelated_change_is_the_same_deployment() {
+        let base = id(TEMPLATE, HERE);
+        let changed = |from: &str, to: &str| id(&TEMPLATE.replace(from, to), HERE);
+        assert_eq!(base, changed("Threshold: 1", "Threshold: 2"));
+        assert_eq!(
+            base,
+            changed("v: 1", "v: 2"),
+            "a stage variable is live at once, without a snapshot"
+        );
+        assert_eq!(base, changed("Default: 128", "Default: 256"));
+        assert_eq!(base, id(TEMPLATE, &[("Origin", "https://a"), ("Memory", "512")]));
+        assert!(
+            base.starts_with("Snapshot") && base.chars().all(|c| c.is_ascii_alphanumeric()),
+            "{base}"
+        );
+    }
+
+    #[test]
+    fn everything_that_refers_to_it_follows() {
+        let (id, rendered) = render(TEMPLATE, HERE);
+        let value = rendered.as_value();
+        let resources = &value["Resources"];
+        assert_eq!(resources["Live"]["Properties"]["DeploymentId"], json!({ "Ref": id }));
+        assert_eq!(resources["Live"]["DependsOn"], json!([id]));
+        assert_eq!(
+            value["Outputs"]["Id"]["Value"]["Fn::Sub"],
+            format!("${{{id}}}/${{{id}.DeploymentId}}")
+        );
+        let dependencies = resources[&id]["DependsOn"].as_array().expect("a list");
+        for name in ["Api", "Get", "Error"] {
+            assert!(dependencies.contains(&json!(name)), "{dependencies:?}");
+        }
+        assert!(resources.get("Snapshot").is_none());
+    }
+
+    #[test]
+    fn a_deployment_can_be_kept_while_the_definition_changes() {
+        let (id, deployed) = render(TEMPLATE, HERE);
+        let changed = Template::parse(&TEMPLATE.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
+        let kept = keep_deployments(&changed, &deployed);
+        assert_eq!(deployments(&kept).collect::<Vec<_>>(), [id.as_str()]);
+    }
+}

@@ -1,0 +1,236 @@
+//! What a change set means: which resources change, and what would be lost.
+
+use serde::Serialize;
+
+use crate::project::Tier;
+
+/// What is to happen to a stack.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackPlan {
+    /// The tier.
+    pub tier: Tier,
+    /// The stack's name.
+    pub name: String,
+    /// In a word.
+    pub verdict: Verdict,
+    /// Resource by resource.
+    pub changes: Vec<ResourceChange>,
+}
+
+/// What is to happen to a stack, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It is as the project wants it.
+    Unchanged,
+    /// It doesn't exist.
+    Create,
+    /// Its first creation failed; it is removed and created anew.
+    Recreate,
+    /// It differs.
+    Update,
+}
+
+/// What happens to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// It is created.
+    Add,
+    /// It is changed or replaced.
+    Modify,
+    /// It leaves the stack.
+    Remove,
+    /// Anything else: an import, or what CloudFormation can't tell yet.
+    Other,
+}
+
+/// Whether a changed resource is replaced by a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Replacement {
+    /// It is changed in place.
+    Never,
+    /// CloudFormation knows only when it happens.
+    Perhaps,
+    /// It is.
+    Always,
+}
+
+/// One resource's change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceChange {
+    /// What happens.
+    pub action: Action,
+    /// Its key in the template.
+    pub logical_id: String,
+    /// Its name or id, when it exists.
+    pub physical_id: Option<String>,
+    /// Its type.
+    pub resource_type: String,
+    /// Whether it is replaced.
+    pub replacement: Replacement,
+    /// Whether the old one stays when it leaves the stack (its deletion or replacement policy).
+    pub retained: bool,
+    /// The properties that change.
+    pub properties: Vec<String>,
+}
+
+/// Types whose resources hold what can't be made again from the project.
+const STATEFUL: &[&str] = &[
+    "AWS::Cognito::UserPool",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::DynamoDB::Table",
+    "AWS::EFS::FileSystem",
+    "AWS::KMS::Key",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+];
+
+/// Types that make up the definition of an API: a deployment is a snapshot of these.
+pub(super) const API_DEFINITION: &[&str] = &[
+    "AWS::ApiGateway::Authorizer",
+    "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Model",
+    "AWS::ApiGateway::RequestValidator",
+    "AWS::ApiGateway::Resource",
+    "AWS::ApiGateway::RestApi",
+];
+
+impl ResourceChange {
+    /// A resource that will be created.
+    pub fn addition(logical_id: &str, resource_type: &str) -> Self {
+        Self {
+            action: Action::Add,
+            logical_id: logical_id.to_owned(),
+            physical_id: None,
+            resource_type: resource_type.to_owned(),
+            replacement: Replacement::Never,
+            retained: false,
+            properties: Vec::new(),
+        }
+    }
+
+    fn leaves(&self) -> bool {
+        self.action == Action::Remove || self.replacement != Replacement::Never
+    }
+
+    /// What this change would lose, if it is about a stateful resource; a sentence.
+    pub fn loss(&self) -> Option<String> {
+        if !STATEFUL.contains(&self.resource_type.as_str()) || !self.leaves() {
+            return None;
+        }
+        let name = self.physical_id.as_deref().unwrap_or(&self.logical_id);
+        let verb = match (self.action, self.replacement) {
+            (Action::Remove, _) if self.retained => "leaves the stack and stays behind, unmanaged",
+            (Action::Remove, _) => "is deleted with what is in it",
+            (_, Replacement::Perhaps) => "may be replaced by an empty one",
+            _ if self.retained => "is replaced by an empty one; the old one stays behind, unmanaged",
+            _ => "is replaced by an empty one and deleted with what is in it",
+        };
+        Some(format!("{} {name} {verb}", self.resource_type))
+    }
+
+    /// Whether a part of an API's definition leaves it. CloudFormation removes it only after it took the new
+    /// deployment's snapshot, which so still has it.
+    pub fn removes_api_definition(&self) -> bool {
+        API_DEFINITION.contains(&self.resource_type.as_str()) && self.leaves()
+    }
+}
+
+impl StackPlan {
+    /// "5 to create", "2 to change, 1 to remove".
+    pub fn summary(&self) -> String {
+        let count = |wanted: fn(&ResourceChange) -> bool, what: &str| {
+            let number = self.changes.iter().filter(|change| wanted(change)).count();
+            (number > 0).then(|| format!("{number} to {what}"))
+        };
+        let counts: Vec<String> = [
+            count(|c| c.action == Action::Add, "create"),
+            count(
+                |c| c.action == Action::Modify && c.replacement == Replacement::Never,
+                "change",
+            ),
+            count(
+                |c| c.action == Action::Modify && c.replacement == Replacement::Perhaps,
+                "change or replace",
+            ),
+            count(
+                |c| c.action == Action::Modify && c.replacement == Replacement::Always,
+                "replace",
+            ),
+            count(|c| c.action == Action::Remove, "remove"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if counts.is_empty() {
+            "outputs only".to_owned()
+        } else {
+            counts.join(", ")
+        }
+    }
+
+    /// What would be lost, a sentence each.
+    pub fn losses(&self) -> Vec<String> {
+        self.changes.iter().filter_map(ResourceChange::loss).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(action: Action, kind: &str, replacement: Replacement, retained: bool) -> ResourceChange {
+        ResourceChange {
+            action,
+            replacement,
+            retained,
+            physical_id: Some("UserData".into()),
+            ..ResourceChange::addition("Table", kind)
+        }
+    }
+
+    #[test]
+    fn only_stateful_resources_that_leave_are_losses() {
+        let table = "AWS::DynamoDB::Table";
+        assert_eq!(change(Action::Modify, table, Replacement::Never, false).loss(), None);
+        assert_eq!(change(Action::Add, table, Replacement::Never, false).loss(), None);
+        assert_eq!(
+            change(Action::Remove, "AWS::Lambda::Function", Replacement::Never, false).loss(),
+            None
+        );
+        for (action, replacement, retained, word) in [
+            (Action::Remove, Replacement::Never, false, "is deleted"),
+            (Action::Remove, Replacement::Never, true, "stays behind"),
+            (
+                Action::Modify,
+                Replacement::Always,
+                false,
+                "replaced by an empty one and deleted",
+            ),
+            (Action::Modify, Replacement::Always, true, "the old one stays"),
+            (Action::Modify, Replacement::Perhaps, false, "may be replaced"),
+        ] {
+            let loss = change(action, table, replacement, retained).loss().expect("a loss");
+            assert!(loss.contains("UserData") && loss.contains(word), "{loss}");
+        }
+    }
+
+    #[test]
+    fn an_api_part_that_leaves_is_noticed() {
+        let kind = "AWS::ApiGateway::Method";
+        assert!(change(Action::Remove, kind, Replacement::Never, false).removes_api_definition());
+        assert!(change(Action::Modify, kind, Replacement::Always, false).removes_api_definition());
+        assert!(!change(Action::Modify, kind, Replacement::Never, false).removes_api_definition());
+        assert!(
+            !change(Action::Remove, "AWS::ApiGateway::Deployment", Replacement::Never, false).removes_api_definition()
+        );
+    }
+}

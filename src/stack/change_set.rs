@@ -1,0 +1,306 @@
+//! Change sets: made, read and executed.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, Parameter,
+    PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
+};
+
+use super::change::{Action, Replacement, ResourceChange};
+use super::wanted::Rendered;
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::wait::{Probe, Waited, until};
+
+/// A change set that can be executed.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of its stack.
+    pub stack_arn: String,
+    /// What it will do.
+    pub changes: Vec<ResourceChange>,
+    express: bool,
+}
+
+/// Whether a change set makes a stack or changes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The stack doesn't exist, or is an empty shell.
+    Create,
+    /// The stack exists.
+    Update,
+}
+
+/// A name that fits change sets and request tokens, new each time.
+pub fn fresh_token() -> String {
+    format!("deployer-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
+/// Makes a change set and waits until it can be executed; `None` when there is nothing to change.
+///
+/// # Errors
+/// CloudFormation refuses the template or finds a name taken. A shell of a stack that this made is removed again.
+pub async fn create(
+    cloud: &Cloud,
+    stack: &str,
+    rendered: &Rendered,
+    purpose: Purpose,
+    express: bool,
+) -> Result<Option<ChangeSet>> {
+    let token = fresh_token();
+    let mut request = cloud
+        .cloudformation
+        .create_change_set()
+        .stack_name(stack)
+        .change_set_name(&token)
+        .client_token(&token)
+        .change_set_type(match purpose {
+            Purpose::Create => ChangeSetType::Create,
+            Purpose::Update => ChangeSetType::Update,
+        })
+        .template_body(&rendered.body)
+        .capabilities(Capability::CapabilityNamedIam);
+    if express {
+        // Express mode switches rollback off unless told otherwise, and without rollback the first replacement wedges
+        // the stack.
+        request = request.deployment_config(
+            DeploymentConfig::builder()
+                .mode(DeploymentConfigMode::Express)
+                .disable_rollback(false)
+                .build(),
+        );
+    }
+    for (key, value) in &rendered.parameters {
+        let parameter = Parameter::builder().parameter_key(key);
+        request = request.parameters(match value {
+            Some(value) => parameter.parameter_value(value).build(),
+            None => parameter.use_previous_value(true).build(),
+        });
+    }
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| explain(&error, &format!("could not make a change set for the stack {stack}")))?;
+    let arn = answer.id().unwrap_or_default().to_owned();
+    let stack_arn = answer.stack_id().unwrap_or_default().to_owned();
+    let made = wait_until_made(cloud, stack, &arn).await?;
+    if made.status == Some(ChangeSetStatus::CreateComplete) {
+        return Ok(Some(ChangeSet {
+            changes: all_changes(cloud, &arn, made).await?,
+            arn,
+            stack_arn,
+            express,
+        }));
+    }
+    let reason = made.status_reason().unwrap_or_default().to_owned();
+    let findings = if means_no_changes(&reason) {
+        Vec::new()
+    } else {
+        validation_findings(cloud, &arn).await
+    };
+    match purpose {
+        Purpose::Create => remove_shell(cloud, &stack_arn).await?,
+        Purpose::Update => delete(cloud, &arn).await?,
+    }
+    if means_no_changes(&reason) {
+        return Ok(None);
+    }
+    let mut error = Error::failed(format!("CloudFormation refuses the change to the stack {stack}")).because(reason);
+    for finding in findings {
+        error = error.because(finding);
+    }
+    Err(error.hint(
+        "Nothing was changed. Correct the template or the setting; if a name is taken, remove what has it or choose \
+         another in stacks/stages.yaml.",
+    ))
+}
+
+async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<DescribeChangeSetOutput> {
+    let end = until(cloud.pace(Duration::from_secs(600)), async || {
+        let answer = cloud
+            .cloudformation
+            .describe_change_set()
+            .change_set_name(arn)
+            .send()
+            .await;
+        match answer {
+            Ok(found) => match found.status() {
+                Some(ChangeSetStatus::CreateComplete | ChangeSetStatus::Failed) => Probe::Ready(found),
+                _ => Probe::Pending,
+            },
+            Err(error) => Probe::Failed(explain(&error, &format!("could not read the change set for {stack}"))),
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(made) => Ok(made),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(
+            Error::failed(format!("the change set for {stack} isn't ready after 10 minutes"))
+                .hint("Run the same command again; AWS's health dashboard may tell more."),
+        ),
+    }
+}
+
+/// The only places where the wording of "nothing to change" is matched: AWS has no code for it.
+fn means_no_changes(reason: &str) -> bool {
+    reason.starts_with("The submitted information didn't contain changes.")
+        || reason.contains("No updates are to be performed")
+}
+
+async fn all_changes(cloud: &Cloud, arn: &str, first: DescribeChangeSetOutput) -> Result<Vec<ResourceChange>> {
+    let mut changes = Vec::new();
+    let mut page = first;
+    loop {
+        let next = page.next_token.take();
+        changes.extend(
+            page.changes
+                .take()
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|change| change.resource_change)
+                .map(resource_change),
+        );
+        let Some(token) = next.filter(|token| !token.is_empty()) else {
+            return Ok(changes);
+        };
+        page = cloud
+            .cloudformation
+            .describe_change_set()
+            .change_set_name(arn)
+            .next_token(token)
+            .send()
+            .await
+            .map_err(|error| explain(&error, "could not read the rest of a change set"))?;
+    }
+}
+
+fn resource_change(change: SdkChange) -> ResourceChange {
+    let mut properties: Vec<String> = change
+        .details()
+        .iter()
+        .filter_map(|detail| detail.target())
+        .filter_map(|target| {
+            target
+                .name()
+                .map(str::to_owned)
+                .or_else(|| target.attribute().map(|attribute| attribute.as_str().to_owned()))
+        })
+        .collect();
+    properties.sort();
+    properties.dedup();
+    ResourceChange {
+        action: match change.action {
+            Some(ChangeAction::Add) => Action::Add,
+            Some(ChangeAction::Modify) => Action::Modify,
+            Some(ChangeAction::Remove) => Action::Remove,
+            _ => Action::Other,
+        },
+        replacement: match change.replacement {
+            Some(SdkReplacement::True) => Replacement::Always,
+            Some(SdkReplacement::Conditional) => Replacement::Perhaps,
+            _ => Replacement::Never,
+        },
+        retained: matches!(
+            change.policy_action,
+            Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain)
+        ),
+        logical_id: change.logical_resource_id.unwrap_or_default(),
+        physical_id: change.physical_resource_id.filter(|id| !id.is_empty()),
+        resource_type: change.resource_type.unwrap_or_default(),
+        properties,
+    }
+}
+
+/// A change set that failed in CloudFormation's own validation names no resource; its events do.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html>
+async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
+    // What fails here only costs detail: the change set's own reason is reported anyway.
+    let Ok(answer) = cloud.cloudformation.describe_events().change_set_name(arn).send().await else {
+        return Vec::new();
+    };
+    answer
+        .operation_events()
+        .iter()
+        .filter_map(|event| {
+            let reason = event.validation_status_reason().or(event.resource_status_reason())?;
+            Some(format!(
+                "{} ({}): {reason}",
+                event.logical_resource_id().unwrap_or("the stack"),
+                event.resource_type().unwrap_or("unknown type")
+            ))
+        })
+        .collect()
+}
+
+/// Deletes a change set that won't be executed.
+pub async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
+    cloud
+        .cloudformation
+        .delete_change_set()
+        .change_set_name(arn)
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| explain(&error, "could not delete a change set"))
+}
+
+/// Deletes the empty stack that a failed CREATE change set leaves behind.
+async fn remove_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
+    cloud
+        .cloudformation
+        .delete_stack()
+        .stack_name(stack_arn)
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| explain(&error, "could not remove the empty stack that a failed change set left"))
+}
+
+/// Starts a change set.
+pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<()> {
+    let mut request = cloud
+        .cloudformation
+        .execute_change_set()
+        .change_set_name(&change_set.arn)
+        .client_request_token(fresh_token())
+        // Resources that a failed operation has just made go with its rollback, whatever their deletion policy: else
+        // the next try finds their names taken.
+        .retain_except_on_create(true);
+    if !change_set.express {
+        // The API reference gives "true" as its default; beside a deployment config it is refused.
+        request = request.disable_rollback(false);
+    }
+    match request.send().await {
+        Ok(_) => Ok(()),
+        // Retried after an answer that got lost: it is already under way.
+        Err(error) if error.as_service_error().and_then(|e| e.code()) == Some("TokenAlreadyExistsException") => Ok(()),
+        Err(error) => Err(explain(
+            &error,
+            &format!("could not start the change to {}", change_set.stack_arn),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_wordings_of_no_change_are_known() {
+        assert!(means_no_changes(
+            "The submitted information didn't contain changes. Submit different information to create a change set."
+        ));
+        assert!(means_no_changes("No updates are to be performed."));
+        assert!(!means_no_changes(
+            "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]"
+        ));
+        assert!(!means_no_changes(""));
+    }
+}

@@ -1,0 +1,210 @@
+//! Bringing a stack to what the project wants: planned first, applied later.
+
+use super::change::{ResourceChange, StackPlan, Verdict};
+use super::change_set::{self, ChangeSet, Purpose};
+use super::events::ResourceEvent;
+use super::read::{self, Stack};
+use super::status::{Meaning, Outlook};
+use super::wanted::Wanted;
+use super::{follow, remove};
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::report::Reporter;
+
+/// A plan and what it takes to carry it out.
+#[derive(Debug)]
+pub struct Planned {
+    /// For people.
+    pub plan: StackPlan,
+    /// The digest of what was planned: when it turns out otherwise, plan again.
+    digest: String,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Nothing(Stack),
+    Create,
+    /// The remains of a failed creation go first.
+    Recreate(Stack),
+    Update(Stack, ChangeSet),
+}
+
+/// Finds out what bringing `existing` to `wanted` would change. Makes a change set if the stack exists and differs;
+/// changes nothing else.
+///
+/// # Errors
+/// The stack is in a state that only its owner can end, or CloudFormation refuses the template.
+pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, reporter: &Reporter) -> Result<Planned> {
+    let digest = wanted.digest();
+    let (verdict, changes, step) = match existing {
+        None => (Verdict::Create, wanted.additions(), Step::Create),
+        Some(stack) => match stack.meaning().meaning {
+            Meaning::Gone | Meaning::Shell => (Verdict::Create, wanted.additions(), Step::Create),
+            Meaning::Dead => (Verdict::Recreate, wanted.additions(), Step::Recreate(stack)),
+            Meaning::Ready if stack.digest() == Some(&digest) => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+            Meaning::Ready => plan_update(cloud, wanted, stack).await?,
+            Meaning::Wedged => {
+                let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
+                plan_update(cloud, wanted, stack).await?
+            }
+            Meaning::Busy | Meaning::Halted | Meaning::HalfDeleted => return Err(unusable(&stack)),
+        },
+    };
+    Ok(Planned {
+        plan: StackPlan {
+            tier: wanted.tier,
+            name: wanted.name.clone(),
+            verdict,
+            changes,
+        },
+        digest,
+        step,
+    })
+}
+
+async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
+    let rendered = wanted.render()?;
+    Ok(
+        match change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, wanted.express).await? {
+            None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+            Some(made) => (Verdict::Update, made.changes.clone(), Step::Update(stack, made)),
+        },
+    )
+}
+
+impl Planned {
+    /// Whether this plan is one for `wanted` as it is now.
+    pub fn fits(&self, wanted: &Wanted) -> bool {
+        self.digest == wanted.digest()
+    }
+
+    /// Whether carrying it out changes anything.
+    pub fn changes_something(&self) -> bool {
+        self.plan.verdict != Verdict::Unchanged
+    }
+
+    /// Gives the plan up; whatever was made for it is removed.
+    pub async fn discard(&self, cloud: &Cloud) -> Result<()> {
+        match &self.step {
+            Step::Update(_, made) => change_set::delete(cloud, &made.arn).await,
+            Step::Nothing(_) | Step::Create | Step::Recreate(_) => Ok(()),
+        }
+    }
+}
+
+/// Carries a plan out and follows it to its end; `watch` sees each event as it comes.
+///
+/// # Errors
+/// The operation failed (and was rolled back); the message has the resource that failed first, and why.
+pub async fn apply(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    planned: Planned,
+    reporter: &Reporter,
+    mut watch: impl FnMut(&ResourceEvent),
+) -> Result<Stack> {
+    match planned.step {
+        Step::Nothing(stack) => Ok(stack),
+        Step::Create => create(cloud, wanted, reporter, watch).await,
+        Step::Recreate(stack) => {
+            reporter.working(
+                wanted.tier.as_str(),
+                format!("removing the failed {} first", stack.name),
+            );
+            remove::stack(cloud, wanted.tier, &stack, reporter).await?;
+            create(cloud, wanted, reporter, watch).await
+        }
+        Step::Update(stack, made) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
+            // CloudFormation removes what left the template only after it took the new deployment's snapshot, which
+            // then still has it. So the definition changes first, and the snapshot is taken after it.
+            change_set::delete(cloud, &made.arn).await?;
+            let deployed = read::deployed_template(cloud, &stack.arn).await?;
+            let first = wanted.render_keeping_deployment(&deployed)?;
+            if let Some(made) = change_set::create(cloud, &wanted.name, &first, Purpose::Update, wanted.express).await?
+            {
+                execute(cloud, wanted, &made, reporter, &mut watch).await?;
+            }
+            let second = wanted.render()?;
+            match change_set::create(cloud, &wanted.name, &second, Purpose::Update, wanted.express).await? {
+                Some(made) => execute(cloud, wanted, &made, reporter, &mut watch).await,
+                None => Ok(stack),
+            }
+        }
+        Step::Update(_, made) => execute(cloud, wanted, &made, reporter, watch).await,
+    }
+}
+
+async fn create(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    reporter: &Reporter,
+    watch: impl FnMut(&ResourceEvent),
+) -> Result<Stack> {
+    reporter.working(wanted.tier.as_str(), format!("creating {}", wanted.name));
+    let rendered = wanted.render()?;
+    let made = change_set::create(cloud, &wanted.name, &rendered, Purpose::Create, wanted.express)
+        .await?
+        .ok_or_else(|| Error::failed(format!("CloudFormation finds nothing to create in {}", wanted.name)))?;
+    execute(cloud, wanted, &made, reporter, watch).await
+}
+
+async fn execute(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    made: &ChangeSet,
+    reporter: &Reporter,
+    watch: impl FnMut(&ResourceEvent),
+) -> Result<Stack> {
+    let arn = made.stack_arn.as_str();
+    let bookmark = read::bookmark(cloud, arn).await?;
+    change_set::execute(cloud, made).await?;
+    let ended = follow::to_end(cloud, wanted.tier, arn, bookmark, reporter, watch).await?;
+    let stack = read::describe(cloud, arn)
+        .await?
+        .ok_or_else(|| follow::failure(&wanted.name, &ended))?;
+    if super::status::of_stack(&ended.status).outlook == Outlook::Good {
+        Ok(stack)
+    } else {
+        Err(follow::failure(&wanted.name, &ended))
+    }
+}
+
+/// A rollback that failed is continued: it leads back to the last good state and loses nothing.
+async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter: &Reporter) -> Result<Stack> {
+    reporter.working(
+        wanted.tier.as_str(),
+        format!("{} is in {}: finishing its rollback", stack.name, stack.status),
+    );
+    let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    cloud
+        .cloudformation
+        .continue_update_rollback()
+        .stack_name(&stack.arn)
+        .client_request_token(change_set::fresh_token())
+        .send()
+        .await
+        .map_err(|error| explain(&error, &format!("could not continue the rollback of {}", stack.name)))?;
+    let ended = follow::to_end(cloud, wanted.tier, &stack.arn, bookmark, reporter, |_| {}).await?;
+    match read::describe(cloud, &stack.arn).await? {
+        Some(stack) if stack.meaning().meaning == Meaning::Ready => Ok(stack),
+        _ => Err(follow::failure(&stack.name, &ended)),
+    }
+}
+
+fn unusable(stack: &Stack) -> Error {
+    let error = Error::failed(format!("the stack {} is in {}", stack.name, stack.status));
+    let error = match &stack.reason {
+        Some(reason) => error.because(reason),
+        None => error,
+    };
+    error.hint(match stack.meaning().meaning {
+        Meaning::HalfDeleted => "A deletion didn't finish. Run `deployer down` until it does, then `deployer up`.",
+        Meaning::Halted => {
+            "An operation with rollback disabled failed, and `deployer` never starts one. Roll it back with `aws \
+             cloudformation rollback-stack`, or remove the stage with `deployer down`."
+        }
+        _ => "Another operation has just begun. Run the same command again.",
+    })
+}

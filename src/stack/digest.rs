@@ -1,0 +1,94 @@
+//! A short digest of what a stack was made from. It is kept in the stack itself, as a parameter that an output shows,
+//! so that the next run needs one read to see that there is nothing to do.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::project::template::Template;
+
+/// The parameter, and the output, that carry the digest. A template without them is compared by change set each time.
+pub const DIGEST: &str = "Digest";
+
+/// The digest of a template and the values of its parameters.
+///
+/// The order of keys doesn't count, nor do comments or the way the YAML is written; the digest's own parameter neither.
+pub fn of_stack(template: &Template, parameters: &BTreeMap<String, String>) -> String {
+    let mut parameters = template.effective_parameters(parameters);
+    parameters.remove(DIGEST);
+    of(&json!([template.as_value(), parameters]))
+}
+
+/// 16 hexadecimal digits of SHA-256 over the canonical form of `value`.
+pub fn of(value: &Value) -> String {
+    let mut canonical = String::new();
+    write_canonical(value, &mut canonical);
+    hex(&Sha256::digest(canonical.as_bytes())[..8])
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keys sorted, whatever order the map kept them in.
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            out.push('{');
+            for (key, inner) in sorted {
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_canonical(inner, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                write_canonical(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn digest(text: &str, parameters: &[(&str, &str)]) -> String {
+        let template = Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let parameters = parameters
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        of_stack(&template, &parameters)
+    }
+
+    #[test]
+    fn comments_and_order_do_not_count_but_values_do() {
+        let one = "Parameters: { A: { Type: String, Default: x }, Digest: { Type: String } }\nResources: { R: { Type: T, P: [1, 2] } }";
+        let same = "# hello\nResources:\n  R:\n    P: [1, 2]\n    Type: T\nParameters:\n  Digest: { Type: String }\n  A: { Default: x, Type: String }\n";
+        let other = one.replace("[1, 2]", "[2, 1]");
+        assert_eq!(
+            digest(one, &[]),
+            digest(same, &[("Digest", "anything"), ("Unknown", "z")])
+        );
+        assert_eq!(
+            digest(one, &[]),
+            digest(one, &[("A", "x")]),
+            "a default given is a default"
+        );
+        assert_ne!(digest(one, &[]), digest(&other, &[]));
+        assert_ne!(digest(one, &[]), digest(one, &[("A", "y")]));
+        assert_eq!(digest(one, &[]).len(), 16);
+    }
+}

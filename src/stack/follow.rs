@@ -1,0 +1,123 @@
+//! Following a stack's operation to its end.
+
+use std::time::Duration;
+
+use super::events::{self, ResourceEvent};
+use super::read::{self, Bookmark, Stack};
+use super::status::{self, Meaning};
+use crate::cloud::Cloud;
+use crate::error::{Error, Result};
+use crate::project::Tier;
+use crate::report::{Event, Reporter};
+use crate::wait::{Probe, Waited, until};
+
+/// CloudFront alone may take an hour (its handler's limit); nothing of ours takes longer.
+const LONGEST_OPERATION: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How an operation ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The status the stack ended in.
+    pub status: String,
+    /// Its events, oldest first.
+    pub events: Vec<ResourceEvent>,
+}
+
+/// Follows the operation that is under way, or that began after `bookmark`, by its events: reports each, shows each to
+/// `watch`, and ends when the stack's own event says how it ended.
+///
+/// The stack's status alone doesn't tell: right after an operation starts, CloudFormation may still answer with the
+/// status from before it.
+pub async fn to_end(
+    cloud: &Cloud,
+    tier: Tier,
+    arn: &str,
+    mut bookmark: Bookmark,
+    reporter: &Reporter,
+    mut watch: impl FnMut(&ResourceEvent),
+) -> Result<Ended> {
+    let mut all: Vec<ResourceEvent> = Vec::new();
+    let end = until(cloud.pace(LONGEST_OPERATION), async || {
+        let new = match read::events_since(cloud, tier, arn, &mut bookmark).await {
+            Ok(new) => new,
+            Err(error) => return Probe::Failed(error),
+        };
+        let mut ended = None;
+        for event in new {
+            reporter.event(&Event::Resource(event.clone()));
+            if !event.is_of_stack() {
+                reporter.working(tier.as_str(), format!("{} {}", event.logical_id, event.status));
+            }
+            watch(&event);
+            if event.is_of_stack() {
+                ended = has_ended(&event.status).then(|| event.status.clone());
+            }
+            all.push(event);
+        }
+        ended.map_or(Probe::Pending, Probe::Ready)
+    })
+    .await;
+    match end {
+        Waited::Ready(status) => Ok(Ended { status, events: all }),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(Error::failed(format!(
+            "the operation on {arn} hasn't ended after {} minutes",
+            LONGEST_OPERATION.as_secs() / 60
+        ))
+        .hint("CloudFormation goes on. `deployer status` shows where it is; the same command again waits on.")),
+    }
+}
+
+fn has_ended(status: &str) -> bool {
+    !matches!(status::of_stack(status).meaning, Meaning::Busy | Meaning::Shell)
+}
+
+/// Reads a stack; if an operation is under way on it, somebody else's or that of an interrupted run, waits for its end.
+pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter) -> Result<Option<Stack>> {
+    let Some(stack) = read::describe(cloud, name).await? else {
+        return Ok(None);
+    };
+    if stack.meaning().meaning != Meaning::Busy {
+        return Ok(Some(stack));
+    }
+    reporter.working(
+        tier.as_str(),
+        format!("waiting for the operation that is under way ({})", stack.status),
+    );
+    let end = until(cloud.pace(LONGEST_OPERATION), async || {
+        match read::describe(cloud, &stack.arn).await {
+            Ok(Some(stack)) if stack.meaning().meaning == Meaning::Busy => {
+                reporter.working(tier.as_str(), format!("waiting: {}", stack.status));
+                Probe::Pending
+            }
+            Ok(found) => Probe::Ready(found),
+            Err(error) => Probe::Failed(error),
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(found) => Ok(found),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(Error::failed(format!("the stack {name} is still in {}", stack.status))
+            .hint("`deployer status` shows its state; run the same command again later.")),
+    }
+}
+
+/// The error for an operation that ended badly: the resource that failed first, and why.
+pub fn failure(name: &str, ended: &Ended) -> Error {
+    let what = match ended.status.as_str() {
+        status if status.starts_with("DELETE") => "deleted",
+        status if status.starts_with("UPDATE") => "updated",
+        _ => "created",
+    };
+    let error = Error::failed(format!("the stack {name} could not be {what} ({})", ended.status));
+    let Some(cause) = events::root_cause(&ended.events) else {
+        return error.hint("Run the same command again; `deployer status` shows the stack's state.");
+    };
+    let reason = cause.reason.as_deref().unwrap_or("CloudFormation gives no reason");
+    error
+        .because(format!("{} ({}): {reason}", cause.logical_id, cause.resource_type))
+        .hint(events::advice(cause).unwrap_or_else(|| {
+            "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned()
+        }))
+}

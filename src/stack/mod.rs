@@ -1,0 +1,18 @@
+//! CloudFormation as we use it.
+//!
+//! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
+//! [`digest`], [`api`] (redeploying an API when its definition changes), [`release`] (lifting protections).
+//! With calls: [`read`], [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
+
+pub mod api;
+pub mod change;
+pub mod change_set;
+pub mod deploy;
+pub mod digest;
+pub mod events;
+pub mod follow;
+pub mod read;
+pub mod release;
+pub mod remove;
+pub mod status;
+pub mod wanted;

@@ -1,0 +1,182 @@
+//! Reading stacks: their state, their events, what is deployed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::{StackEvent, TemplateStage};
+
+use super::digest::DIGEST;
+use super::events::ResourceEvent;
+use super::status::{self, Status};
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::project::Tier;
+use crate::project::template::Template;
+
+/// A stack as it is.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, which stays when another stack takes the name.
+    pub arn: String,
+    /// Its status as CloudFormation spells it.
+    pub status: String,
+    /// Why it is in that status, where CloudFormation says.
+    pub reason: Option<String>,
+    /// Its outputs; there are none while it is being created.
+    pub outputs: BTreeMap<String, String>,
+    /// When it was created or last updated.
+    pub changed: Option<SystemTime>,
+}
+
+impl Stack {
+    /// What its status means.
+    pub fn meaning(&self) -> Status {
+        status::of_stack(&self.status)
+    }
+
+    /// The digest of what it was made from, if it carries one.
+    pub fn digest(&self) -> Option<&str> {
+        self.outputs.get(DIGEST).map(String::as_str)
+    }
+
+    /// One of its outputs.
+    ///
+    /// # Errors
+    /// The template doesn't have it.
+    pub fn output(&self, key: &str) -> Result<String> {
+        self.outputs.get(key).cloned().ok_or_else(|| {
+            Error::failed(format!("the stack {} has no output `{key}`", self.name)).hint(
+                "The template's `Outputs:` must keep the ones that came with it; restore it and run `deployer up`.",
+            )
+        })
+    }
+}
+
+/// Reads the stack of a name or an ARN; `None` when there is none.
+///
+/// # Errors
+/// Any other answer than the stack or its absence: an error is never taken for absence.
+pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
+    let answer = cloud.cloudformation.describe_stacks().stack_name(name).send().await;
+    let stacks = match answer {
+        Ok(answer) => answer.stacks.unwrap_or_default(),
+        Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
+        Err(error) => return Err(explain(&error, &format!("could not read the stack {name}"))),
+    };
+    Ok(stacks
+        .into_iter()
+        .next()
+        .map(|stack| Stack {
+            name: stack.stack_name.unwrap_or_default(),
+            arn: stack.stack_id.unwrap_or_default(),
+            status: stack.stack_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+            reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+            outputs: stack
+                .outputs
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|output| Some((output.output_key?, output.output_value?)))
+                .collect(),
+            changed: stack
+                .last_updated_time
+                .or(stack.creation_time)
+                .and_then(|time| SystemTime::try_from(time).ok()),
+        })
+        .filter(|stack| stack.meaning().meaning != status::Meaning::Gone))
+}
+
+/// CloudFormation has no error of its own for a missing stack: `ValidationError` with a sentence. The only place where
+/// that sentence is matched.
+fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ValidationError")
+        && error
+            .message()
+            .is_some_and(|message| message.contains("does not exist"))
+}
+
+/// The template that a stack was made from, as it was sent.
+pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
+    let answer = cloud
+        .cloudformation
+        .get_template()
+        .stack_name(arn)
+        .template_stage(TemplateStage::Original)
+        .send()
+        .await
+        .map_err(|error| explain(&error, &format!("could not read the template of {arn}")))?;
+    Template::parse(
+        answer.template_body().unwrap_or_default(),
+        Path::new("deployed template"),
+    )
+}
+
+/// A place in a stack's history: events after it are new.
+#[derive(Debug, Clone, Default)]
+pub struct Bookmark(Option<String>);
+
+/// The place after a stack's newest event.
+pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
+    let page = cloud
+        .cloudformation
+        .describe_stack_events()
+        .stack_name(arn)
+        .send()
+        .await;
+    match page {
+        Ok(page) => Ok(Bookmark(
+            page.stack_events()
+                .first()
+                .and_then(StackEvent::event_id)
+                .map(str::to_owned),
+        )),
+        Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(Bookmark(None)),
+        Err(error) => Err(explain(&error, &format!("could not read the events of {arn}"))),
+    }
+}
+
+/// The events after `bookmark`, oldest first; moves the bookmark behind them.
+pub async fn events_since(cloud: &Cloud, tier: Tier, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<ResourceEvent>> {
+    let mut found: Vec<StackEvent> = Vec::new();
+    let mut pages = cloud
+        .cloudformation
+        .describe_stack_events()
+        .stack_name(arn)
+        .into_paginator()
+        .send();
+    'pages: while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) if error.as_service_error().is_some_and(is_missing) => break,
+            Err(error) => return Err(explain(&error, &format!("could not read the events of {arn}"))),
+        };
+        for event in page.stack_events.unwrap_or_default() {
+            if event.event_id.is_some() && event.event_id == bookmark.0 {
+                break 'pages;
+            }
+            found.push(event);
+        }
+    }
+    if let Some(newest) = found.first() {
+        bookmark.0.clone_from(&newest.event_id);
+    }
+    found.reverse();
+    Ok(found.into_iter().map(|event| resource_event(tier, event)).collect())
+}
+
+fn resource_event(tier: Tier, event: StackEvent) -> ResourceEvent {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    ResourceEvent {
+        tier,
+        stack: event.stack_name.unwrap_or_default(),
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        physical_id: given(event.physical_resource_id),
+        resource_type: event.resource_type.unwrap_or_default(),
+        status: event.resource_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        reason: given(event.resource_status_reason),
+    }
+}

@@ -1,0 +1,133 @@
+//! A stack as the project wants it.
+
+use std::collections::BTreeMap;
+
+use super::digest::{self, DIGEST};
+use super::{api, change::ResourceChange};
+use crate::error::{Error, Result};
+use crate::project::template::{NamedResource, Scope, Template};
+use crate::project::{Project, Tier};
+
+/// CloudFormation's limit for a template in a request, in bytes.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+const LARGEST_TEMPLATE: usize = 51_200;
+
+/// A stack as the project wants it: a template and the parameters it declares.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The tier.
+    pub tier: Tier,
+    /// The stack's name.
+    pub name: String,
+    /// Ask CloudFormation to call a resource done when it is configured, before it is ready everywhere.
+    pub express: bool,
+    template: Template,
+    parameters: BTreeMap<String, String>,
+    file: String,
+}
+
+impl Wanted {
+    /// Reads the tier's template; `more` are parameters beyond those of the stage's settings.
+    ///
+    /// # Errors
+    /// The template is wrong, or has a parameter that nobody gives.
+    pub fn new(project: &Project, tier: Tier, more: &[(&str, String)]) -> Result<Self> {
+        let template = project.template(tier)?;
+        let mut parameters = project.parameters();
+        parameters.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        parameters.retain(|name, _| template.declares(name));
+        Ok(Self {
+            tier,
+            name: project.stack_name(tier),
+            express: !project.stage.protected,
+            template,
+            parameters,
+            file: project.template_file(tier).display().to_string(),
+        })
+    }
+
+    /// Refuses a parameter that would have no value; `later` will be given by other stacks.
+    pub fn check_parameters(&self, later: &[&str]) -> Result<()> {
+        match self
+            .template
+            .required_parameters()
+            .find(|name| !self.parameters.contains_key(*name) && !later.contains(name) && *name != DIGEST)
+        {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!(
+                "{}: the parameter `{name}` has neither a default nor a value",
+                self.file
+            ))
+            .hint(format!(
+                "Give it a `Default:` there, or a value under `parameters:` of the stage in stacks/stages.yaml: `{name}: …`."
+            ))),
+        }
+    }
+
+    /// The names that its resources will have, as far as they are the template's choice. Checked against AWS's rules.
+    pub fn named_resources(&self, pseudo_parameters: &Scope) -> Result<Vec<NamedResource>> {
+        let mut scope = pseudo_parameters.clone();
+        scope.extend(self.template.effective_parameters(&self.parameters));
+        let named = self.template.named_resources(&scope);
+        named.iter().try_for_each(|resource| resource.check(&self.file))?;
+        Ok(named)
+    }
+
+    /// What creating it will create.
+    pub fn additions(&self) -> Vec<ResourceChange> {
+        self.template
+            .resources()
+            .map(|(id, resource)| ResourceChange::addition(id, Template::type_of(resource)))
+            .collect()
+    }
+
+    /// See [`digest::of_stack`].
+    pub fn digest(&self) -> String {
+        digest::of_stack(&self.template, &self.parameters)
+    }
+
+    /// Template and parameters as they are sent.
+    pub fn render(&self) -> Result<Rendered> {
+        self.rendered(&api::name_deployments(&self.template, &self.parameters), self.digest())
+    }
+
+    /// The same, but with the API's deployment that `deployed` has: the definition changes, what is live doesn't.
+    ///
+    /// Its digest is no stack's: should the run end here, the next sees that there is more to do.
+    pub fn render_keeping_deployment(&self, deployed: &Template) -> Result<Rendered> {
+        self.rendered(
+            &api::keep_deployments(&self.template, deployed),
+            format!("{}-half", self.digest()),
+        )
+    }
+
+    fn rendered(&self, template: &Template, digest: String) -> Result<Rendered> {
+        let body = template.to_json();
+        if body.len() > LARGEST_TEMPLATE {
+            return Err(Error::usage(format!(
+                "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE}",
+                self.file,
+                body.len()
+            ))
+            .hint("Move some of its resources to another tier's template."));
+        }
+        let mut parameters: BTreeMap<String, Option<String>> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())))
+            .collect();
+        if self.template.declares(DIGEST) {
+            parameters.insert(DIGEST.to_owned(), Some(digest));
+        }
+        Ok(Rendered { body, parameters })
+    }
+}
+
+/// What a change set is made from.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The template as JSON.
+    pub body: String,
+    /// Every parameter's value; `None` keeps the deployed one.
+    pub parameters: BTreeMap<String, Option<String>>,
+}

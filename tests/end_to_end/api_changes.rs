@@ -1,0 +1,177 @@
+//! The live API follows its definition: after one `up`, and only then.
+
+use crate::support::{Clients, Emulator, Project, http};
+
+struct Deployed {
+    project: Project,
+    emulator: Emulator,
+    clients: Clients,
+    api: String,
+    url: String,
+}
+
+impl Deployed {
+    fn new() -> Self {
+        let emulator = Emulator::start();
+        let project = Project::copy();
+        let up = project
+            .deployer(&emulator.endpoint(), &["up", "--output", "json"])
+            .success()
+            .json();
+        Self {
+            clients: Clients::root(&emulator.endpoint()),
+            api: up["outputs"]["apiId"].as_str().expect("an id").to_owned(),
+            url: up["outputs"]["apiUrl"].as_str().expect("a URL").to_owned(),
+            project,
+            emulator,
+        }
+    }
+
+    /// The live deployment after an edit of the template and one `up`.
+    async fn after(&self, from: &str, to: &str) -> String {
+        self.project.edit("stacks/logic.yaml", from, to);
+        self.project.deployer(&self.emulator.endpoint(), &["up"]).success();
+        self.deployment().await
+    }
+
+    async fn deployment(&self) -> String {
+        let stage = self
+            .clients
+            .apigateway
+            .get_stage()
+            .rest_api_id(&self.api)
+            .stage_name("prod")
+            .send()
+            .await;
+        stage
+            .expect("the stage")
+            .deployment_id()
+            .expect("a deployment")
+            .to_owned()
+    }
+
+    fn answer(&self, method: &str, path: &str) -> http::Answer {
+        let root = self.url.strip_suffix("/users").expect("a path");
+        http::request(method, &format!("{root}{path}"), &[]).expect("an answer")
+    }
+}
+
+#[tokio::test]
+async fn what_changes_the_definition_is_live_after_one_up() {
+    let deployed = Deployed::new();
+    let mut live = deployed.deployment().await;
+
+    // A gateway response.
+    let next = deployed.after("No such path or method.", "Nothing here.").await;
+    assert_ne!(next, live);
+    live = next;
+    assert!(deployed.answer("GET", "").body.contains("Nothing here."));
+
+    // An integration: the preflight's.
+    let next = deployed
+        .after(
+            "              method.response.header.Access-Control-Allow-Methods: \"'GET,OPTIONS'\"",
+            "              method.response.header.Access-Control-Allow-Methods: \"'GET'\"",
+        )
+        .await;
+    assert_ne!(next, live);
+    live = next;
+    let preflight = deployed.answer("OPTIONS", "/users");
+    assert_eq!(preflight.header("Access-Control-Allow-Methods"), Some("GET"));
+
+    // A model.
+    let next = deployed
+        .after("          email: { type: string }", "          mail: { type: string }")
+        .await;
+    assert_ne!(next, live);
+    live = next;
+
+    // A method and a resource that are new.
+    let addition = "  AboutResource:
+    Type: AWS::ApiGateway::Resource
+    Properties: { RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: about }
+  AboutGet:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      ResourceId: !Ref AboutResource
+      HttpMethod: GET
+      AuthorizationType: NONE
+      Integration:
+        Type: MOCK
+        RequestTemplates: { application/json: '{\"statusCode\": 200}' }
+        IntegrationResponses: [{ StatusCode: \"200\", ResponseTemplates: { application/json: '{\"about\":1}' } }]
+      MethodResponses: [{ StatusCode: \"200\" }]
+
+";
+    let marker = "  # Answers that API Gateway makes itself.";
+    let next = deployed.after(marker, &format!("{addition}{marker}")).await;
+    assert_ne!(next, live);
+    live = next;
+    assert_eq!(deployed.answer("GET", "/about").body, r#"{"about":1}"#);
+
+    // And when they leave, they are gone: CloudFormation alone would leave the route in the live snapshot.
+    let next = deployed.after(addition, "").await;
+    assert_ne!(next, live);
+    assert_eq!(deployed.answer("GET", "/about").status, 404);
+    assert_eq!(
+        deployed.answer("GET", "/users?userId=1").status,
+        200,
+        "all else still answers"
+    );
+
+    let settled = deployed
+        .project
+        .deployer(&deployed.emulator.endpoint(), &["up"])
+        .success();
+    assert!(settled.stderr.contains("logic        unchanged"), "{}", settled.stderr);
+}
+
+#[tokio::test]
+async fn what_does_not_change_the_definition_makes_no_deployment() {
+    let deployed = Deployed::new();
+    let live = deployed.deployment().await;
+    assert_eq!(
+        deployed.after("MemorySize: 256", "MemorySize: 512").await,
+        live,
+        "the function"
+    );
+    assert_eq!(
+        deployed.after("      Threshold: 1", "      Threshold: 2").await,
+        live,
+        "the alarm"
+    );
+    assert_eq!(
+        deployed.after("# ---- the API ----", "# ---- our API ----").await,
+        live,
+        "a comment"
+    );
+    let variable = "      StageName: !Ref Stage\n      Variables: { flavour: vanilla }\n";
+    assert_eq!(
+        deployed.after("      StageName: !Ref Stage\n", variable).await,
+        live,
+        "a stage variable"
+    );
+    let stage = deployed
+        .clients
+        .apigateway
+        .get_stage()
+        .rest_api_id(&deployed.api)
+        .stage_name("prod")
+        .send()
+        .await
+        .expect("the stage");
+    assert_eq!(
+        stage.variables().and_then(|v| v.get("flavour")).map(String::as_str),
+        Some("vanilla"),
+        "which is live all the same"
+    );
+    let deployments = deployed
+        .clients
+        .apigateway
+        .get_deployments()
+        .rest_api_id(&deployed.api)
+        .send()
+        .await;
+    assert_eq!(deployments.expect("deployments").items().len(), 1);
+}

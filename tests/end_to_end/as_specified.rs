@@ -1,0 +1,757 @@
+//! A deployed `prod`, resource by resource.
+
+use std::io::{Cursor, Write};
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_iam::config::Credentials;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+use serde_json::{Value, json};
+
+use crate::support::{Clients, Emulator, Project, emulator, http};
+
+const BUCKET: &str = "three-tier-prod-site-000000000000-us-east-1";
+const ARTIFACTS: &str = "three-tier-prod-artifacts-000000000000-us-east-1";
+const ROLE: &str = "three-tier-prod-function-us-east-1";
+const FUNCTION: &str = "retrieve-user-data";
+
+#[tokio::test]
+async fn prod_is_what_the_readme_says() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let up = project
+        .deployer(&emulator.endpoint(), &["up", "--output", "json"])
+        .success();
+    let document = up.json();
+    assert_eq!(document["deployed"], true, "{document}");
+    let clients = Clients::root(&emulator.endpoint());
+
+    table(&clients).await;
+    buckets(&clients, &emulator).await;
+    let origin = distribution(&clients, &document, &emulator).await;
+    role(&clients).await;
+    role_in_action(&clients, &emulator).await;
+    function(&clients, &origin).await;
+    logs_and_alarm(&clients, &emulator).await;
+    api(&clients, &document, &origin).await;
+    answers(&document, &origin);
+    site(&document);
+}
+
+async fn table(clients: &Clients) {
+    let answer = clients
+        .dynamodb
+        .describe_table()
+        .table_name("UserData")
+        .send()
+        .await
+        .expect("the table");
+    let table = answer.table().expect("a description");
+    assert_eq!(table.table_status().map(|s| s.as_str()), Some("ACTIVE"));
+    let keys: Vec<_> = table
+        .key_schema()
+        .iter()
+        .map(|k| (k.attribute_name(), k.key_type().as_str()))
+        .collect();
+    assert_eq!(keys, [("userId", "HASH")]);
+    let attributes: Vec<_> = table
+        .attribute_definitions()
+        .iter()
+        .map(|a| (a.attribute_name(), a.attribute_type().as_str()))
+        .collect();
+    assert_eq!(attributes, [("userId", "S")]);
+    assert_eq!(
+        table
+            .billing_mode_summary()
+            .and_then(|b| b.billing_mode())
+            .map(|m| m.as_str()),
+        Some("PAY_PER_REQUEST")
+    );
+    assert_eq!(table.deletion_protection_enabled(), Some(true), "prod is protected");
+    let backups = clients
+        .dynamodb
+        .describe_continuous_backups()
+        .table_name("UserData")
+        .send()
+        .await
+        .expect("backups");
+    let recovery = backups
+        .continuous_backups_description()
+        .and_then(|b| b.point_in_time_recovery_description())
+        .and_then(|p| p.point_in_time_recovery_status())
+        .map(|s| s.as_str().to_owned());
+    assert_eq!(recovery.as_deref(), Some("ENABLED"));
+    let item = clients
+        .dynamodb
+        .get_item()
+        .table_name("UserData")
+        .key("userId", AttributeValue::S("1".into()))
+        .send()
+        .await
+        .expect("the item")
+        .item
+        .expect("is seeded");
+    assert_eq!(item["name"], AttributeValue::S("Test User".into()));
+    assert_eq!(item["email"], AttributeValue::S("test@example.com".into()));
+    assert_eq!(item.len(), 3);
+}
+
+async fn buckets(clients: &Clients, emulator: &Emulator) {
+    for bucket in [BUCKET, ARTIFACTS] {
+        let block = clients
+            .s3
+            .get_public_access_block()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("a block");
+        let block = block.public_access_block_configuration().expect("a block");
+        assert_eq!(
+            [
+                block.block_public_acls(),
+                block.block_public_policy(),
+                block.ignore_public_acls(),
+                block.restrict_public_buckets()
+            ],
+            [Some(true); 4],
+            "{bucket}"
+        );
+        let versioning = clients
+            .s3
+            .get_bucket_versioning()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("versioning");
+        assert_eq!(versioning.status().map(|s| s.as_str()), Some("Enabled"), "{bucket}");
+        let encryption = clients
+            .s3
+            .get_bucket_encryption()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("encryption");
+        let rule = &encryption
+            .server_side_encryption_configuration()
+            .expect("rules")
+            .rules()[0];
+        let algorithm = rule
+            .apply_server_side_encryption_by_default()
+            .expect("a default")
+            .sse_algorithm();
+        assert_eq!(algorithm.as_str(), "AES256", "{bucket}");
+        let ownership = clients
+            .s3
+            .get_bucket_ownership_controls()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("ownership");
+        let rules = ownership.ownership_controls().expect("rules").rules();
+        assert_eq!(rules[0].object_ownership().as_str(), "BucketOwnerEnforced", "{bucket}");
+        let unsigned = http::get(&format!("{}/{bucket}/index.html", emulator.endpoint())).expect("an answer");
+        assert_eq!(unsigned.status, 403, "an unsigned read of {bucket}: {}", unsigned.body);
+    }
+    let there = clients.s3.head_object().bucket(BUCKET).key("index.html").send().await;
+    assert!(there.is_ok(), "what is 403 unsigned is there");
+}
+
+/// Returns the site's origin.
+async fn distribution(clients: &Clients, document: &Value, emulator: &Emulator) -> String {
+    let id = document["outputs"]["distributionId"].as_str().expect("an id");
+    let answer = clients
+        .cloudfront
+        .get_distribution()
+        .id(id)
+        .send()
+        .await
+        .expect("the distribution");
+    let distribution = answer.distribution().expect("a distribution");
+    let config = distribution.distribution_config().expect("a configuration");
+    assert!(config.enabled());
+    assert_eq!(config.default_root_object(), Some("index.html"));
+    assert_eq!(config.http_version().map(|v| v.as_str()), Some("http2and3"));
+    assert_eq!(config.is_ipv6_enabled(), Some(true));
+    assert_eq!(config.price_class().map(|c| c.as_str()), Some("PriceClass_100"));
+    let behavior = config.default_cache_behavior().expect("a behaviour");
+    assert_eq!(behavior.cache_policy_id(), Some("658327ea-f89d-4fab-a63d-7e88639e58f6"));
+    assert_eq!(behavior.compress(), Some(true));
+    assert_eq!(
+        behavior.viewer_protocol_policy().as_str(),
+        "allow-all",
+        "a local stage serves plain HTTP"
+    );
+    let mut methods: Vec<&str> = behavior
+        .allowed_methods()
+        .expect("methods")
+        .items()
+        .iter()
+        .map(aws_sdk_cloudfront::types::Method::as_str)
+        .collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["GET", "HEAD"]);
+    let origins = config.origins().expect("origins").items();
+    assert_eq!(origins.len(), 1);
+    assert_eq!(
+        origins[0].domain_name(),
+        format!("{BUCKET}.s3.us-east-1.amazonaws.com"),
+        "regional"
+    );
+    assert_eq!(
+        origins[0].s3_origin_config().map(|s3| s3.origin_access_identity()),
+        Some("")
+    );
+    let control = clients
+        .cloudfront
+        .get_origin_access_control()
+        .id(origins[0].origin_access_control_id().expect("an access control"))
+        .send()
+        .await
+        .expect("the access control");
+    let control = control
+        .origin_access_control()
+        .and_then(|c| c.origin_access_control_config())
+        .expect("a configuration");
+    assert_eq!(
+        [
+            control.origin_access_control_origin_type().as_str(),
+            control.signing_behavior().as_str(),
+            control.signing_protocol().as_str()
+        ],
+        ["s3", "always", "sigv4"]
+    );
+
+    let policy = clients
+        .s3
+        .get_bucket_policy()
+        .bucket(BUCKET)
+        .send()
+        .await
+        .expect("a policy");
+    let policy: Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let statements = policy["Statement"].as_array().expect("statements");
+    let allowed: Vec<&Value> = statements.iter().filter(|s| s["Effect"] == "Allow").collect();
+    assert_eq!(allowed.len(), 1, "{policy}");
+    assert_eq!(
+        allowed[0]["Principal"],
+        json!({ "Service": "cloudfront.amazonaws.com" })
+    );
+    assert_eq!(allowed[0]["Action"], "s3:GetObject");
+    assert_eq!(allowed[0]["Resource"], format!("arn:aws:s3:::{BUCKET}/*"));
+    assert_eq!(
+        allowed[0]["Condition"],
+        json!({ "StringEquals": { "AWS:SourceArn": format!("arn:aws:cloudfront::000000000000:distribution/{id}") } })
+    );
+    let label = distribution.domain_name().split('.').next().expect("a label");
+    format!("http://{label}.cloudfront.localhost:{}", emulator.port())
+}
+
+async fn role(clients: &Clients) {
+    let answer = clients.iam.get_role().role_name(ROLE).send().await.expect("the role");
+    let trust = answer
+        .role()
+        .and_then(|r| r.assume_role_policy_document())
+        .expect("a trust policy")
+        .replace("%22", "\"");
+    assert!(trust.contains("lambda.amazonaws.com"), "{trust}");
+    let attached = clients
+        .iam
+        .list_attached_role_policies()
+        .role_name(ROLE)
+        .send()
+        .await
+        .expect("policies");
+    assert!(attached.attached_policies().is_empty(), "no managed policy");
+    let inline = clients
+        .iam
+        .list_role_policies()
+        .role_name(ROLE)
+        .send()
+        .await
+        .expect("policies");
+    assert_eq!(inline.policy_names().len(), 1, "one inline policy");
+    let policy = clients
+        .iam
+        .get_role_policy()
+        .role_name(ROLE)
+        .policy_name(&inline.policy_names()[0])
+        .send()
+        .await
+        .expect("the policy");
+    let statements = statements(policy.policy_document());
+    assert_eq!(statements.len(), 2);
+    assert_eq!(statements[0]["Action"], "dynamodb:GetItem");
+    assert_eq!(
+        statements[0]["Resource"],
+        "arn:aws:dynamodb:us-east-1:000000000000:table/UserData"
+    );
+    assert_eq!(
+        statements[1]["Action"],
+        json!(["logs:CreateLogStream", "logs:PutLogEvents"])
+    );
+    assert_eq!(
+        statements[1]["Resource"],
+        format!("arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/{FUNCTION}:*")
+    );
+    assert!(
+        statements
+            .iter()
+            .all(|s| s["Effect"] == "Allow" && s["Resource"] != "*")
+    );
+}
+
+/// IAM's API answers with URL-encoded JSON.
+fn statements(document: &str) -> Vec<Value> {
+    let mut decoded = Vec::new();
+    let mut bytes = document.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let hex: String = bytes.by_ref().take(2).map(char::from).collect();
+            decoded.push(u8::from_str_radix(&hex, 16).expect("an escape"));
+        } else {
+            decoded.push(byte);
+        }
+    }
+    let policy: Value = serde_json::from_slice(&decoded).expect("JSON");
+    policy["Statement"].as_array().expect("statements").clone()
+}
+
+/// Acts with the role's own credentials, as Lambda hands them to a function: a second function with the same role
+/// tells them.
+async fn role_in_action(clients: &Clients, emulator: &Emulator) {
+    let script = format!(
+        r#"#!{}
+import json, os, urllib.request
+base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+while True:
+    event = urllib.request.urlopen(base + "next")
+    keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    answer = json.dumps([os.environ.get(key) for key in keys]).encode()
+    request = event.headers["Lambda-Runtime-Aws-Request-Id"]
+    urllib.request.urlopen(urllib.request.Request(base + request + "/response", data=answer))
+"#,
+        emulator::python().display()
+    );
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    archive
+        .start_file(
+            "bootstrap",
+            zip::write::SimpleFileOptions::default().unix_permissions(0o755),
+        )
+        .expect("a file");
+    archive.write_all(script.as_bytes()).expect("written");
+    let package = archive.finish().expect("a zip").into_inner();
+    clients
+        .lambda
+        .create_function()
+        .function_name("tell-credentials")
+        .role(format!("arn:aws:iam::000000000000:role/{ROLE}"))
+        .runtime(Runtime::Providedal2023)
+        .handler("bootstrap")
+        .code(FunctionCode::builder().zip_file(Blob::new(package)).build())
+        .send()
+        .await
+        .expect("the function");
+    let told = clients
+        .lambda
+        .invoke()
+        .function_name("tell-credentials")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(told.function_error(), None);
+    let told: Vec<Option<String>> =
+        serde_json::from_slice(told.payload().expect("a payload").as_ref()).expect("credentials");
+    let [Some(key), Some(secret), token] = told.as_slice() else {
+        panic!("no credentials: {told:?}");
+    };
+    assert_ne!(key, "test", "these must be the role's, not root's");
+    let role = Clients::with(
+        &emulator.endpoint(),
+        Credentials::new(key, secret, token.clone(), None, "the function's role"),
+    );
+    let id = || AttributeValue::S("1".into());
+    let db = &role.dynamodb;
+    db.get_item()
+        .table_name("UserData")
+        .key("userId", id())
+        .send()
+        .await
+        .expect("GetItem is allowed");
+    let denied = [
+        db.put_item()
+            .table_name("UserData")
+            .item("userId", id())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| e.code().map(str::to_owned)),
+        db.delete_item()
+            .table_name("UserData")
+            .key("userId", id())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| e.code().map(str::to_owned)),
+        db.scan()
+            .table_name("UserData")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| e.code().map(str::to_owned)),
+        db.delete_table()
+            .table_name("UserData")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| e.code().map(str::to_owned)),
+        db.get_item()
+            .table_name("Other")
+            .key("userId", id())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| e.code().map(str::to_owned)),
+    ];
+    for (index, outcome) in denied.into_iter().enumerate() {
+        assert_eq!(outcome, Err(Some("AccessDeniedException".to_owned())), "call {index}");
+    }
+    clients
+        .lambda
+        .delete_function()
+        .function_name("tell-credentials")
+        .send()
+        .await
+        .expect("deleted");
+}
+
+async fn function(clients: &Clients, origin: &str) {
+    let answer = clients
+        .lambda
+        .get_function_configuration()
+        .function_name(FUNCTION)
+        .send()
+        .await
+        .expect("the function");
+    assert_eq!(answer.runtime().map(|r| r.as_str()), Some("provided.al2023"));
+    assert_eq!(answer.handler(), Some("bootstrap"));
+    assert_eq!(answer.timeout(), Some(10));
+    assert_eq!(
+        answer.role(),
+        Some(format!("arn:aws:iam::000000000000:role/{ROLE}").as_str())
+    );
+    assert!(
+        answer.vpc_config().is_none_or(|vpc| vpc.subnet_ids().is_empty()),
+        "not in a VPC"
+    );
+    let variables = answer.environment().and_then(|e| e.variables()).expect("variables");
+    assert_eq!(variables["TABLE_NAME"], "UserData");
+    assert_eq!(variables["ALLOWED_ORIGIN"], origin);
+
+    let policy = clients
+        .lambda
+        .get_policy()
+        .function_name(FUNCTION)
+        .send()
+        .await
+        .expect("a policy");
+    let policy: Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let statement = &policy["Statement"][0];
+    assert_eq!(statement["Action"], "lambda:InvokeFunction");
+    assert_eq!(statement["Principal"]["Service"], "apigateway.amazonaws.com");
+    let source = statement["Condition"].to_string();
+    assert!(source.contains("/*/GET/users\""), "{source}");
+}
+
+async fn logs_and_alarm(clients: &Clients, emulator: &Emulator) {
+    let groups = clients
+        .logs
+        .describe_log_groups()
+        .log_group_name_prefix(format!("/aws/lambda/{FUNCTION}"))
+        .send()
+        .await
+        .expect("log groups");
+    assert_eq!(groups.log_groups().len(), 1);
+    assert_eq!(groups.log_groups()[0].retention_in_days(), Some(14));
+    let template = clients
+        .cloudformation
+        .describe_stack_resources()
+        .stack_name("three-tier-prod-logic")
+        .send()
+        .await
+        .expect("resources");
+    let alarm = template
+        .stack_resources()
+        .iter()
+        .find(|r| r.resource_type() == Some("AWS::CloudWatch::Alarm"))
+        .and_then(|r| r.physical_resource_id())
+        .expect("an alarm");
+    assert_eq!(alarm, "three-tier-prod-function-errors", "{}", emulator.endpoint());
+    assert!(
+        template
+            .stack_resources()
+            .iter()
+            .all(|r| r.resource_type() != Some("AWS::SNS::Topic")),
+        "no topic without an address"
+    );
+}
+
+async fn api(clients: &Clients, document: &Value, origin: &str) {
+    let id = document["outputs"]["apiId"].as_str().expect("an id");
+    let api = clients
+        .apigateway
+        .get_rest_api()
+        .rest_api_id(id)
+        .send()
+        .await
+        .expect("the API");
+    let types = api.endpoint_configuration().expect("an endpoint").types();
+    assert_eq!(types.iter().map(|t| t.as_str()).collect::<Vec<_>>(), ["REGIONAL"]);
+    let resources = clients
+        .apigateway
+        .get_resources()
+        .rest_api_id(id)
+        .send()
+        .await
+        .expect("resources");
+    let paths: Vec<&str> = resources.items().iter().filter_map(|r| r.path()).collect();
+    assert!(paths.contains(&"/users") && paths.len() == 2, "{paths:?}");
+    let users = resources
+        .items()
+        .iter()
+        .find(|r| r.path() == Some("/users"))
+        .and_then(|r| r.id())
+        .expect("an id");
+    let get = clients
+        .apigateway
+        .get_method()
+        .rest_api_id(id)
+        .resource_id(users)
+        .http_method("GET")
+        .send()
+        .await
+        .expect("GET");
+    let integration = get.method_integration().expect("an integration");
+    assert_eq!(integration.r#type().map(|t| t.as_str()), Some("AWS_PROXY"));
+    assert_eq!(integration.http_method(), Some("POST"));
+    assert_eq!(
+        get.request_parameters()
+            .and_then(|p| p.get("method.request.querystring.userId"))
+            .copied(),
+        Some(true)
+    );
+    assert!(
+        get.request_validator_id().is_none(),
+        "the function answers the 400 itself"
+    );
+    let mut described: Vec<&String> = get.method_responses().expect("responses").keys().collect();
+    described.sort();
+    assert_eq!(described, ["200", "400", "404", "500"]);
+    let options = clients
+        .apigateway
+        .get_method()
+        .rest_api_id(id)
+        .resource_id(users)
+        .http_method("OPTIONS")
+        .send()
+        .await
+        .expect("OPTIONS");
+    assert_eq!(
+        options
+            .method_integration()
+            .and_then(|i| i.r#type())
+            .map(|t| t.as_str()),
+        Some("MOCK")
+    );
+    let stage = clients
+        .apigateway
+        .get_stage()
+        .rest_api_id(id)
+        .stage_name("prod")
+        .send()
+        .await
+        .expect("the stage");
+    let settings = stage
+        .method_settings()
+        .and_then(|s| s.get("*/*"))
+        .expect("settings of all methods");
+    assert_eq!(
+        (settings.throttling_rate_limit(), settings.throttling_burst_limit()),
+        (50.0, 100)
+    );
+    for kind in ["DEFAULT_4XX", "DEFAULT_5XX"] {
+        let answer = clients
+            .apigateway
+            .get_gateway_response()
+            .rest_api_id(id)
+            .response_type(kind.into())
+            .send()
+            .await
+            .expect("a gateway response");
+        assert_eq!(answer.status_code(), None, "{kind} keeps each error's own status");
+        let headers = answer.response_parameters().expect("headers");
+        assert_eq!(
+            headers["gatewayresponse.header.Access-Control-Allow-Origin"],
+            format!("'{origin}'"),
+            "{kind}"
+        );
+    }
+}
+
+/// What the running app answers, over HTTP.
+fn answers(document: &Value, origin: &str) {
+    let url = document["outputs"]["apiUrl"].as_str().expect("a URL");
+    assert!(url.ends_with("/prod/users"), "the path is in it: {url}");
+    for (query, status, body) in [
+        (
+            "?userId=1",
+            200,
+            json!({ "userId": "1", "name": "Test User", "email": "test@example.com" }),
+        ),
+        (
+            "?userId=nobody",
+            404,
+            json!({ "error": "No user found with userId: nobody" }),
+        ),
+        ("", 400, json!({ "error": "Missing required query parameter: userId" })),
+        (
+            "?userId=",
+            400,
+            json!({ "error": "Missing required query parameter: userId" }),
+        ),
+    ] {
+        let answer = http::request("GET", &format!("{url}{query}"), &[("Origin", origin)]).expect("an answer");
+        assert_eq!((answer.status, answer.json()), (status, body), "{query}");
+        assert_eq!(answer.header("Content-Type"), Some("application/json"));
+        cors(&answer, origin);
+    }
+    let preflight = http::request(
+        "OPTIONS",
+        url,
+        &[("Origin", origin), ("Access-Control-Request-Method", "GET")],
+    )
+    .expect("an answer");
+    assert_eq!(preflight.status, 200);
+    cors(&preflight, origin);
+    let root = http::get(url.strip_suffix("/users").expect("a path")).expect("an answer");
+    assert_eq!(root.status, 404, "{}", root.body);
+    assert!(
+        root.json()["error"]
+            .as_str()
+            .expect("a message")
+            .contains("GET /prod/users?userId=")
+    );
+    cors(&root, origin);
+}
+
+fn cors(answer: &http::Answer, origin: &str) {
+    for (name, value) in [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Methods", "GET,OPTIONS"),
+        ("Access-Control-Allow-Headers", "Content-Type,Authorization"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+}
+
+fn site(document: &Value) {
+    let url = document["outputs"]["siteUrl"].as_str().expect("a URL");
+    for (path, kind) in [
+        ("", "text/html; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("script.js", "text/javascript; charset=utf-8"),
+        ("config.json", "application/json; charset=utf-8"),
+    ] {
+        let answer = http::get(&format!("{url}{path}")).expect("an answer");
+        assert_eq!(
+            (answer.status, answer.header("Content-Type")),
+            (200, Some(kind)),
+            "{path}"
+        );
+    }
+    let config = http::get(&format!("{url}config.json")).expect("an answer").json();
+    assert_eq!(config["apiUrl"], document["outputs"]["apiUrl"]);
+}
+
+/// What a local stage leaves out, the template itself has: the redirect to HTTPS and the refusal of plain HTTP.
+#[tokio::test]
+async fn on_aws_the_site_is_served_and_read_over_tls_only() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let parameter = |key: &str, value: &str| {
+        aws_sdk_cloudformation::types::Parameter::builder()
+            .parameter_key(key)
+            .parameter_value(value)
+            .build()
+    };
+    clients
+        .cloudformation
+        .create_stack()
+        .stack_name("as-it-is")
+        .template_body(project.read("stacks/presentation.yaml"))
+        .parameters(parameter("Project", "three-tier"))
+        .parameters(parameter("Stage", "prod"))
+        .send()
+        .await
+        .expect("the template alone is enough");
+    let stack = loop {
+        let answer = clients
+            .cloudformation
+            .describe_stacks()
+            .stack_name("as-it-is")
+            .send()
+            .await
+            .expect("the stack");
+        let stack = answer.stacks()[0].clone();
+        match stack.stack_status().map(|s| s.as_str()) {
+            Some("CREATE_IN_PROGRESS") => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Some("CREATE_COMPLETE") => break stack,
+            other => panic!("{other:?}"),
+        }
+    };
+    let output = |key: &str| {
+        stack
+            .outputs()
+            .iter()
+            .find(|o| o.output_key() == Some(key))
+            .and_then(|o| o.output_value())
+            .expect("an output")
+            .to_owned()
+    };
+    let found = clients
+        .cloudfront
+        .get_distribution()
+        .id(output("DistributionId"))
+        .send()
+        .await
+        .expect("it");
+    let policy = found
+        .distribution()
+        .and_then(|d| d.distribution_config())
+        .and_then(|c| c.default_cache_behavior())
+        .map(|b| b.viewer_protocol_policy().as_str().to_owned());
+    assert_eq!(policy.as_deref(), Some("redirect-to-https"));
+    let policy = clients
+        .s3
+        .get_bucket_policy()
+        .bucket(output("SiteBucket"))
+        .send()
+        .await
+        .expect("a policy");
+    let policy: Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let denied = policy["Statement"]
+        .as_array()
+        .and_then(|all| all.iter().find(|s| s["Effect"] == "Deny"))
+        .expect("a denial");
+    assert_eq!(
+        denied["Condition"],
+        json!({ "Bool": { "aws:SecureTransport": "false" } })
+    );
+    assert_eq!(
+        denied["Resource"].as_array().map(Vec::len),
+        Some(2),
+        "the bucket and its objects"
+    );
+}

@@ -1,0 +1,498 @@
+//! What AWS answers and the emulator doesn't: a proxy answers in its place, shaped like AWS's own answers.
+
+use crate::support::{Clients, Emulator, Project, Proxy, Seen};
+
+const XMLNS: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+
+fn refusal(status: u16, code: &str, message: &str) -> (u16, String) {
+    let text = format!(
+        "<ErrorResponse xmlns=\"{XMLNS}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>1</RequestId></ErrorResponse>"
+    );
+    (status, text)
+}
+
+fn is_about(seen: &Seen, operation: &str, stack: &str) -> bool {
+    seen.operation == operation && seen.body.contains(stack)
+}
+
+fn stack_in(status: &str, name: &str) -> (u16, String) {
+    let text = format!(
+        "<DescribeStacksResponse xmlns=\"{XMLNS}\"><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
+         <StackId>arn:aws:cloudformation:us-east-1:000000000000:stack/{name}/1</StackId><StackStatus>{status}</StackStatus>\
+         <CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    );
+    (200, text)
+}
+
+fn failed_change_set(reason: &str) -> (u16, String) {
+    let text = format!(
+        "<DescribeChangeSetResponse xmlns=\"{XMLNS}\"><DescribeChangeSetResult><Status>FAILED</Status>\
+         <ExecutionStatus>UNAVAILABLE</ExecutionStatus><StatusReason>{reason}</StatusReason></DescribeChangeSetResult>\
+         </DescribeChangeSetResponse>"
+    );
+    (200, text)
+}
+
+struct Scene {
+    proxy: Proxy,
+    project: Project,
+    emulator: Emulator,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let emulator = Emulator::start();
+        Self {
+            proxy: Proxy::before(emulator.port()),
+            project: Project::copy(),
+            emulator,
+        }
+    }
+
+    /// `up` of the data tier of `dev`, through the proxy.
+    fn up(&self) -> crate::support::Ran {
+        self.project
+            .deployer(&self.proxy.endpoint(), &["up", "--stage", "dev", "--only", "data"])
+    }
+
+    fn operations(&self) -> Vec<String> {
+        self.proxy.take().into_iter().map(|seen| seen.operation).collect()
+    }
+}
+
+#[test]
+fn throttling_is_waited_out() {
+    let scene = Scene::new();
+    let mut left = 3;
+    scene.proxy.rule(move |seen| {
+        (seen.operation == "DescribeStackEvents" && left > 0).then(|| {
+            left -= 1;
+            refusal(400, "Throttling", "Rate exceeded")
+        })
+    });
+    scene.up().success();
+}
+
+#[test]
+fn an_error_is_not_taken_for_absence() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| {
+        is_about(seen, "DescribeStacks", "three-tier-dev-data").then(|| {
+            refusal(
+                403,
+                "AccessDenied",
+                "User: arn:aws:iam::1:user/x is not authorized to perform: cloudformation:DescribeStacks",
+            )
+        })
+    });
+    scene.up().fails_with(1).says(&[
+        "could not read the stack three-tier-dev-data",
+        "not authorized to perform: cloudformation:DescribeStacks",
+        "Give the deploying identity the action",
+    ]);
+    assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
+
+    // ValidationError is also the code of a missing stack: only together with its sentence does it mean that.
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| {
+        is_about(seen, "DescribeStacks", "three-tier-dev-data").then(|| {
+            refusal(
+                400,
+                "ValidationError",
+                "1 validation error detected: Value at 'stackName' is too long",
+            )
+        })
+    });
+    scene.up().fails_with(1).says(&["1 validation error detected"]);
+}
+
+#[test]
+fn a_change_set_without_changes_is_success_and_is_removed() {
+    let scene = Scene::new();
+    scene.up().success();
+    scene.proxy.take();
+    // Another text, but nothing that CloudFormation would change.
+    scene
+        .project
+        .edit("stacks/data.yaml", "Data tier: the users' table.", "Data tier.");
+    scene.proxy.rule(|seen| {
+        (seen.operation == "DescribeChangeSet").then(|| {
+            failed_change_set(
+                "The submitted information didn't contain changes. Submit different information to create a change set.",
+            )
+        })
+    });
+    let up = scene.up().success();
+    assert!(up.stderr.contains("data         unchanged"), "{}", up.stderr);
+    let operations = scene.operations();
+    assert!(operations.contains(&"DeleteChangeSet".to_owned()), "{operations:?}");
+    assert!(!operations.contains(&"ExecuteChangeSet".to_owned()) && !operations.contains(&"DeleteStack".to_owned()));
+}
+
+/// A name that is taken fails the change set with a reason that names nothing; the events do.
+#[tokio::test]
+async fn a_failed_validation_is_told_with_its_resource_and_leaves_no_shell() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| match seen.operation.as_str() {
+        "DescribeChangeSet" => Some(failed_change_set(
+            "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]",
+        )),
+        "DescribeEvents" => Some((
+            200,
+            format!(
+                "<DescribeEventsResponse xmlns=\"{XMLNS}\"><DescribeEventsResult><OperationEvents><member>\
+                 <EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Table</LogicalResourceId>\
+                 <ResourceType>AWS::DynamoDB::Table</ResourceType><ValidationPath>/Resources/Table/Properties/TableName</ValidationPath>\
+                 <ValidationStatusReason>Resource of type 'AWS::DynamoDB::Table' with identifier 'UserData-dev' already exists.</ValidationStatusReason>\
+                 </member></OperationEvents></DescribeEventsResult></DescribeEventsResponse>"
+            ),
+        )),
+        _ => None,
+    });
+    scene.up().fails_with(1).says(&[
+        "CloudFormation refuses the change to the stack three-tier-dev-data",
+        "ResourceExistenceCheck",
+        "Table (AWS::DynamoDB::Table)",
+        "'UserData-dev' already exists",
+    ]);
+    let stacks = Clients::root(&scene.emulator.endpoint())
+        .cloudformation
+        .describe_stacks()
+        .send()
+        .await;
+    assert!(
+        stacks.expect("an answer").stacks().is_empty(),
+        "the shell in REVIEW_IN_PROGRESS is removed"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_creation_is_told_with_its_cause_and_made_anew() {
+    let scene = Scene::new();
+    let never = "Resources:\n  Gate: { Type: AWS::CloudFormation::WaitConditionHandle }\n  Never:\n    Type: AWS::CloudFormation::WaitCondition\n    Properties: { Handle: !Ref Gate, Timeout: \"1\" }\n";
+    scene.project.edit("stacks/data.yaml", "Resources:\n", never);
+    scene.up().fails_with(1).says(&[
+        "the stack three-tier-dev-data could not be created (ROLLBACK_COMPLETE)",
+        "Never (AWS::CloudFormation::WaitCondition)",
+    ]);
+    let clients = Clients::root(&scene.emulator.endpoint());
+    let tables = clients.dynamodb.list_tables().send().await.expect("tables");
+    assert!(
+        tables.table_names().is_empty(),
+        "the table of a failed creation doesn't stay in the way"
+    );
+    scene.project.edit("stacks/data.yaml", never, "Resources:\n");
+    scene.proxy.take();
+    scene.up().success();
+    let operations = scene.operations();
+    let deleted = operations
+        .iter()
+        .position(|o| o == "DeleteStack")
+        .expect("the remains go");
+    let created = operations
+        .iter()
+        .position(|o| o == "CreateChangeSet")
+        .expect("then it is made");
+    assert!(deleted < created, "{operations:?}");
+}
+
+#[test]
+fn a_failed_update_is_told_with_its_cause_and_rolled_back() {
+    let scene = Scene::new();
+    scene.up().success();
+    let never = "Resources:\n  Gate: { Type: AWS::CloudFormation::WaitConditionHandle }\n  Never:\n    Type: AWS::CloudFormation::WaitCondition\n    Properties: { Handle: !Ref Gate, Timeout: \"1\" }\n";
+    scene.project.edit("stacks/data.yaml", "Resources:\n", never);
+    scene.up().fails_with(1).says(&[
+        "the stack three-tier-dev-data could not be updated (UPDATE_ROLLBACK_COMPLETE)",
+        "Never (AWS::CloudFormation::WaitCondition)",
+    ]);
+    scene.project.edit("stacks/data.yaml", never, "Resources:\n");
+    let up = scene.up().success();
+    assert!(
+        up.stderr.contains("data         unchanged"),
+        "it is what it was: {}",
+        up.stderr
+    );
+}
+
+#[test]
+fn express_mode_is_for_unprotected_stages_and_keeps_rollback() {
+    let scene = Scene::new();
+    scene.up().success();
+    let dev = scene.proxy.take();
+    let made = dev
+        .iter()
+        .find(|seen| seen.operation == "CreateChangeSet")
+        .expect("a change set");
+    assert_eq!(made.parameter("DeploymentConfig.Mode").as_deref(), Some("EXPRESS"));
+    assert_eq!(
+        made.parameter("DeploymentConfig.DisableRollback").as_deref(),
+        Some("false")
+    );
+    assert_eq!(
+        made.parameter("Capabilities.member.1").as_deref(),
+        Some("CAPABILITY_NAMED_IAM")
+    );
+    let executed = dev
+        .iter()
+        .find(|seen| seen.operation == "ExecuteChangeSet")
+        .expect("is executed");
+    assert_eq!(
+        executed.parameter("DisableRollback"),
+        None,
+        "refused beside a deployment config"
+    );
+    assert!(executed.parameter("ClientRequestToken").is_some());
+
+    scene
+        .project
+        .deployer(&scene.proxy.endpoint(), &["up", "--only", "data"])
+        .success();
+    let prod = scene.proxy.take();
+    let made = prod
+        .iter()
+        .find(|seen| seen.operation == "CreateChangeSet")
+        .expect("a change set");
+    assert_eq!(made.parameter("DeploymentConfig.Mode"), None);
+    let executed = prod
+        .iter()
+        .find(|seen| seen.operation == "ExecuteChangeSet")
+        .expect("is executed");
+    assert_eq!(executed.parameter("DisableRollback").as_deref(), Some("false"));
+    assert_eq!(executed.parameter("RetainExceptOnCreate").as_deref(), Some("true"));
+}
+
+#[test]
+fn somebody_elses_operation_is_waited_for() {
+    let scene = Scene::new();
+    scene.up().success();
+    let mut left = 2;
+    scene.proxy.rule(move |seen| {
+        (seen.operation == "DescribeStacks" && seen.body.contains("dev-data") && left > 0).then(|| {
+            left -= 1;
+            stack_in("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "three-tier-dev-data")
+        })
+    });
+    // The answer's made-up ARN is asked for again; the emulator knows the stack by its name only.
+    scene.proxy.rule(|_| None);
+    let up = scene.up();
+    assert!(
+        up.stderr
+            .contains("waiting for the operation that is under way (UPDATE_COMPLETE_CLEANUP_IN_PROGRESS)"),
+        "{}",
+        up.stderr
+    );
+}
+
+#[test]
+fn states_that_only_people_can_end_are_explained() {
+    for (status, parts) in [
+        ("DELETE_FAILED", ["is in DELETE_FAILED", "Run `deployer down`"]),
+        ("UPDATE_FAILED", ["is in UPDATE_FAILED", "rollback-stack"]),
+    ] {
+        let scene = Scene::new();
+        scene.proxy.rule(move |seen| {
+            is_about(seen, "DescribeStacks", "three-tier-dev-data").then(|| stack_in(status, "three-tier-dev-data"))
+        });
+        scene.up().fails_with(1).says(&parts);
+        assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
+    }
+}
+
+#[test]
+fn a_failed_rollback_is_continued_first() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| {
+        is_about(seen, "DescribeStacks", "three-tier-dev-data")
+            .then(|| stack_in("UPDATE_ROLLBACK_FAILED", "three-tier-dev-data"))
+    });
+    scene.proxy.rule(|seen| {
+        (seen.operation == "ContinueUpdateRollback").then(|| {
+            refusal(
+                403,
+                "AccessDenied",
+                "not authorized to perform: cloudformation:ContinueUpdateRollback",
+            )
+        })
+    });
+    scene.proxy.rule(|seen| {
+        (seen.operation == "DescribeStackEvents").then(|| refusal(400, "ValidationError", "Stack [x] does not exist"))
+    });
+    scene
+        .up()
+        .fails_with(1)
+        .says(&["could not continue the rollback of three-tier-dev-data"]);
+    assert!(
+        !scene.operations().contains(&"CreateChangeSet".to_owned()),
+        "no change set is accepted in that state"
+    );
+}
+
+#[test]
+fn a_session_that_expires_in_the_middle_says_how_to_go_on() {
+    let scene = Scene::new();
+    let mut executed = false;
+    scene.proxy.rule(move |seen| {
+        executed |= seen.operation == "ExecuteChangeSet";
+        (executed && seen.operation == "DescribeStackEvents").then(|| {
+            refusal(
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            )
+        })
+    });
+    scene
+        .up()
+        .fails_with(2)
+        .says(&["ExpiredToken", "log in again", "it goes on from here"]);
+    // And it does.
+    scene
+        .project
+        .deployer(&scene.emulator.endpoint(), &["up", "--stage", "dev", "--only", "data"])
+        .success();
+}
+
+/// S3 answers 200 to a deletion that it refused in part.
+#[test]
+fn a_partly_refused_deletion_is_a_failure() {
+    let scene = Scene::new();
+    let endpoint = scene.proxy.endpoint();
+    scene.project.deployer(&endpoint, &["up", "--stage", "dev"]).success();
+    scene.proxy.rule(|seen| {
+        (seen.method == "POST" && seen.path.contains("delete")).then(|| {
+            (
+                200,
+                "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Error><Key>index.html</Key>\
+                 <Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>"
+                    .to_owned(),
+            )
+        })
+    });
+    scene
+        .project
+        .deployer(&endpoint, &["down", "--stage", "dev", "--yes"])
+        .fails_with(1)
+        .says(&[
+            "S3 refuses to delete",
+            "index.html: AccessDenied",
+            "s3:DeleteObjectVersion",
+        ]);
+    let seen = scene.proxy.take();
+    assert!(
+        !seen
+            .iter()
+            .any(|s| s.operation == "DeleteStack" && s.body.contains("presentation")),
+        "a bucket that isn't empty keeps its stack"
+    );
+}
+
+/// A function is pending for a while after its creation, and a distribution takes minutes.
+#[test]
+fn readiness_is_waited_for() {
+    let scene = Scene::new();
+    let mut pending = 2;
+    scene.proxy.rule(move |seen| {
+        (seen.method == "GET" && seen.path.ends_with("/functions/retrieve-user-data-dev/configuration") && pending > 0)
+            .then(|| {
+                pending -= 1;
+                (200, r#"{"State":"Pending","LastUpdateStatus":"InProgress"}"#.to_owned())
+            })
+    });
+    scene
+        .project
+        .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev"])
+        .success();
+    let asked = |what: &str, seen: &[Seen]| seen.iter().filter(|s| s.path.contains(what)).count();
+    let seen = scene.proxy.take();
+    assert_eq!(asked("/functions/retrieve-user-data-dev/configuration", &seen), 3);
+    assert!(
+        asked("/distribution/", &seen) >= 1,
+        "the distribution is looked at, too"
+    );
+}
+
+/// A function that can't start is a failure of `up`, with Lambda's own reason.
+#[test]
+fn a_function_that_cannot_start_is_told() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| {
+        (seen.method == "GET" && seen.path.ends_with("/functions/retrieve-user-data-dev/configuration")).then(|| {
+            (
+                200,
+                r#"{"State":"Failed","StateReason":"The image is broken","LastUpdateStatus":"Failed"}"#.to_owned(),
+            )
+        })
+    });
+    scene
+        .project
+        .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev"])
+        .fails_with(1)
+        .says(&["retrieve-user-data-dev doesn't start", "The image is broken"]);
+}
+
+/// A bucket name that another account has: HEAD says 403.
+#[test]
+fn another_accounts_bucket_is_a_taken_name() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| {
+        (seen.method == "HEAD" && seen.path.contains("three-tier-dev-site")).then(|| (403, String::new()))
+    });
+    scene
+        .project
+        .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev"])
+        .fails_with(1)
+        .says(&["bucket three-tier-dev-site-000000000000-us-east-1 (SiteBucket) exists already"]);
+}
+
+/// More events than fit a page, and the page of another operation behind them.
+#[test]
+fn events_are_read_page_by_page() {
+    let scene = Scene::new();
+    let page = |events: &str, token: &str| {
+        (
+            200,
+            format!(
+                "<DescribeStackEventsResponse xmlns=\"{XMLNS}\"><DescribeStackEventsResult><StackEvents>{events}</StackEvents>\
+                 {token}</DescribeStackEventsResult></DescribeStackEventsResponse>"
+            ),
+        )
+    };
+    let event = |id: &str, kind: &str, logical: &str, status: &str, reason: &str| {
+        format!(
+            "<member><EventId>{id}</EventId><StackName>three-tier-dev-data</StackName><LogicalResourceId>{logical}</LogicalResourceId>\
+             <ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus><ResourceStatusReason>{reason}</ResourceStatusReason>\
+             <Timestamp>2026-01-01T00:00:00Z</Timestamp></member>"
+        )
+    };
+    let stack = "AWS::CloudFormation::Stack";
+    let first = event("4", stack, "three-tier-dev-data", "ROLLBACK_COMPLETE", "")
+        + &event(
+            "3",
+            "AWS::DynamoDB::Table",
+            "Other",
+            "CREATE_FAILED",
+            "Resource creation cancelled",
+        );
+    let second = event(
+        "2",
+        "AWS::DynamoDB::Table",
+        "Table",
+        "CREATE_FAILED",
+        "the cause is on page two",
+    ) + &event("1", stack, "three-tier-dev-data", "CREATE_IN_PROGRESS", "");
+    let pages = [page(&first, "<NextToken>more</NextToken>"), page(&second, "")];
+    let mut executed = false;
+    scene.proxy.rule(move |seen| {
+        executed |= seen.operation == "ExecuteChangeSet";
+        (executed && seen.operation == "DescribeStackEvents").then(|| {
+            let page = usize::from(seen.parameter("NextToken").is_some());
+            pages[page].clone()
+        })
+    });
+    scene
+        .up()
+        .fails_with(1)
+        .says(&["Table (AWS::DynamoDB::Table): the cause is on page two"]);
+}

@@ -1,0 +1,237 @@
+//! The page in headless Chromium, as a visitor has it: the browser's own CORS check is the judge.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator, key::Key};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Emulator, Project, Proxy, free_port, http};
+
+const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
+
+/// Chromium and its driver, or why the test is skipped. With `CI=true` their absence is a failure.
+fn browser() -> Option<(PathBuf, PathBuf)> {
+    let find = |names: &[&str]| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .flat_map(|dir| names.iter().map(move |name| dir.join(name)))
+            .find(|file| file.is_file())
+    };
+    let found = find(&["chromium", "chromium-browser", "google-chrome"]).zip(find(&["chromedriver"]));
+    if found.is_none() {
+        let test = std::thread::current().name().unwrap_or("a browser test").to_owned();
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "{test} needs chromium and chromedriver on the PATH. {HOW_TO_GET_THEM}"
+        );
+        // Not `eprintln!`: that is shown for failing tests only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: it needs chromium and chromedriver on the PATH. {HOW_TO_GET_THEM}"
+        );
+    }
+    found
+}
+
+struct Browser {
+    driver: Child,
+    client: Client,
+    _profile: TempDir,
+}
+
+impl Browser {
+    async fn open(chromium: &Path, chromedriver: &Path) -> Self {
+        let port = free_port();
+        let profile = TempDir::new().expect("a folder");
+        let driver = Command::new(chromedriver)
+            .arg(format!("--port={port}"))
+            .env("TMPDIR", profile.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let mut capabilities = Capabilities::new();
+        capabilities.insert(
+            "goog:chromeOptions".into(),
+            json!({
+                "binary": chromium,
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--window-size=1100,900",
+                    format!("--user-data-dir={}", profile.path().join("profile").display()),
+                ],
+            }),
+        );
+        // The driver takes a moment to listen.
+        let mut last = None;
+        for _ in 0..100 {
+            match ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+                .capabilities(capabilities.clone())
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await
+            {
+                Ok(client) => {
+                    return Self {
+                        driver,
+                        client,
+                        _profile: profile,
+                    };
+                }
+                Err(error) => last = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("chromedriver doesn't answer: {last:?}");
+    }
+
+    /// Types `id` into the field and presses Enter; returns what the result box then says.
+    async fn ask(&self, id: &str) -> String {
+        let field = self.client.find(Locator::Id("user-id")).await.expect("the field");
+        field.clear().await.expect("cleared");
+        field.send_keys(id).await.expect("typed");
+        field
+            .send_keys(&char::from(Key::Enter).to_string())
+            .await
+            .expect("Enter");
+        self.answer().await
+    }
+
+    /// The result, once the page is neither idle nor loading.
+    async fn answer(&self) -> String {
+        for _ in 0..200 {
+            let app = self.client.find(Locator::Id("app")).await.expect("the app");
+            let state = app.attr("data-state").await.expect("a state").unwrap_or_default();
+            if ["success", "error", "invalid"].contains(&state.as_str()) {
+                let result = self.client.find(Locator::Id("result")).await.expect("the box");
+                return result.text().await.expect("text");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the page shows no result");
+    }
+
+    async fn close(mut self) {
+        let _ = self.client.close().await;
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_looks_a_user_up() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    // The browser goes through the proxy, which sees whether the API is asked.
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let up = project
+        .deployer(&proxy.endpoint(), &["up", "--output", "json"])
+        .success()
+        .json();
+    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let api = up["outputs"]["apiUrl"].as_str().expect("a URL");
+    let origin = |url: &str| url.split('/').take(3).collect::<Vec<_>>().join("/");
+    assert_ne!(origin(site), origin(api), "two origins, so that CORS is really checked");
+    proxy.take();
+
+    let browser = Browser::open(&chromium, &chromedriver).await;
+    browser.client.goto(site).await.expect("the page opens");
+    let asked = || {
+        let api: Vec<_> = proxy
+            .take()
+            .into_iter()
+            .filter(|seen| seen.path.contains("/users"))
+            .collect();
+        api.len()
+    };
+
+    let shown: serde_json::Value = serde_json::from_str(&browser.ask("1").await).expect("JSON is shown");
+    assert_eq!(
+        shown,
+        json!({ "userId": "1", "name": "Test User", "email": "test@example.com" })
+    );
+    assert_eq!(asked(), 1);
+    if let Some(file) = std::env::var_os("DEPLOYER_TEST_SCREENSHOT") {
+        std::fs::write(file, browser.client.screenshot().await.expect("a picture")).expect("written");
+    }
+
+    assert_eq!(
+        browser.ask("nobody").await,
+        "Error 404: No user found with userId: nobody"
+    );
+    assert_eq!(asked(), 1);
+
+    let field = browser.client.find(Locator::Id("user-id")).await.expect("the field");
+    field.clear().await.expect("cleared");
+    browser
+        .client
+        .find(Locator::Id("fetch"))
+        .await
+        .expect("the button")
+        .click()
+        .await
+        .expect("clicked");
+    let words = browser.answer().await;
+    assert!(words.contains("enter a user id"), "{words}");
+    assert_eq!(asked(), 0, "an empty field asks nobody");
+
+    // Markup in an answer stays text.
+    let hostile = "<img src=x onerror=document.title='broken'>";
+    assert!(browser.ask(hostile).await.contains(hostile));
+    assert_ne!(browser.client.title().await.expect("a title"), "broken");
+
+    // A CORS header that doesn't name this origin: the browser must hide the answer. So the check above was real.
+    let answer = http::request("GET", &format!("{api}?userId=1"), &[]).expect("an answer");
+    assert_eq!(
+        answer.header("Access-Control-Allow-Origin"),
+        Some(origin(site).as_str())
+    );
+    proxy.rule(|seen| {
+        seen.path
+            .contains("/users")
+            .then(|| (200, "{\"userId\":\"1\"}".to_owned()))
+    });
+    let words = browser.ask("1").await;
+    assert!(words.starts_with("Network error: "), "{words}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_changed_page_is_seen_on_reload() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let up = project
+        .deployer(&endpoint, &["up", "--stage", "dev", "--output", "json"])
+        .success()
+        .json();
+    let browser = Browser::open(&chromium, &chromedriver).await;
+    browser
+        .client
+        .goto(up["outputs"]["siteUrl"].as_str().expect("a URL"))
+        .await
+        .expect("the page opens");
+    let before = browser.client.title().await.expect("a title");
+    project.edit("site/index.html", "<title>", "<title>Second edition: ");
+    project
+        .deployer(&endpoint, &["up", "--stage", "dev", "--only", "site"])
+        .success();
+    browser.client.refresh().await.expect("reloaded");
+    assert_eq!(
+        browser.client.title().await.expect("a title"),
+        format!("Second edition: {before}")
+    );
+    browser.close().await;
+}

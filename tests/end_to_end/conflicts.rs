@@ -1,0 +1,152 @@
+//! Names that something else has: found before anything is created.
+
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+
+use crate::support::{Clients, Emulator, Project, Proxy};
+
+#[tokio::test]
+async fn each_is_named_and_nothing_is_created() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let refused = |parts: &[&str]| {
+        let ran = project
+            .deployer(&proxy.endpoint(), &["up"])
+            .fails_with(1)
+            .says(parts)
+            .says(&["Nothing was created"]);
+        let writes: Vec<_> = proxy
+            .take()
+            .into_iter()
+            .filter(|seen| seen.writes() && seen.operation != "GetCallerIdentity")
+            .collect();
+        assert!(writes.is_empty(), "{writes:#?} after {}", ran.stderr);
+    };
+
+    clients
+        .dynamodb
+        .create_table()
+        .table_name("UserData")
+        .attribute_definitions(
+            AttributeDefinition::builder()
+                .attribute_name("userId")
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .expect("complete"),
+        )
+        .key_schema(
+            KeySchemaElement::builder()
+                .attribute_name("userId")
+                .key_type(KeyType::Hash)
+                .build()
+                .expect("complete"),
+        )
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .expect("a table");
+    refused(&["the table UserData (Table) exists already", "tableName"]);
+    clients
+        .dynamodb
+        .delete_table()
+        .table_name("UserData")
+        .send()
+        .await
+        .expect("deleted");
+
+    let bucket = "three-tier-prod-site-000000000000-us-east-1";
+    clients
+        .s3
+        .create_bucket()
+        .bucket(bucket)
+        .send()
+        .await
+        .expect("a bucket");
+    refused(&[&format!("the bucket {bucket} (SiteBucket) exists already")]);
+    clients.s3.delete_bucket().bucket(bucket).send().await.expect("deleted");
+
+    let role = "three-tier-prod-function-us-east-1";
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    clients
+        .iam
+        .create_role()
+        .role_name(role)
+        .assume_role_policy_document(trust)
+        .send()
+        .await
+        .expect("a role");
+    refused(&[&format!("the role {role} (FunctionRole) exists already")]);
+
+    clients
+        .lambda
+        .create_function()
+        .function_name("retrieve-user-data")
+        .role(format!("arn:aws:iam::000000000000:role/{role}"))
+        .runtime(Runtime::Providedal2023)
+        .handler("bootstrap")
+        .code(
+            FunctionCode::builder()
+                .zip_file(Blob::new(b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".as_slice()))
+                .build(),
+        )
+        .send()
+        .await
+        .expect("a function");
+    refused(
+        &[
+            "2 resources exist already",
+            "the role",
+            "function retrieve-user-data (Function)",
+        ]
+        .map(|part| part.trim_start_matches("the ")),
+    );
+    clients.iam.delete_role().role_name(role).send().await.expect("deleted");
+    refused(&[
+        "the function retrieve-user-data (Function) exists already",
+        "functionName",
+    ]);
+    clients
+        .lambda
+        .delete_function()
+        .function_name("retrieve-user-data")
+        .send()
+        .await
+        .expect("deleted");
+    let _ = clients
+        .logs
+        .delete_log_group()
+        .log_group_name("/aws/lambda/retrieve-user-data")
+        .send()
+        .await;
+
+    clients
+        .logs
+        .create_log_group()
+        .log_group_name("/aws/lambda/retrieve-user-data")
+        .send()
+        .await
+        .expect("a log group");
+    refused(&[
+        "the log group /aws/lambda/retrieve-user-data (FunctionLogs) exists already",
+        "delete-log-group",
+    ]);
+    // One whose name only begins so is no conflict.
+    clients
+        .logs
+        .delete_log_group()
+        .log_group_name("/aws/lambda/retrieve-user-data")
+        .send()
+        .await
+        .expect("deleted");
+    clients
+        .logs
+        .create_log_group()
+        .log_group_name("/aws/lambda/retrieve-user-data-other")
+        .send()
+        .await
+        .expect("a log group");
+    project.deployer(&proxy.endpoint(), &["up"]).success();
+}

@@ -1,0 +1,215 @@
+//! `down`: back to nothing, and not further than asked.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::support::{Clients, Emulator, Project, Proxy};
+
+/// Everything that a stage could leave behind, by the services' own lists.
+async fn what_is_left(clients: &Clients) -> Vec<String> {
+    let mut left = Vec::new();
+    let stacks = clients.cloudformation.describe_stacks().send().await.expect("stacks");
+    left.extend(
+        stacks
+            .stacks()
+            .iter()
+            .filter_map(|s| s.stack_name())
+            .map(|n| format!("stack {n}")),
+    );
+    let buckets = clients.s3.list_buckets().send().await.expect("buckets");
+    left.extend(
+        buckets
+            .buckets()
+            .iter()
+            .filter_map(|b| b.name())
+            .map(|n| format!("bucket {n}")),
+    );
+    let roles = clients.iam.list_roles().send().await.expect("roles");
+    left.extend(roles.roles().iter().map(|r| format!("role {}", r.role_name())));
+    let groups = clients.logs.describe_log_groups().send().await.expect("log groups");
+    left.extend(
+        groups
+            .log_groups()
+            .iter()
+            .filter_map(|g| g.log_group_name())
+            .map(|n| format!("log group {n}")),
+    );
+    let tables = clients.dynamodb.list_tables().send().await.expect("tables");
+    left.extend(tables.table_names().iter().map(|n| format!("table {n}")));
+    let functions = clients.lambda.list_functions().send().await.expect("functions");
+    left.extend(
+        functions
+            .functions()
+            .iter()
+            .filter_map(|f| f.function_name())
+            .map(|n| format!("function {n}")),
+    );
+    let apis = clients.apigateway.get_rest_apis().send().await.expect("APIs");
+    left.extend(apis.items().iter().filter_map(|a| a.name()).map(|n| format!("API {n}")));
+    let sites = clients
+        .cloudfront
+        .list_distributions()
+        .send()
+        .await
+        .expect("distributions");
+    left.extend(
+        sites
+            .distribution_list()
+            .map(|list| list.items())
+            .unwrap_or_default()
+            .iter()
+            .map(|d| format!("distribution {}", d.id())),
+    );
+    let controls = clients
+        .cloudfront
+        .list_origin_access_controls()
+        .send()
+        .await
+        .expect("access controls");
+    left.extend(
+        controls
+            .origin_access_control_list()
+            .map(|list| list.items())
+            .unwrap_or_default()
+            .iter()
+            .map(|c| format!("access control {}", c.name())),
+    );
+    left
+}
+
+#[tokio::test]
+async fn an_unprotected_stage_leaves_nothing() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let up = project
+        .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+        .success()
+        .json();
+    let bucket = up["outputs"]["siteBucket"].as_str().expect("a name");
+    // Requests, so that there are logs; versions and delete markers, more than a page of them.
+    let url = format!("{}?userId=1", up["outputs"]["apiUrl"].as_str().expect("a URL"));
+    assert_eq!(crate::support::http::get(&url).expect("an answer").status, 200);
+    for n in 0..1_010 {
+        let key = format!("old-{}", n % 20);
+        clients
+            .s3
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .body(Vec::new().into())
+            .send()
+            .await
+            .expect("written");
+    }
+    clients
+        .s3
+        .delete_object()
+        .bucket(bucket)
+        .key("old-1")
+        .send()
+        .await
+        .expect("a delete marker");
+    clients
+        .s3
+        .delete_object()
+        .bucket(bucket)
+        .key("index.html")
+        .send()
+        .await
+        .expect("a delete marker");
+    assert!(what_is_left(&clients).await.len() >= 9);
+
+    let refused = project
+        .deployer(&proxy.endpoint(), &["down", "--stage", "dev"])
+        .fails_with(5)
+        .says(&[
+            "the table UserData-dev with all its items",
+            "the site at http://",
+            "the function retrieve-user-data-dev",
+            "--yes",
+        ]);
+    assert!(proxy.take().iter().all(|seen| !seen.writes()), "{}", refused.stderr);
+
+    project
+        .deployer(&proxy.endpoint(), &["down", "--stage", "dev", "--yes"])
+        .success();
+    assert_eq!(what_is_left(&clients).await, Vec::<String>::new());
+    // The emulator would have wiped a full bucket; AWS refuses to delete one.
+    let seen = proxy.take();
+    let emptied = seen
+        .iter()
+        .position(|s| s.path.contains("site") && s.method == "GET" && s.path.contains("versions"))
+        .expect("the versions are listed");
+    let deletions = seen
+        .iter()
+        .filter(|s| s.path.contains("-site-") && s.path.contains("delete"))
+        .count();
+    assert!(deletions >= 2, "more than a page was deleted, in {deletions} calls");
+    let last_listing = seen
+        .iter()
+        .rposition(|s| s.path.contains("-site-") && s.path.contains("versions"))
+        .expect("a listing");
+    let stack = seen
+        .iter()
+        .position(|s| {
+            s.operation == "DeleteStack"
+                && s.parameter("StackName")
+                    .is_some_and(|name| name.contains("presentation"))
+        })
+        .expect("the stack is deleted");
+    assert!(
+        emptied < last_listing && last_listing < stack,
+        "emptied, looked at again, then deleted"
+    );
+
+    let again = project
+        .deployer(&emulator.endpoint(), &["down", "--stage", "dev", "--yes"])
+        .success();
+    assert!(again.stdout.contains("Nothing to remove"), "{}", again.stdout);
+}
+
+#[tokio::test]
+async fn a_protected_stage_keeps_its_table_until_told() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let clients = Clients::root(&endpoint);
+    project.deployer(&endpoint, &["up"]).success();
+    clients
+        .dynamodb
+        .put_item()
+        .table_name("UserData")
+        .item("userId", AttributeValue::S("precious".into()))
+        .send()
+        .await
+        .expect("written");
+    let item = async || {
+        let key = AttributeValue::S("precious".into());
+        let found = clients
+            .dynamodb
+            .get_item()
+            .table_name("UserData")
+            .key("userId", key)
+            .send()
+            .await;
+        found.expect("the table").item
+    };
+
+    let down = project.deployer(&endpoint, &["down", "--yes"]).success();
+    assert!(down.stdout.contains("--delete-data"), "{}", down.stdout);
+    assert_eq!(
+        what_is_left(&clients).await,
+        ["stack three-tier-prod-data", "table UserData"],
+        "the table, the stack that owns it, and nothing else"
+    );
+    assert!(item().await.is_some());
+
+    project.deployer(&endpoint, &["up"]).success();
+    assert!(item().await.is_some(), "the next `up` finds it again");
+
+    project
+        .deployer(&endpoint, &["down", "--yes", "--delete-data"])
+        .success();
+    assert_eq!(what_is_left(&clients).await, Vec::<String>::new());
+}

@@ -1,0 +1,158 @@
+//! `--local`: the whole job on this machine, with nothing set up by hand.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Deployer, Project, Ran, emulator, free_port, http};
+
+/// `deployer` with a local cloud of the test's own: its port and its state; the installation is shared.
+struct Local {
+    project: Project,
+    state: TempDir,
+    port: u16,
+}
+
+impl Local {
+    fn new() -> Self {
+        // Installed once, by whichever test comes first, and not within the test's own time.
+        emulator::python();
+        Self {
+            project: Project::copy(),
+            state: TempDir::new().expect("a folder"),
+            port: free_port(),
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Deployer {
+        Deployer::new(self.project.path(), args)
+            .env("XDG_STATE_HOME", self.state.path())
+            .env("DEPLOYER_LOCAL_PORT", self.port.to_string())
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.command(args).run()
+    }
+
+    fn status(&self) -> Value {
+        self.run(&["local", "status", "--output", "json"]).success().json()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let stopped = self.run(&["local", "stop"]);
+        if !std::thread::panicking() {
+            assert_eq!(stopped.code, 0, "{}", stopped.stderr);
+            assert!(http::get(&format!("http://127.0.0.1:{}/_ministack/health", self.port)).is_err());
+        }
+    }
+}
+
+#[test]
+fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
+    let local = Local::new();
+    // Whatever AWS set-up the user has must not leak in.
+    let up = local
+        .command(&["up", "--local", "--output", "json"])
+        .env("AWS_PROFILE", "nowhere")
+        .env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+        .run()
+        .success()
+        .json();
+    let api = format!("{}?userId=1", up["outputs"]["apiUrl"].as_str().expect("a URL"));
+    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    assert!(api.contains(&format!(":{}/", local.port)), "{api}");
+    assert_eq!(http::get(&api).expect("the API answers").status, 200);
+    assert_eq!(http::get(site).expect("the site answers").status, 200);
+    let status = local.status();
+    assert_eq!(status["running"], true, "{status}");
+
+    local.run(&["local", "stop"]).success();
+    assert!(http::get(&api).is_err(), "it is stopped");
+    let again = local.run(&["up", "--local", "--output", "json"]).success();
+    assert_eq!(again.json()["outputs"], up["outputs"], "the stage is still there");
+    assert_eq!(http::get(&api).expect("the API answers").json()["name"], "Test User");
+
+    local.run(&["down", "--local", "--yes", "--delete-data"]).success();
+    let status = local.run(&["status", "--local"]).success();
+    assert!(status.stdout.contains("Nothing is deployed"), "{}", status.stdout);
+    local
+        .run(&["local", "reset"])
+        .fails_with(5)
+        .says(&["did not empty the local cloud", "--yes"]);
+    local.run(&["local", "reset", "--yes"]).success();
+    assert_eq!(local.status()["running"], false);
+}
+
+#[test]
+fn two_runs_at_once_share_one_cloud() {
+    let local = Local::new();
+    let children = [
+        local.command(&["status", "--local"]).spawn(),
+        local.command(&["status", "--local"]).spawn(),
+    ];
+    for mut child in children {
+        assert!(child.wait().expect("it ends").success());
+    }
+    let first = local.status();
+    assert_eq!(first["running"], true);
+    local.run(&["status", "--local"]).success();
+    assert_eq!(local.status()["pid"], first["pid"], "and so do later ones");
+}
+
+#[test]
+fn a_taken_port_is_told_with_the_way_out() {
+    let local = Local::new();
+    let listener = TcpListener::bind(("127.0.0.1", local.port)).expect("the port");
+    local
+        .run(&["up", "--local"])
+        .fails_with(2)
+        .says(&[&local.port.to_string(), "DEPLOYER_LOCAL_PORT"]);
+    drop(listener);
+}
+
+/// A machine on which something is missing: its own cache, and a PATH with only what `programs` writes.
+fn machine(programs: &[(&str, &str)]) -> Ran {
+    let local = Local::new();
+    let path = TempDir::new().expect("a folder");
+    for (name, script) in programs {
+        write_script(&path.path().join(name), script);
+    }
+    local
+        .command(&["up", "--local"])
+        .env("XDG_CACHE_HOME", path.path().join("cache"))
+        .env("PATH", path.path())
+        .run()
+}
+
+fn write_script(file: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(file, format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+#[test]
+fn without_a_python_the_package_is_named() {
+    machine(&[])
+        .fails_with(2)
+        .says(&["Python", "apt install python3 python3-venv", "uv"]);
+}
+
+#[test]
+fn an_index_that_cannot_be_reached_is_told() {
+    let local = Local::new();
+    let cache = TempDir::new().expect("a folder");
+    local
+        .command(&["up", "--local"])
+        .env("XDG_CACHE_HOME", cache.path())
+        .env("PIP_INDEX_URL", format!("http://127.0.0.1:{}/simple", free_port()))
+        .env("PIP_FIND_LINKS", "")
+        .env("PIP_NO_CACHE_DIR", "1")
+        .env("PIP_RETRIES", "0")
+        .run()
+        .fails_with(2)
+        .says(&["ministack", "PIP_INDEX_URL"]);
+}

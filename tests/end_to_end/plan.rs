@@ -1,0 +1,229 @@
+//! What `up` shows before it acts, and what it does when there is little or nothing to do.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy};
+
+#[test]
+fn a_second_up_writes_nothing() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]).success();
+    let first = proxy.take();
+    assert!(
+        first.iter().any(|seen| seen.operation == "CreateChangeSet"),
+        "the proxy sees what is done"
+    );
+    assert!(first.iter().any(|seen| seen.operation == "PutItem"));
+    assert!(
+        first
+            .iter()
+            .any(|seen| seen.method == "PUT" && seen.path.contains("index.html"))
+    );
+
+    let again = project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]).success();
+    let second = proxy.take();
+    let writes: Vec<_> = second.iter().filter(|seen| seen.writes()).collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+    assert!(second.iter().all(|seen| !seen.operation.contains("ChangeSet")));
+    assert!(second.len() < 20, "{} requests for nothing", second.len());
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+}
+
+#[test]
+fn the_plan_is_shown_before_anything_is_created() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let up = project
+        .deployer(&proxy.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+        .success();
+    let events: Vec<serde_json::Value> = up
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("every line is JSON"))
+        .collect();
+    let position = |wanted: &str| events.iter().position(|event| event["event"] == wanted).expect(wanted);
+    assert!(position("target") < position("plan") && position("plan") < position("resource"));
+    let plan = &events[position("plan")]["stacks"];
+    let names: Vec<&str> = plan
+        .as_array()
+        .expect("stacks")
+        .iter()
+        .filter_map(|stack| stack["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "three-tier-dev-artifacts",
+            "three-tier-dev-data",
+            "three-tier-dev-presentation",
+            "three-tier-dev-logic"
+        ]
+    );
+    assert_eq!(up.json()["stage"], "dev", "stdout is the document alone");
+}
+
+#[tokio::test]
+async fn a_table_is_not_replaced_without_a_yes() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let clients = Clients::root(&endpoint);
+    project.deployer(&endpoint, &["up"]).success();
+
+    project.edit("stacks/stages.yaml", "tableName: UserData", "tableName: People");
+    project
+        .deployer(&endpoint, &["up"])
+        .fails_with(5)
+        .says(&["AWS::DynamoDB::Table UserData is replaced by an empty one", "--yes"]);
+    let tables = clients.dynamodb.list_tables().send().await.expect("tables");
+    assert_eq!(tables.table_names(), ["UserData"], "nothing was changed");
+    let left = clients
+        .cloudformation
+        .list_change_sets()
+        .stack_name("three-tier-prod-data")
+        .send()
+        .await
+        .expect("change sets");
+    assert!(
+        left.summaries().is_empty(),
+        "what was made for the plan is given up: {:?}",
+        left.summaries()
+    );
+
+    project.deployer(&endpoint, &["up", "--yes"]).success();
+    let seeded = clients
+        .dynamodb
+        .get_item()
+        .table_name("People")
+        .key("userId", AttributeValue::S("1".into()))
+        .send()
+        .await
+        .expect("the new table");
+    assert!(seeded.item().is_some(), "the new table is seeded");
+    let old = clients
+        .dynamodb
+        .get_item()
+        .table_name("UserData")
+        .key("userId", AttributeValue::S("1".into()))
+        .send()
+        .await
+        .expect("the old table stays");
+    assert!(old.item().is_some(), "with its items");
+}
+
+#[tokio::test]
+async fn a_table_that_leaves_the_template_is_not_removed_without_a_yes() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    project.edit(
+        "stacks/data.yaml",
+        "Resources:\n",
+        "Resources:\n  Extra:\n    Type: AWS::S3::Bucket\n",
+    );
+    project
+        .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev"])
+        .success();
+    project.edit("stacks/data.yaml", "  Extra:\n    Type: AWS::S3::Bucket\n", "");
+    project
+        .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev"])
+        .fails_with(5)
+        .says(&["AWS::S3::Bucket", "is deleted with what is in it"]);
+    project
+        .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev", "--yes"])
+        .success();
+    let buckets = Clients::root(&endpoint)
+        .s3
+        .list_buckets()
+        .send()
+        .await
+        .expect("buckets");
+    assert!(buckets.buckets().is_empty());
+}
+
+#[test]
+fn parts_can_be_done_alone() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    project
+        .deployer(&endpoint, &["up", "--only", "site", "--stage", "dev"])
+        .fails_with(1)
+        .says(&["isn't deployed", "deployer up"]);
+    project.deployer(&endpoint, &["up", "--stage", "dev"]).success();
+    project.edit("site/index.html", "<title>", "<title>Changed: ");
+    let up = project
+        .deployer(&endpoint, &["up", "--only", "site", "--stage", "dev"])
+        .success();
+    assert!(
+        up.stderr.contains("1 changed") && !up.stderr.contains("function"),
+        "{}",
+        up.stderr
+    );
+    let site = serde_json::Value::from(
+        project
+            .deployer(&endpoint, &["status", "--stage", "dev", "--output", "json"])
+            .json()["outputs"]["siteUrl"]
+            .clone(),
+    );
+    let page = crate::support::http::get(site.as_str().expect("a URL")).expect("an answer");
+    assert!(page.body.contains("<title>Changed: "), "{}", page.body);
+}
+
+#[test]
+fn two_stages_live_side_by_side() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let prod = project
+        .deployer(&endpoint, &["up", "--output", "json"])
+        .success()
+        .json();
+    let dev = project
+        .deployer(&endpoint, &["up", "--stage", "dev", "--output", "json"])
+        .success()
+        .json();
+    assert_eq!(prod["outputs"]["tableName"], "UserData");
+    assert_eq!(dev["outputs"]["tableName"], "UserData-dev");
+    assert_eq!(dev["outputs"]["functionName"], "retrieve-user-data-dev");
+    assert_ne!(prod["outputs"]["siteUrl"], dev["outputs"]["siteUrl"]);
+    let api = dev["outputs"]["apiUrl"].as_str().expect("a URL");
+    assert!(api.ends_with("/dev/users"), "{api}");
+    project
+        .deployer(&endpoint, &["down", "--stage", "dev", "--yes"])
+        .success();
+    let prod = project
+        .deployer(&endpoint, &["status", "--output", "json"])
+        .success()
+        .json();
+    assert_eq!(prod["deployed"], true, "the other stage is untouched");
+}
+
+/// An interrupted `up` is gone on with: here it is killed in the middle of its work.
+#[test]
+fn an_interrupted_up_is_gone_on_with() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let (reached, wait) = std::sync::mpsc::channel();
+    proxy.rule(move |seen| {
+        if seen.operation == "ExecuteChangeSet" {
+            let _ = reached.send(());
+        }
+        None
+    });
+    let mut first = Deployer::new(project.path(), &["up", "--stage", "dev"])
+        .at(&proxy.endpoint())
+        .spawn();
+    wait.recv_timeout(std::time::Duration::from_secs(300))
+        .expect("it starts to create");
+    first.kill().expect("its own child");
+    first.wait().expect("it ends");
+    let up = project
+        .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+        .success();
+    assert_eq!(up.json()["deployed"], true);
+}

@@ -1,0 +1,46 @@
+//! The services' own APIs, by AWS's SDK: what is deployed is judged by what they say.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+
+pub(crate) struct Clients {
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) cloudfront: aws_sdk_cloudfront::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) apigateway: aws_sdk_apigateway::Client,
+}
+
+impl Clients {
+    /// As the emulator's root.
+    pub(crate) fn root(endpoint: &str) -> Self {
+        Self::with(endpoint, Credentials::new("test", "test", None, None, "root"))
+    }
+
+    pub(crate) fn with(endpoint: &str, credentials: Credentials) -> Self {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            cloudfront: aws_sdk_cloudfront::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config)
+                    .force_path_style(true)
+                    .build(),
+            ),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            apigateway: aws_sdk_apigateway::Client::new(&config),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A small HTTP client of the tests' own: so that what is judged isn't judged by the code under test.
+
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
+    }
+}
+
+pub(crate) fn get(url: &str) -> Result<Answer> {
+    request("GET", url, &[])
+}
+
+/// One request; every host below `localhost` is this host, as browsers have it.
+pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+    let rest = url.strip_prefix("http://").ok_or(ErrorKind::InvalidInput)?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = authority.rsplit_once(':').ok_or(ErrorKind::InvalidInput)?;
+    assert!(
+        host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost"),
+        "{host} isn't loopback"
+    );
+    let port: u16 = port.parse().map_err(|_| ErrorKind::InvalidInput)?;
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(
+        stream,
+        "{method} /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n"
+    )?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "\r\n")?;
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw)?;
+    parse(&raw)
+}
+
+fn parse(raw: &[u8]) -> Result<Answer> {
+    let malformed = || Error::new(ErrorKind::InvalidData, "malformed answer");
+    let end = raw
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or_else(malformed)?;
+    let head = String::from_utf8_lossy(&raw[..end]);
+    let mut lines = head.lines();
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(malformed)?;
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect();
+    let chunked = headers
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked"));
+    let body = &raw[end + 4..];
+    let body = if chunked {
+        unchunk(body).ok_or_else(malformed)?
+    } else {
+        body.to_vec()
+    };
+    Ok(Answer {
+        status,
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(end + 2..end + 2 + size)?);
+        rest = rest.get(end + 4 + size..)?;
+    }
+}

@@ -1,0 +1,182 @@
+//! A proxy in front of the emulator: it notes every request, and answers some itself, as AWS would and the emulator
+//! doesn't.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One request as it was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// `X-Amz-Target`'s operation or the query protocol's `Action`; else "".
+    pub(crate) operation: String,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    /// Whether the request could have changed something.
+    pub(crate) fn writes(&self) -> bool {
+        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head"];
+        if self.operation.is_empty() {
+            self.method != "GET" && self.method != "HEAD"
+        } else {
+            !READS.iter().any(|prefix| self.operation.starts_with(prefix))
+        }
+    }
+
+    /// A parameter of the query protocol, decoded.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        self.body
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| decode(value))
+    }
+}
+
+/// Decides whether to answer a request instead of the emulator.
+type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
+
+struct Shared {
+    upstream: u16,
+    seen: Mutex<Vec<Seen>>,
+    rules: Mutex<Vec<Rule>>,
+}
+
+pub(crate) struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    pub(crate) fn before(upstream: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared {
+            upstream,
+            seen: Mutex::default(),
+            rules: Mutex::default(),
+        });
+        let accepting = Arc::clone(&shared);
+        // Ends with the test's process; a connection ends with its client.
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let shared = Arc::clone(&accepting);
+                std::thread::spawn(move || serve(&client, &shared));
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Adds a rule; the first that answers, answers.
+    pub(crate) fn rule(&self, rule: impl FnMut(&Seen) -> Option<(u16, String)> + Send + 'static) {
+        lock(&self.shared.rules).push(Box::new(rule));
+    }
+
+    /// What was asked since the last call.
+    pub(crate) fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut lock(&self.shared.seen))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One request a connection: the answer says `Connection: close`.
+fn serve(client: &TcpStream, shared: &Shared) {
+    let mut reader = BufReader::new(client);
+    let mut head = String::new();
+    let mut length = 0;
+    let mut target = String::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap_or(0),
+                "x-amz-target" => target = value.trim().to_owned(),
+                "connection" => continue,
+                _ => {}
+            }
+        }
+        if line == "\r\n" {
+            head.push_str("Connection: close\r\n\r\n");
+            break;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let seen = note(&head, &target, &body);
+    lock(&shared.seen).push(seen.clone());
+    let own = lock(&shared.rules).iter_mut().find_map(|rule| rule(&seen));
+    let mut client = client;
+    match own {
+        Some((status, text)) => {
+            let _ = write!(
+                client,
+                "HTTP/1.1 {status} X\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                if text.starts_with('{') {
+                    "application/x-amz-json-1.0"
+                } else {
+                    "text/xml"
+                },
+                text.len()
+            );
+        }
+        None => {
+            let Ok(mut upstream) = TcpStream::connect(("127.0.0.1", shared.upstream)) else {
+                return;
+            };
+            if upstream.write_all(head.as_bytes()).is_ok() && upstream.write_all(&body).is_ok() {
+                let _ = std::io::copy(&mut upstream, &mut client);
+            }
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+fn note(head: &str, target: &str, body: &[u8]) -> Seen {
+    let mut first = head.split(' ');
+    let body = String::from_utf8_lossy(body).into_owned();
+    let mut seen = Seen {
+        method: first.next().unwrap_or_default().to_owned(),
+        path: first.next().unwrap_or_default().to_owned(),
+        operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+        body,
+    };
+    if let Some(action) = seen.parameter("Action") {
+        seen.operation = action;
+    }
+    seen
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let hex: Vec<u8> = rest.by_ref().take(2).collect();
+                let value = std::str::from_utf8(&hex)
+                    .ok()
+                    .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+                bytes.extend(value);
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
