@@ -207,17 +207,18 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
     }
     Err(Error::failed(format!("the function doesn't build ({status})"))
         .because(said.trim())
-        .hint("Correct function/ and run the same command again; nothing was changed in the cloud by this step."))
+        .hint("Nothing was changed. Correct function/ and run the same command again."))
 }
 
 /// Uploads the package unless the bucket has it. Returns whether it had to.
-pub async fn upload(cloud: &Cloud, bucket: &str, package: &Package) -> Result<bool> {
+pub async fn upload(cloud: &Cloud, bucket: &str, package: &Package, reporter: &Reporter) -> Result<bool> {
     let there = cloud.s3.head_object().bucket(bucket).key(&package.key).send().await;
     match there {
         Ok(_) => return Ok(false),
         Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => {}
         Err(error) => return Err(explain(&error, &format!("could not look into the bucket {bucket}"))),
     }
+    reporter.working("function", "packing and uploading");
     let binary = tokio::fs::read(&package.binary)
         .await
         .or_fail(|| format!("could not read {}", package.binary.display()))?;

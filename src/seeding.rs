@@ -80,7 +80,7 @@ pub async fn seed(cloud: &Cloud, table: &str, items: &[Item], overwrite: bool, r
             (true, false) => seeded.added += 1,
         }
         let done = seeded.added + seeded.overwritten;
-        if done % 100 == 0 {
+        if done.is_multiple_of(100) {
             reporter.working("seed", format!("{done} of {total} items"));
         }
     }

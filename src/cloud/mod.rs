@@ -67,7 +67,12 @@ impl Cloud {
                  AWS, say --local.",
             )
         })?;
-        let (account, partition) = identity(&config, &endpoint).await?;
+        let (account, partition) = identity(&config, &endpoint)
+            .await
+            .map_err(|error| match &global.profile {
+                Some(profile) => error.because(format!("the credentials were to come from the profile `{profile}`")),
+                None => error,
+            })?;
         let mut s3 = aws_sdk_s3::config::Builder::from(&config);
         if !endpoint.is_aws() {
             // Bucket names are no host names elsewhere, and many S3 servers store the SDK's trailing checksums as

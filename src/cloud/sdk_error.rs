@@ -41,10 +41,10 @@ where
                 ("", message) => message.to_owned(),
                 (code, message) => format!("{code}: {message}"),
             });
-            match known {
-                Some((_, hint)) => failure.hint(hint),
-                None => failure,
-            }
+            failure.hint(known.map_or(
+                "If the message doesn't tell enough, -vv shows the requests; `deployer status` shows where the stage is.",
+                |(_, hint)| hint,
+            ))
         }
         SdkError::DispatchFailure(failure) => {
             let chain = failure.as_connector_error().map(|e| innermost(e)).unwrap_or_default();

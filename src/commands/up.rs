@@ -1,11 +1,10 @@
 //! `deployer up`: build, provision, seed and publish a stage.
 //!
-//! First everything is read and planned, and nothing is created. Then the parts run side by side; each waits only for
-//! the facts it needs:
+//! First the function is built and, beside that, everything is read and planned; nothing is created, so that bad input
+//! of any kind leaves nothing behind. Then the parts run side by side; each waits only for the facts it needs:
 //!
 //! ```text
-//! build ─ package ─┐
-//! artifacts ───────┴─ code ─┐
+//! artifacts ─ upload ─ code ┐
 //! data ──────────── table ──┼─► logic ── api ──┐
 //!            └─► seed       │                  ├─► site
 //! presentation ─── origin ──┘      bucket ─────┘
@@ -239,37 +238,26 @@ impl Up<'_> {
 
     async fn run(self) -> Result<()> {
         let (package_teller, package) = fact();
-        let building = self.part("function", self.build(package_teller));
-        let going_on = async {
-            let plans = self.plan(package.clone()).await?;
-            let shown: Vec<StackPlan> = plans.all().map(|planned| planned.plan.clone()).collect();
-            let losses: Vec<String> = shown.iter().flat_map(StackPlan::losses).collect();
-            self.reporter().event(&Event::Plan { stacks: shown });
-            if !losses.is_empty()
-                && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
-            {
+        let (built, planned) = tokio::join!(self.build(package_teller), self.plan(package));
+        let (package, plans) = match (built, planned) {
+            (Ok(package), Ok(plans)) => (package, plans),
+            (Err(error), Ok(plans)) => {
                 plans.discard(self.context).await;
-                return Err(refusal);
+                return Err(error);
             }
-            Ok(self.provision(plans, package).await)
+            // A function that doesn't build is why the plan couldn't be made.
+            (Err(error), Err(_)) | (Ok(_), Err(error)) => return Err(error),
         };
-        tokio::pin!(building, going_on);
-        // The build goes on beside everything; if the planning fails, nobody needs it any more.
-        let outcomes = tokio::select! {
-            went_on = &mut going_on => {
-                let mut outcomes = went_on?;
-                outcomes.push(building.await);
-                outcomes
-            }
-            built = &mut building => match (built, going_on.await) {
-                // A function that doesn't build is why the plan couldn't be made.
-                (Err(Stop::Failed(error)), Err(_)) | (_, Err(error)) => return Err(error),
-                (built, Ok(mut outcomes)) => {
-                    outcomes.push(built);
-                    outcomes
-                }
-            },
-        };
+        let shown: Vec<StackPlan> = plans.all().map(|planned| planned.plan.clone()).collect();
+        let losses: Vec<String> = shown.iter().flat_map(StackPlan::losses).collect();
+        self.reporter().event(&Event::Plan { stacks: shown });
+        if !losses.is_empty()
+            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
+        {
+            plans.discard(self.context).await;
+            return Err(refusal);
+        }
+        let outcomes = self.provision(plans, package).await;
         let failures: Vec<Error> = outcomes
             .into_iter()
             .filter_map(|outcome| match outcome {
@@ -304,9 +292,10 @@ impl Up<'_> {
         outcome
     }
 
-    async fn build(&self, teller: Teller<Package>) -> Done {
+    /// Builds the function; none if this run has no use for it.
+    async fn build(&self, teller: Teller<Package>) -> Result<Option<Package>> {
         if !self.scope.logic {
-            return Ok(());
+            return Ok(None);
         }
         let target = if self.context.cloud.endpoint.is_aws() {
             Target::Lambda(self.context.project.stage.architecture)
@@ -314,10 +303,18 @@ impl Up<'_> {
             Target::ThisHost
         };
         self.reporter().working("function", "building");
-        let package = package::build(&self.context.project, target, self.reporter()).await?;
-        self.reporter().finished("function", "built", false);
-        teller.tell(package);
-        Ok(())
+        let built = package::build(&self.context.project, target, self.reporter()).await;
+        match &built {
+            Ok(package) => {
+                self.reporter().finished("function", "built", false);
+                teller.tell(package.clone());
+            }
+            Err(error) => self.reporter().event(&Event::Stopped {
+                part: "function",
+                message: error.message().to_owned(),
+            }),
+        }
+        built.map(Some)
     }
 
     /// Finds out what will change. Change sets are made for stacks that exist; nothing else is.
@@ -397,7 +394,7 @@ impl Up<'_> {
     }
 
     /// Everything that changes the cloud, each part beside the others.
-    async fn provision(&self, plans: Plans, package: Fact<Package>) -> Vec<Done> {
+    async fn provision(&self, plans: Plans, package: Option<Package>) -> Vec<Done> {
         let (code_teller, code) = fact();
         let (table_teller, table) = fact();
         let (origin_teller, origin) = fact();
@@ -420,16 +417,16 @@ impl Up<'_> {
         vec![artifacts, data, presentation, logic, seed, site]
     }
 
-    async fn artifacts(&self, planned: Option<Planned>, mut package: Fact<Package>, code: Teller<Code>) -> Done {
-        let Some(planned) = planned else { return Ok(()) };
+    async fn artifacts(&self, planned: Option<Planned>, package: Option<Package>, code: Teller<Code>) -> Done {
+        let (Some(planned), Some(package)) = (planned, package) else {
+            return Ok(());
+        };
         let wanted = self.wanted(Tier::Artifacts, &[])?;
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         let bucket = stack.output("BucketName")?;
-        let package = package.wait().await?;
-        self.reporter().working("function", "uploading");
-        let sent = package::upload(&self.context.cloud, &bucket, &package).await?;
-        self.reporter()
-            .finished("function", if sent { "uploaded" } else { "unchanged" }, sent);
+        let sent = package::upload(&self.context.cloud, &bucket, &package, self.reporter()).await?;
+        let message = if sent { "uploaded" } else { "unchanged" };
+        self.reporter().finished("function", message, sent);
         code.tell(Code {
             bucket,
             key: package.key,

@@ -69,19 +69,29 @@ async fn table(clients: &Clients) {
         Some("PAY_PER_REQUEST")
     );
     assert_eq!(table.deletion_protection_enabled(), Some(true), "prod is protected");
-    let backups = clients
-        .dynamodb
-        .describe_continuous_backups()
-        .table_name("UserData")
+    // Recovery is what the emulator's CloudFormation leaves out: so the stack itself is asked.
+    let stack = clients
+        .cloudformation
+        .describe_stacks()
+        .stack_name("three-tier-prod-data")
         .send()
-        .await
-        .expect("backups");
-    let recovery = backups
-        .continuous_backups_description()
-        .and_then(|b| b.point_in_time_recovery_description())
-        .and_then(|p| p.point_in_time_recovery_status())
-        .map(|s| s.as_str().to_owned());
-    assert_eq!(recovery.as_deref(), Some("ENABLED"));
+        .await;
+    let stack = stack.expect("the stack").stacks()[0].clone();
+    let protected = stack
+        .parameters()
+        .iter()
+        .find(|p| p.parameter_key() == Some("Protected"));
+    assert_eq!(protected.and_then(|p| p.parameter_value()), Some("true"));
+    let template = deployed_template(clients, "three-tier-prod-data").await;
+    assert_eq!(
+        template["Resources"]["Table"]["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
+        json!({ "Fn::If": ["IsProtected", true, false] })
+    );
+    assert_eq!(
+        template["Resources"]["Table"]["Properties"]["SSESpecification"],
+        json!({ "SSEEnabled": true })
+    );
+    assert_eq!(template["Resources"]["Table"]["UpdateReplacePolicy"], "Retain");
     let item = clients
         .dynamodb
         .get_item()
@@ -95,6 +105,13 @@ async fn table(clients: &Clients) {
     assert_eq!(item["name"], AttributeValue::S("Test User".into()));
     assert_eq!(item["email"], AttributeValue::S("test@example.com".into()));
     assert_eq!(item.len(), 3);
+}
+
+/// What CloudFormation says it made a stack from.
+async fn deployed_template(clients: &Clients, stack: &str) -> Value {
+    let answer = clients.cloudformation.get_template().stack_name(stack).send().await;
+    let answer = answer.expect("a template");
+    serde_json::from_str(answer.template_body().expect("a body")).expect("JSON")
 }
 
 async fn buckets(clients: &Clients, emulator: &Emulator) {
@@ -499,15 +516,12 @@ async fn logs_and_alarm(clients: &Clients, emulator: &Emulator) {
 
 async fn api(clients: &Clients, document: &Value, origin: &str) {
     let id = document["outputs"]["apiId"].as_str().expect("an id");
-    let api = clients
-        .apigateway
-        .get_rest_api()
-        .rest_api_id(id)
-        .send()
-        .await
-        .expect("the API");
-    let types = api.endpoint_configuration().expect("an endpoint").types();
-    assert_eq!(types.iter().map(|t| t.as_str()).collect::<Vec<_>>(), ["REGIONAL"]);
+    // The emulator doesn't tell the endpoint's type, so the stack itself is asked.
+    let api = deployed_template(clients, "three-tier-prod-logic").await;
+    assert_eq!(
+        api["Resources"]["Api"]["Properties"]["EndpointConfiguration"],
+        json!({ "Types": ["REGIONAL"] })
+    );
     let resources = clients
         .apigateway
         .get_resources()

@@ -42,8 +42,8 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
     up(&["stages.yaml:", "unknown variant `loud`", "`info`"]);
     project.write("stacks/stages.yaml", &stages.replace("  prod:\n", "  Prod:\n"));
     up(&["stages.yaml:", "`Prod` would be refused by AWS", "lower-case"]);
-    project.write("stacks/stages.yaml", "project: [\n");
-    up(&["stages.yaml:2:1"]);
+    project.write("stacks/stages.yaml", "project: shop\nstages: {\n  prod: ]\n");
+    up(&["stages.yaml:3:9"]);
     project.write("stacks/stages.yaml", &stages);
 
     without_a_request(&project, &["up", "--stage", "prdo"])
@@ -78,7 +78,7 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
             "- userId: a\n- userId: b\n- userId: a\n",
             ["seed.yaml:3:", "`userId: \"a\"` is there twice"],
         ),
-        ("- userId: [\n", ["seed.yaml:2:", ""]),
+        ("- userId: a\n  name: \"x\n", ["seed.yaml:", "quoted scalar"]),
     ] {
         project.write("stacks/seed.yaml", seed);
         up(&parts);
@@ -154,6 +154,10 @@ fn a_function_that_does_not_compile_shows_cargos_own_error() {
         .at(&emulator.endpoint())
         .env("CARGO_TARGET_DIR", &target)
         .run();
+    let stacks = project
+        .deployer(&emulator.endpoint(), &["status", "--stage", "dev"])
+        .success();
+    assert!(stacks.stdout.contains("Nothing is deployed"), "{}", stacks.stdout);
     ran.fails_with(1).says(&[
         "the function doesn't build",
         "error[E0308]",

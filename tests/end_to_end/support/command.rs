@@ -95,12 +95,8 @@ impl Ran {
         if self.code != 0 {
             assert!(self.stderr.contains("next: "), "no next step in: {}", self.stderr);
         }
-        assert_eq!(
-            self.stderr.matches("error: ").count(),
-            usize::from(self.code != 0),
-            "{}",
-            self.stderr
-        );
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, usize::from(self.code != 0), "{}", self.stderr);
         self
     }
 
