@@ -90,15 +90,12 @@ pub fn manifest(project: &Project) -> Result<PathBuf> {
 }
 
 async fn key_of(binary: &Path) -> Result<String> {
-    let path = binary.to_owned();
-    let hash = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
-        let mut hasher = Sha256::new();
-        std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
-        Ok(hasher.finalize())
-    })
-    .await
-    .or_fail(|| "the hashing of the function was interrupted".to_owned())?
-    .or_fail(|| format!("could not read {}", binary.display()))?;
+    let content = tokio::fs::read(binary)
+        .await
+        .or_fail(|| format!("could not read {}", binary.display()))?;
+    let hash = tokio::task::spawn_blocking(move || Sha256::digest(content))
+        .await
+        .or_fail(|| "the hashing of the function was interrupted".to_owned())?;
     Ok(format!("function/{}.zip", hex(&hash[..16])))
 }
 
