@@ -14,6 +14,7 @@ pub mod fact;
 pub mod local;
 pub mod package;
 pub mod project;
+pub mod readiness;
 pub mod report;
 pub mod run;
 pub mod seeding;

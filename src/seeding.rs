@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableStatus};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
@@ -12,7 +12,6 @@ use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::project::seed::{Attribute, Item, KEY};
 use crate::report::Reporter;
-use crate::wait::{Probe, Waited, until};
 
 /// What seeding did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -172,34 +171,4 @@ fn map_to_dynamodb(named: &BTreeMap<String, Attribute>) -> HashMap<String, Attri
         .iter()
         .map(|(name, value)| (name.clone(), to_dynamodb(value)))
         .collect()
-}
-
-/// Waits until a table takes requests: after an express deployment it may still be in the making.
-pub async fn wait_until_active(cloud: &Cloud, table: &str) -> Result<()> {
-    let end = until(cloud.pace(Duration::from_secs(600)), async || {
-        let answer = cloud.dynamodb.describe_table().table_name(table).send().await;
-        match answer {
-            Ok(found) => match found.table().and_then(|table| table.table_status()) {
-                Some(TableStatus::Active | TableStatus::Updating) => Probe::Ready(()),
-                _ => Probe::Pending,
-            },
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
-            {
-                Probe::Pending
-            }
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the table {table}"))),
-        }
-    })
-    .await;
-    match end {
-        Waited::Ready(()) => Ok(()),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(
-            Error::failed(format!("the table {table} isn't active after 10 minutes"))
-                .hint("Run `deployer up` again; it goes on from here."),
-        ),
-    }
 }

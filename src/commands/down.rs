@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::{join_all, try_join_all};
-use serde_json::{Value, json};
+use futures::future::join_all;
+use serde::Serialize;
 
 use super::Context;
 use crate::bucket;
@@ -11,14 +11,13 @@ use crate::cli::DownArgs;
 use crate::error::{Error, Result};
 use crate::project::Tier;
 use crate::report::{Event, Outcome, Paint};
-use crate::stack::follow;
 use crate::stack::read::Stack;
 use crate::stack::remove;
 use crate::stack::status::Meaning;
 
 /// Runs the command.
 pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
-    let mut found = stacks(context).await?;
+    let mut found = context.settled_stacks().await?;
     let kept = if context.project.stage.protected && !args.delete_data {
         found.remove(&Tier::Data)
     } else {
@@ -39,21 +38,6 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
         stacks: found.values().map(|stack| stack.name.clone()).collect(),
         kept: kept.map(|stack| stack.name),
     })
-}
-
-async fn stacks(context: &Context<'_>) -> Result<BTreeMap<Tier, Stack>> {
-    let found = try_join_all(Tier::ALL.map(|tier| async move {
-        let name = context.project.stack_name(tier);
-        Ok::<_, Error>((
-            tier,
-            follow::settled(&context.cloud, tier, &name, context.reporter).await?,
-        ))
-    }))
-    .await?;
-    Ok(found
-        .into_iter()
-        .filter_map(|(tier, stack)| Some((tier, stack?)))
-        .collect())
 }
 
 /// What the user loses, in the user's words.
@@ -123,8 +107,10 @@ async fn remove_one(context: &Context<'_>, tier: Tier, stack: &Stack) -> Result<
     Ok(())
 }
 
+#[derive(Serialize)]
 struct Removed {
     stage: String,
+    #[serde(rename = "removed")]
     stacks: Vec<String>,
     kept: Option<String>,
 }
@@ -144,9 +130,5 @@ impl Outcome for Removed {
             ));
         }
         text
-    }
-
-    fn json(&self) -> Value {
-        json!({ "stage": self.stage, "removed": self.stacks, "kept": self.kept })
     }
 }

@@ -1,6 +1,6 @@
 //! `deployer local`: the local cloud.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::LocalCommand;
 use crate::error::Result;
@@ -30,6 +30,8 @@ pub async fn run(command: LocalCommand, reporter: &Reporter) -> Result<()> {
     reporter.outcome(&Shown(local::status().await?))
 }
 
+#[derive(Serialize)]
+#[serde(transparent)]
 struct Shown(LocalStatus);
 
 impl Outcome for Shown {
@@ -47,9 +49,5 @@ impl Outcome for Shown {
                 status.state_dir.display()
             )
         }
-    }
-
-    fn json(&self) -> Value {
-        json!(self.0)
     }
 }

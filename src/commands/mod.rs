@@ -6,11 +6,17 @@ pub mod seed;
 pub mod status;
 pub mod up;
 
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+
 use crate::cli::Global;
 use crate::cloud::Cloud;
-use crate::error::Result;
-use crate::project::Project;
+use crate::error::{Error, Result};
+use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
+use crate::stack::follow;
+use crate::stack::read::Stack;
 
 /// What every command on a stage needs.
 #[derive(Debug)]
@@ -44,5 +50,19 @@ impl<'a> Context<'a> {
             cloud,
             reporter,
         })
+    }
+
+    /// The stage's stacks, read side by side. Operations that are under way on them are waited for.
+    pub async fn settled_stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
+        let found = try_join_all(Tier::ALL.map(|tier| async move {
+            let name = self.project.stack_name(tier);
+            let stack = follow::settled(&self.cloud, tier, &name, self.reporter).await?;
+            Ok::<_, Error>((tier, stack))
+        }))
+        .await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(tier, stack)| Some((tier, stack?)))
+            .collect())
     }
 }

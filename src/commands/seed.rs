@@ -1,6 +1,6 @@
 //! `deployer seed`: the seed items, into the stage's table.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Context;
 use crate::cli::{Global, SeedArgs};
@@ -35,8 +35,11 @@ pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Resul
     reporter.outcome(&SeedOutcome { table, seeded })
 }
 
+#[derive(Serialize)]
 struct SeedOutcome {
+    #[serde(rename = "tableName")]
     table: String,
+    #[serde(rename = "items")]
     seeded: Seeded,
 }
 
@@ -44,9 +47,5 @@ impl Outcome for SeedOutcome {
     fn text(&self, _: &Paint) -> String {
         // The last event has said it.
         String::new()
-    }
-
-    fn json(&self) -> Value {
-        json!({ "tableName": self.table, "items": self.seeded })
     }
 }

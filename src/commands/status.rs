@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use anstyle::AnsiColor;
 use futures::future::try_join_all;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::{Error, Result};
@@ -219,10 +218,6 @@ impl Outcome for StageStatus {
             }
         }
         text
-    }
-
-    fn json(&self) -> Value {
-        json!(self)
     }
 }
 

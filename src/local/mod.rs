@@ -10,6 +10,7 @@ mod python;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 use tokio::process::Child;
 
+use super::text::last_lines;
 use super::{Settings, VERSION, python};
 use crate::error::{Context, Error, Result};
 
@@ -243,20 +244,6 @@ pub(super) fn log_tail(log: &Path) -> String {
     }
 }
 
-/// The last `count` lines that say something, in a readable width.
-pub(super) fn last_lines(text: &str, count: usize) -> String {
-    const WIDEST: usize = 300;
-    let mut lines: Vec<String> = text
-        .lines()
-        .rev()
-        .filter(|line| !line.trim().is_empty())
-        .take(count)
-        .map(|line| line.trim_end().chars().take(WIDEST).collect())
-        .collect();
-    lines.reverse();
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,12 +346,5 @@ mod tests {
         );
         Record::remove(folder.path()).expect("removed");
         Record::remove(folder.path()).expect("nothing to do");
-    }
-
-    #[test]
-    fn the_tail_leaves_out_what_says_nothing() {
-        assert_eq!(last_lines("one\n\ntwo  \nthree\n\n", 2), "two\nthree");
-        assert_eq!(last_lines("", 2), "");
-        assert_eq!(last_lines(&"x".repeat(1000), 2).len(), 300);
     }
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::process::last_lines;
+use super::text::last_lines;
 use super::{PART, Settings, VERSION, lock};
 use crate::error::{Context, Error, Result};
 use crate::report::Reporter;

@@ -7,10 +7,10 @@ mod human;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::{Color, Global, Output};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::stack::change::StackPlan;
 use crate::stack::events::ResourceEvent;
 use human::Human;
@@ -76,12 +76,10 @@ pub enum Event {
     },
 }
 
-/// A command's result, for people and for programs.
-pub trait Outcome {
-    /// The text for people; `paint` colours it if colours are wanted.
+/// A command's result: a document for programs, and a text for people.
+pub trait Outcome: Serialize {
+    /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
-    /// The document for programs.
-    fn json(&self) -> Value;
 }
 
 /// Shows events, asks questions and prints results.
@@ -196,10 +194,17 @@ impl Reporter {
     /// # Errors
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
     pub fn outcome(&self, outcome: &impl Outcome) -> Result<()> {
-        self.print(match &self.style {
+        let text = match &self.style {
             Style::Human(human) => outcome.text(&human.stdout),
-            Style::Json => format!("{}\n", outcome.json()),
-        })
+            Style::Json => {
+                let document = serde_json::to_string(outcome).or_fail(|| "could not write the result".to_owned())?;
+                format!(
+                    "{document}
+"
+                )
+            }
+        };
+        self.print(text)
     }
 
     /// Prints text on stdout as it is.

@@ -177,6 +177,15 @@ impl StackPlan {
         }
     }
 
+    /// Whether a resource of this name will be created for `logical_id`: a new one, or one that replaces another.
+    pub fn creates(&self, logical_id: &str, name: &str) -> bool {
+        self.changes.iter().any(|change| {
+            change.logical_id == logical_id
+                && (change.action == Action::Add || change.replacement != Replacement::Never)
+                && change.physical_id.as_deref() != Some(name)
+        })
+    }
+
     /// What would be lost, a sentence each.
     pub fn losses(&self) -> Vec<String> {
         self.changes.iter().filter_map(ResourceChange::loss).collect()

@@ -35,6 +35,7 @@ async fn prod_is_what_the_readme_says() {
     function(&clients, &origin).await;
     logs_and_alarm(&clients, &emulator).await;
     api(&clients, &document, &origin).await;
+    contract(&clients, &document).await;
     answers(&document, &origin);
     site(&document);
 }
@@ -611,6 +612,68 @@ async fn api(clients: &Clients, document: &Value, origin: &str) {
             "{kind}"
         );
     }
+}
+
+/// The contract as it is exported from the deployed stage.
+async fn contract(clients: &Clients, document: &Value) {
+    let id = document["outputs"]["apiId"].as_str().expect("an id");
+    for kind in ["oas30", "swagger"] {
+        let answer = clients
+            .apigateway
+            .get_export()
+            .rest_api_id(id)
+            .stage_name("prod")
+            .export_type(kind)
+            .accepts("application/json")
+            .send()
+            .await
+            .expect("an export");
+        let export: Value = serde_json::from_slice(answer.body().expect("a body").as_ref()).expect("JSON");
+        let get = &export["paths"]["/users"]["get"];
+        let parameter = &get["parameters"][0];
+        assert_eq!(
+            (&parameter["name"], &parameter["in"], &parameter["required"]),
+            (&json!("userId"), &json!("query"), &json!(true)),
+            "{kind}: {get}"
+        );
+        let mut described: Vec<&String> = get["responses"].as_object().expect("responses").keys().collect();
+        described.sort();
+        assert_eq!(described, ["200", "400", "404", "500"], "{kind}");
+    }
+}
+
+/// A stage with an address tells it of failures.
+#[tokio::test]
+async fn an_alarm_address_gets_a_topic_with_its_subscription() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    project.edit(
+        "stacks/stages.yaml",
+        "  dev:\n",
+        "  dev:\n    alarmEmail: oncall@example.com\n",
+    );
+    project
+        .deployer(&emulator.endpoint(), &["up", "--stage", "dev"])
+        .success();
+    let clients = Clients::root(&emulator.endpoint());
+    let stack = clients
+        .cloudformation
+        .describe_stack_resources()
+        .stack_name("three-tier-dev-logic")
+        .send()
+        .await;
+    let stack = stack.expect("resources");
+    let kinds: Vec<&str> = stack
+        .stack_resources()
+        .iter()
+        .filter_map(|r| r.resource_type())
+        .collect();
+    assert!(
+        kinds.contains(&"AWS::SNS::Topic") && kinds.contains(&"AWS::SNS::Subscription"),
+        "{kinds:?}"
+    );
+    let groups = clients.logs.describe_log_groups().send().await.expect("log groups");
+    assert_eq!(groups.log_groups()[0].retention_in_days(), Some(3), "dev's own setting");
 }
 
 /// What the running app answers, over HTTP.

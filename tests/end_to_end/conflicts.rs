@@ -150,3 +150,37 @@ async fn each_is_named_and_nothing_is_created() {
         .expect("a log group");
     project.deployer(&proxy.endpoint(), &["up"]).success();
 }
+
+/// Not only when a stage is made: a resource that is added or renamed later may meet a taken name, too.
+#[tokio::test]
+async fn a_later_addition_or_renaming_is_checked_as_well() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let clients = Clients::root(&endpoint);
+    project.deployer(&endpoint, &["up", "--only", "data"]).success();
+    clients
+        .s3
+        .create_bucket()
+        .bucket("somebody-elses")
+        .send()
+        .await
+        .expect("a bucket");
+    let addition =
+        "Resources:\n  Exports:\n    Type: AWS::S3::Bucket\n    Properties: { BucketName: somebody-elses }\n";
+    project.edit("stacks/data.yaml", "Resources:\n", addition);
+    project
+        .deployer(&endpoint, &["up", "--only", "data"])
+        .fails_with(1)
+        .says(&["the bucket somebody-elses (Exports) exists already"]);
+    project.edit("stacks/data.yaml", addition, "Resources:\n");
+
+    project
+        .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev"])
+        .success();
+    project.edit("stacks/stages.yaml", "tableName: UserData", "tableName: UserData-dev");
+    project
+        .deployer(&endpoint, &["up", "--only", "data", "--yes"])
+        .fails_with(1)
+        .says(&["the table UserData-dev (Table) exists already"]);
+}

@@ -1,0 +1,245 @@
+//! `deployer up`: build, provision, seed and publish a stage.
+//!
+//! First the function is built and, beside that, everything is read and planned; nothing is created, so that bad input
+//! of any kind leaves nothing behind. Then the parts run side by side; each waits only for the facts it needs:
+//!
+//! ```text
+//! artifacts ─ upload ─ code ┐
+//! data ──────────── table ──┼─► logic ── api ──┐
+//!            └─► seed       │                  ├─► site
+//! presentation ─── origin ──┘      bucket ─────┘
+//! ```
+
+mod plan;
+mod provision;
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use super::status;
+use crate::cli::{Global, Part, UpArgs};
+use crate::error::{Error, Result};
+use crate::fact::{Teller, fact};
+use crate::package::{self, Package, Target};
+use crate::project::seed::Item;
+use crate::project::stages::Architecture;
+use crate::project::{Project, Tier};
+use crate::report::{Event, Reporter};
+use crate::site;
+use crate::stack::change::StackPlan;
+use crate::stack::read::Stack;
+use crate::stack::wanted::Wanted;
+use provision::Stop;
+
+/// Parameters of the logic stack that other stacks and the build give.
+const FROM_OTHERS: &[&str] = &["TableName", "TableArn", "AllowedOrigin", "CodeBucket", "CodeKey"];
+
+/// Runs the command.
+pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+    let project = Project::open(&global.project_dir, &global.stage)?;
+    // What the folder alone can tell is told before anything is asked of the cloud.
+    let items = project.seed_items(None)?;
+    for tier in Tier::ALL {
+        let later = if tier == Tier::Logic { FROM_OTHERS } else { &[] };
+        Wanted::new(&project, tier, &[])?.check_parameters(later)?;
+    }
+    let scope = Scope::new(args.only);
+    if scope.logic {
+        package::manifest(&project)?;
+    }
+    if scope.site {
+        site::check(&project.site_dir())?;
+    }
+    let context = Context::connect(project, global, reporter).await?;
+    let before = context.settled_stacks().await?;
+    Up {
+        context: &context,
+        scope,
+        items,
+        before,
+    }
+    .run()
+    .await?;
+    reporter.outcome(&status::read_stage(&context).await?)
+}
+
+/// Which parts a run has.
+#[derive(Debug, Clone, Copy)]
+struct Scope {
+    artifacts: bool,
+    data: bool,
+    presentation: bool,
+    logic: bool,
+    seed: bool,
+    site: bool,
+}
+
+impl Scope {
+    fn new(only: Option<Part>) -> Self {
+        let is = |parts: &[Part]| only.is_none_or(|only| parts.contains(&only));
+        let function = is(&[Part::Logic, Part::Function]);
+        Self {
+            artifacts: function,
+            data: is(&[Part::Data]),
+            presentation: is(&[Part::Presentation]),
+            logic: function,
+            seed: is(&[Part::Seed]),
+            site: is(&[Part::Site]),
+        }
+    }
+
+    fn has(&self, tier: Tier) -> bool {
+        match tier {
+            Tier::Artifacts => self.artifacts,
+            Tier::Data => self.data,
+            Tier::Presentation => self.presentation,
+            Tier::Logic => self.logic,
+        }
+    }
+}
+
+/// The table, as the logic tier needs it.
+#[derive(Debug, Clone, PartialEq)]
+struct Table {
+    name: String,
+    arn: String,
+}
+
+/// Where the function's package is.
+#[derive(Debug, Clone, PartialEq)]
+struct Code {
+    bucket: String,
+    key: String,
+}
+
+/// The site's bucket and the distribution in front of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    bucket: String,
+    distribution: String,
+}
+
+struct Up<'a> {
+    context: &'a Context<'a>,
+    scope: Scope,
+    items: Vec<Item>,
+    before: BTreeMap<Tier, Stack>,
+}
+
+impl Up<'_> {
+    fn reporter(&self) -> &Reporter {
+        self.context.reporter
+    }
+
+    async fn run(self) -> Result<()> {
+        let (package_teller, package) = fact();
+        let (building, planning) = (self.build(package_teller), self.plan(package));
+        tokio::pin!(building, planning);
+        let (package, plans) = tokio::select! {
+            planned = &mut planning => {
+                // If the planning fails, nobody waits for the build.
+                let plans = planned?;
+                (building.await, plans)
+            }
+            built = &mut building => match (built, planning.await) {
+                // A function that doesn't build is why the plan couldn't be made.
+                (Err(error), Err(_)) | (Ok(_), Err(error)) => return Err(error),
+                (built, Ok(plans)) => (built, plans),
+            },
+        };
+        let package = match package {
+            Ok(package) => package,
+            Err(error) => {
+                plans.discard(self.context).await;
+                return Err(error);
+            }
+        };
+        let shown: Vec<StackPlan> = plans.all().map(|planned| planned.plan.clone()).collect();
+        let losses: Vec<String> = shown.iter().flat_map(StackPlan::losses).collect();
+        self.reporter().event(&Event::Plan { stacks: shown });
+        if !losses.is_empty()
+            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
+        {
+            plans.discard(self.context).await;
+            return Err(refusal);
+        }
+        let outcomes = self.provision(plans, package).await;
+        let failures: Vec<Error> = outcomes
+            .into_iter()
+            .filter_map(|outcome| match outcome {
+                Err(Stop::Failed(error)) => Some(error),
+                Ok(()) | Err(Stop::Skipped) => None,
+            })
+            .collect();
+        match <[Error; 1]>::try_from(failures) {
+            Ok([only]) => Err(only),
+            Err(failures) => match failures.first() {
+                None => Ok(()),
+                Some(first) => {
+                    let mut all = Error::failed(format!("{} parts failed", failures.len()));
+                    for failure in &failures {
+                        all = all.because(failure);
+                    }
+                    Err(all.hint(first.next_step().unwrap_or("Run the same command again.")))
+                }
+            },
+        }
+    }
+
+    /// Builds the function; none if this run has no use for it.
+    async fn build(&self, teller: Teller<Package>) -> Result<Option<Package>> {
+        if !self.scope.logic {
+            return Ok(None);
+        }
+        let target = if self.context.cloud.endpoint.is_aws() {
+            Target::Lambda(self.context.project.stage.architecture)
+        } else {
+            Target::ThisHost
+        };
+        self.reporter().working("function", "building");
+        let built = package::build(&self.context.project, target, self.reporter()).await;
+        match &built {
+            Ok(package) => {
+                self.reporter().finished("function", "built", false);
+                teller.tell(package.clone());
+            }
+            Err(error) => self.reporter().event(&Event::Stopped {
+                part: "function",
+                message: error.message().to_owned(),
+            }),
+        }
+        built.map(Some)
+    }
+
+    fn wanted(&self, tier: Tier, more: &[(&str, String)]) -> Result<Wanted> {
+        let mut all = more.to_vec();
+        if !self.context.cloud.endpoint.is_aws() {
+            // An emulator serves plain HTTP; and the function is built for this host.
+            all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
+            if let Some(here) = Architecture::of_this_host() {
+                all.push(("Architecture", here.as_str().to_owned()));
+            }
+        }
+        Wanted::new(&self.context.project, tier, &all)
+    }
+
+    fn logic(&self, code: &Code, table: &Table, origin: &str) -> Result<Wanted> {
+        self.wanted(
+            Tier::Logic,
+            &[
+                ("CodeBucket", code.bucket.clone()),
+                ("CodeKey", code.key.clone()),
+                ("TableName", table.name.clone()),
+                ("TableArn", table.arn.clone()),
+                ("AllowedOrigin", origin.to_owned()),
+            ],
+        )
+    }
+}
+
+fn table_of(data: &Stack) -> Result<Table> {
+    Ok(Table {
+        name: data.output("TableName")?,
+        arn: data.output("TableArn")?,
+    })
+}

@@ -1,0 +1,323 @@
+//! Everything that changes the cloud, each part beside the others.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use super::plan::Plans;
+use super::{Code, Place, Table, Up, table_of};
+use crate::commands::status::api_url;
+use crate::error::{Error, Result};
+use crate::fact::{Fact, Teller, Unknown, fact};
+use crate::package::{self, Package};
+use crate::project::Tier;
+use crate::readiness;
+use crate::report::Event;
+use crate::seeding;
+use crate::site;
+use crate::stack::change::Verdict;
+use crate::stack::deploy::{self, Planned};
+use crate::stack::events::ResourceEvent;
+use crate::stack::read::Stack;
+use crate::stack::wanted::Wanted;
+
+/// Why a part didn't get done.
+pub(super) enum Stop {
+    Failed(Error),
+    /// Something it needs failed.
+    Skipped,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unknown> for Stop {
+    fn from(_: Unknown) -> Self {
+        Self::Skipped
+    }
+}
+
+pub(super) type Done = Result<(), Stop>;
+
+impl Up<'_> {
+    /// Everything that changes the cloud, each part beside the others.
+    pub(super) async fn provision(&self, plans: Plans, package: Option<Package>) -> Vec<Done> {
+        let (code_teller, code) = fact();
+        let (table_teller, table) = fact();
+        let (origin_teller, origin) = fact();
+        let (place_teller, place) = fact();
+        let (api_teller, api) = fact();
+        let (artifacts, data, presentation, logic, seed, site) = tokio::join!(
+            self.part("artifacts", self.artifacts(plans.artifacts, package, code_teller)),
+            self.part("data", self.data(plans.data, table_teller)),
+            self.part(
+                "presentation",
+                self.presentation(plans.presentation, origin_teller, place_teller)
+            ),
+            self.part(
+                "logic",
+                self.logic_tier(plans.logic, code, table.clone(), origin, api_teller)
+            ),
+            self.part("seed", self.seed(table)),
+            self.part("site", self.site(place, api)),
+        );
+        vec![artifacts, data, presentation, logic, seed, site]
+    }
+
+    async fn artifacts(&self, planned: Option<Planned>, package: Option<Package>, code: Teller<Code>) -> Done {
+        let (Some(planned), Some(package)) = (planned, package) else {
+            return Ok(());
+        };
+        let wanted = self.wanted(Tier::Artifacts, &[])?;
+        let stack = self.apply(&wanted, planned, |_| {}).await?;
+        let bucket = stack.output("BucketName")?;
+        let sent = package::upload(&self.context.cloud, &bucket, &package, self.reporter()).await?;
+        let message = if sent { "uploaded" } else { "unchanged" };
+        self.reporter().finished("function", message, sent);
+        code.tell(Code {
+            bucket,
+            key: package.key,
+        });
+        Ok(())
+    }
+
+    async fn data(&self, planned: Option<Planned>, table: Teller<Table>) -> Done {
+        let Some(planned) = planned else {
+            if let Some(stack) = self.before.get(&Tier::Data) {
+                table.tell(table_of(stack)?);
+            }
+            return Ok(());
+        };
+        let wanted = self.wanted(Tier::Data, &[])?;
+        let changes = planned.changes_something();
+        let stack = self.apply(&wanted, planned, |_| {}).await?;
+        let found = table_of(&stack)?;
+        if changes {
+            readiness::table(&self.context.cloud, &found.name).await?;
+        }
+        table.tell(found);
+        Ok(())
+    }
+
+    async fn seed(&self, mut table: Fact<Table>) -> Done {
+        if !self.scope.seed {
+            return Ok(());
+        }
+        let table = table.wait().await?;
+        self.reporter().working("seed", format!("{} items", self.items.len()));
+        let seeded = seeding::seed(&self.context.cloud, &table.name, &self.items, false, self.reporter()).await?;
+        self.reporter().finished("seed", seeded.describe(), seeded.added > 0);
+        Ok(())
+    }
+
+    async fn presentation(&self, planned: Option<Planned>, origin: Teller<String>, place: Teller<Place>) -> Done {
+        let tell = |stack: &Stack| -> Result<()> {
+            origin.tell(
+                self.context
+                    .cloud
+                    .endpoint
+                    .site_origin(&stack.output("DistributionDomain")?),
+            );
+            place.tell(Place {
+                bucket: stack.output("SiteBucket")?,
+                distribution: stack.output("DistributionId")?,
+            });
+            Ok(())
+        };
+        let Some(planned) = planned else {
+            return Ok(self.before.get(&Tier::Presentation).map_or(Ok(()), tell)?);
+        };
+        let wanted = self.wanted(Tier::Presentation, &[])?;
+        let changes = planned.changes_something();
+        let (seen, mut ids) = watch::channel(Ids::default());
+        let following = async {
+            let stack = self
+                .apply(&wanted, planned, |event| {
+                    seen.send_if_modified(|ids| ids.learn(event));
+                })
+                .await;
+            drop(seen);
+            stack
+        };
+        // The distribution's domain is known minutes before the distribution is ready, and the logic tier needs only
+        // that; so does the site with the bucket.
+        let asking_early = async {
+            while ids.changed().await.is_ok() {
+                let known = ids.borrow_and_update().clone();
+                if let (Some(bucket), Some(distribution)) = (known.bucket, known.distribution.clone()) {
+                    place.tell(Place { bucket, distribution });
+                }
+                if let Some(distribution) = known.distribution
+                    && let Ok(found) = self
+                        .context
+                        .cloud
+                        .cloudfront
+                        .get_distribution()
+                        .id(&distribution)
+                        .send()
+                        .await
+                    && let Some(found) = found.distribution()
+                {
+                    origin.tell(self.context.cloud.endpoint.site_origin(found.domain_name()));
+                }
+            }
+        };
+        let (stack, ()) = tokio::join!(following, asking_early);
+        let stack = stack?;
+        tell(&stack)?;
+        if changes {
+            readiness::distribution(&self.context.cloud, &stack.output("DistributionId")?, self.reporter()).await?;
+        }
+        Ok(())
+    }
+
+    async fn logic_tier(
+        &self,
+        planned: Option<Planned>,
+        mut code: Fact<Code>,
+        mut table: Fact<Table>,
+        mut origin: Fact<String>,
+        api: Teller<String>,
+    ) -> Done {
+        if !self.scope.logic {
+            if let Some(stack) = self.before.get(&Tier::Logic) {
+                api.tell(stack.output("ApiId")?);
+            }
+            return Ok(());
+        }
+        let ready = tokio::try_join!(code.wait(), table.wait(), origin.wait());
+        let (code, table, origin) = match ready {
+            Ok(ready) => ready,
+            Err(unknown) => {
+                if let Some(planned) = planned {
+                    planned.discard(&self.context.cloud).await?;
+                }
+                self.explain_missing()?;
+                return Err(unknown.into());
+            }
+        };
+        let wanted = self.logic(&code, &table, &origin)?;
+        let planned = match planned {
+            Some(planned) if planned.fits(&wanted) => planned,
+            Some(planned) if planned.plan.verdict == Verdict::Create => planned,
+            outdated => {
+                // What it was planned with has changed meanwhile.
+                if let Some(outdated) = outdated {
+                    outdated.discard(&self.context.cloud).await?;
+                }
+                let planned = self.plan_stack(&wanted, self.before.get(&Tier::Logic).cloned()).await?;
+                let losses = planned.plan.losses();
+                if !losses.is_empty()
+                    && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
+                {
+                    planned.discard(&self.context.cloud).await?;
+                    return Err(refusal.into());
+                }
+                planned
+            }
+        };
+        let changes = planned.changes_something();
+        let stack = self.apply(&wanted, planned, |_| {}).await?;
+        if changes {
+            readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
+        }
+        api.tell(stack.output("ApiId")?);
+        Ok(())
+    }
+
+    /// With `--only`, what another part would have told may simply not be deployed.
+    fn explain_missing(&self) -> Result<()> {
+        for tier in [Tier::Data, Tier::Presentation] {
+            if !self.scope.has(tier) && !self.before.contains_key(&tier) {
+                return Err(
+                    Error::failed(format!("the {tier} tier, which this needs, isn't deployed"))
+                        .hint("Run `deployer up` without --only once."),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn site(&self, mut place: Fact<Place>, mut api: Fact<String>) -> Done {
+        if !self.scope.site {
+            return Ok(());
+        }
+        let Ok((place, api)) = tokio::try_join!(place.wait(), api.wait()) else {
+            if !self.scope.logic
+                && (!self.before.contains_key(&Tier::Logic) || !self.before.contains_key(&Tier::Presentation))
+            {
+                return Err(Error::failed("the site's bucket or its API isn't deployed")
+                    .hint("Run `deployer up` without --only once.")
+                    .into());
+            }
+            return Err(Stop::Skipped);
+        };
+        self.reporter().working("site", "comparing");
+        let published = site::publish(
+            &self.context.cloud,
+            &self.context.project.site_dir(),
+            &place.bucket,
+            &place.distribution,
+            &api_url(self.context, &api),
+            self.reporter(),
+        )
+        .await?;
+        self.reporter()
+            .finished("site", published.describe(), published.did_something());
+        Ok(())
+    }
+
+    /// Runs one part, telling when it fails or can't start.
+    async fn part(&self, name: &'static str, work: impl Future<Output = Done>) -> Done {
+        let outcome = work.await;
+        let message = match &outcome {
+            Ok(()) => return outcome,
+            Err(Stop::Failed(error)) => error.message().to_owned(),
+            Err(Stop::Skipped) => "not done: what it needs failed".to_owned(),
+        };
+        self.reporter().event(&Event::Stopped { part: name, message });
+        outcome
+    }
+
+    async fn apply(&self, wanted: &Wanted, planned: Planned, watch: impl FnMut(&ResourceEvent)) -> Result<Stack> {
+        let did = match planned.plan.verdict {
+            Verdict::Unchanged => "unchanged".to_owned(),
+            Verdict::Create | Verdict::Recreate => format!("created {}", wanted.name),
+            Verdict::Update => format!("updated {}", wanted.name),
+        };
+        let changes = planned.changes_something();
+        if changes {
+            self.reporter().working(wanted.tier.as_str(), &wanted.name);
+        }
+        let stack = deploy::apply(&self.context.cloud, wanted, planned, self.reporter(), watch).await?;
+        self.reporter().finished(wanted.tier.as_str(), did, changes);
+        Ok(stack)
+    }
+}
+
+/// What the presentation stack's events tell before its outputs do.
+#[derive(Debug, Clone, Default)]
+struct Ids {
+    bucket: Option<String>,
+    distribution: Option<String>,
+}
+
+impl Ids {
+    /// Whether the event told something new.
+    fn learn(&mut self, event: &ResourceEvent) -> bool {
+        let slot = match (event.resource_type.as_str(), event.status.as_str()) {
+            // The bucket can be written to when it is complete, policy or not.
+            ("AWS::S3::Bucket", "CREATE_COMPLETE") => &mut self.bucket,
+            ("AWS::CloudFront::Distribution", "CREATE_IN_PROGRESS" | "CREATE_COMPLETE") => &mut self.distribution,
+            _ => return false,
+        };
+        let new = slot.is_none() && event.physical_id.is_some();
+        if new {
+            slot.clone_from(&event.physical_id);
+        }
+        new
+    }
+}

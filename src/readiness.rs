@@ -1,0 +1,112 @@
+//! Waiting until what CloudFormation made can be used.
+//!
+//! "Complete" means configured: above all in express mode a table may still be in the making, a function pending and a
+//! distribution on its way to the edges.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TableStatus;
+use aws_sdk_lambda::types::{LastUpdateStatus, State};
+
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::report::Reporter;
+use crate::wait::{Probe, Waited, until};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Waits until a table takes requests.
+pub async fn table(cloud: &Cloud, name: &str) -> Result<()> {
+    wait(
+        cloud,
+        10 * MINUTE,
+        &format!("the table {name} isn't active"),
+        async || {
+            let answer = cloud.dynamodb.describe_table().table_name(name).send().await;
+            match answer {
+                Ok(found) => match found.table().and_then(|table| table.table_status()) {
+                    Some(TableStatus::Active | TableStatus::Updating) => Probe::Ready(()),
+                    _ => Probe::Pending,
+                },
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|e| e.is_resource_not_found_exception()) =>
+                {
+                    Probe::Pending
+                }
+                Err(error) => Probe::Failed(explain(&error, &format!("could not look at the table {name}"))),
+            }
+        },
+    )
+    .await
+}
+
+/// Waits until a function answers with its newest code: it is pending for seconds after its creation, and answers with
+/// the old code while it is updated.
+pub async fn function(cloud: &Cloud, name: &str) -> Result<()> {
+    wait(
+        cloud,
+        5 * MINUTE,
+        &format!("the function {name} isn't ready"),
+        async || {
+            let answer = cloud
+                .lambda
+                .get_function_configuration()
+                .function_name(name)
+                .send()
+                .await;
+            let found = match answer {
+                Ok(found) => found,
+                Err(error) => return Probe::Failed(explain(&error, &format!("could not look at the function {name}"))),
+            };
+            match (found.state(), found.last_update_status()) {
+                (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
+                    let reason = found.state_reason().or(found.last_update_status_reason());
+                    Probe::Failed(
+                        Error::failed(format!("the function {name} doesn't start"))
+                            .because(reason.unwrap_or("Lambda gives no reason"))
+                            .hint("Correct the cause and run `deployer up` again."),
+                    )
+                }
+                (Some(State::Active | State::Inactive), Some(LastUpdateStatus::Successful) | None) => Probe::Ready(()),
+                _ => Probe::Pending,
+            }
+        },
+    )
+    .await
+}
+
+/// Waits until a distribution is at CloudFront's edges, which takes minutes.
+pub async fn distribution(cloud: &Cloud, id: &str, reporter: &Reporter) -> Result<()> {
+    let too_long = format!("the distribution {id} isn't at CloudFront's edges");
+    wait(cloud, 30 * MINUTE, &too_long, async || {
+        match cloud.cloudfront.get_distribution().id(id).send().await {
+            Ok(found) if found.distribution().is_some_and(|found| found.status() == "Deployed") => Probe::Ready(()),
+            Ok(_) => {
+                reporter.working("presentation", "CloudFront brings the distribution to its edges");
+                Probe::Pending
+            }
+            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
+        }
+    })
+    .await
+}
+
+async fn wait(
+    cloud: &Cloud,
+    deadline: Duration,
+    too_long: &str,
+    probe: impl AsyncFnMut() -> Probe<(), Error>,
+) -> Result<()> {
+    match until(cloud.pace(deadline), probe).await {
+        Waited::Ready(()) => Ok(()),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => {
+            let minutes = deadline.as_secs() / 60;
+            Err(Error::failed(format!("{too_long} after {minutes} minutes"))
+                .hint("AWS goes on with it. Run `deployer up` again to see it through."))
+        }
+    }
+}
