@@ -78,6 +78,26 @@ pub async fn function(cloud: &Cloud, name: &str) -> Result<()> {
     .await
 }
 
+/// The domain of a distribution that is being made; CloudFront may take a moment to know it.
+pub async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
+    let end = until(cloud.pace(MINUTE), async || {
+        match cloud.cloudfront.get_distribution().id(id).send().await {
+            Ok(found) => match found.distribution() {
+                Some(found) => Probe::Ready(found.domain_name().to_owned()),
+                None => Probe::Pending,
+            },
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_distribution()) => Probe::Pending,
+            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(domain) => Ok(domain),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(Error::failed(format!("CloudFront doesn't know the distribution {id}"))),
+    }
+}
+
 /// Waits until a distribution is at CloudFront's edges, which takes minutes.
 pub async fn distribution(cloud: &Cloud, id: &str, reporter: &Reporter) -> Result<()> {
     let too_long = format!("the distribution {id} isn't at CloudFront's edges");

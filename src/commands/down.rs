@@ -6,12 +6,11 @@ use futures::future::join_all;
 use serde::Serialize;
 
 use super::Context;
-use crate::bucket;
 use crate::cli::DownArgs;
 use crate::error::{Error, Result};
 use crate::project::Tier;
 use crate::report::{Event, Outcome, Paint};
-use crate::stack::read::Stack;
+use crate::stack::read::{self, Stack};
 use crate::stack::remove;
 use crate::stack::status::Meaning;
 
@@ -29,7 +28,7 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
                 "remove the stage {} of {}",
                 context.project.stage.name, context.project.name
             ),
-            &losses(context, &found),
+            &losses(context, &found).await?,
         )?;
         remove_all(context, &found).await?;
     }
@@ -41,25 +40,31 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
 }
 
 /// What the user loses, in the user's words.
-fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Vec<String> {
-    let named = |tier: Tier, output: &str| {
-        let stack = found.get(&tier)?;
-        Some(stack.outputs.get(output).cloned().unwrap_or_else(|| stack.name.clone()))
-    };
-    [
-        named(Tier::Data, "TableName").map(|table| format!("the table {table} with all its items")),
-        named(Tier::Presentation, "DistributionDomain").map(|domain| {
-            format!(
-                "the site at {} with its files",
-                context.cloud.endpoint.site_origin(&domain)
-            )
-        }),
-        named(Tier::Logic, "FunctionName").map(|function| format!("the API and the function {function} with its logs")),
-        named(Tier::Artifacts, "BucketName").map(|bucket| format!("the function packages in {bucket}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Result<Vec<String>> {
+    let mut losses = Vec::new();
+    for (tier, stack) in found {
+        let output = |key: &str| stack.outputs.get(key).map(String::as_str);
+        let origin = output("DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(domain));
+        losses.push(match tier {
+            Tier::Data => format!(
+                "the table {} with all its items",
+                output("TableName").unwrap_or("of the stage")
+            ),
+            Tier::Presentation => format!(
+                "the site{}",
+                origin.map_or(String::new(), |origin| format!(" at {origin}"))
+            ),
+            Tier::Logic => format!(
+                "the API and the function {} with its logs",
+                output("FunctionName").unwrap_or("behind it")
+            ),
+            Tier::Artifacts => "the function's packages".to_owned(),
+        });
+        for bucket in read::doomed_buckets(&context.cloud, stack).await? {
+            losses.push(format!("the bucket {bucket} with everything in it"));
+        }
+    }
+    Ok(losses)
 }
 
 /// Deletes in reverse order: the logic tier stands on the others, and they stand on nothing.
@@ -92,15 +97,6 @@ async fn remove_one(context: &Context<'_>, tier: Tier, stack: &Stack) -> Result<
     let (cloud, reporter) = (&context.cloud, context.reporter);
     if tier == Tier::Data && stack.meaning().meaning == Meaning::Ready {
         remove::release(cloud, tier, stack, reporter).await?;
-    }
-    let bucket_output = match tier {
-        Tier::Artifacts => "BucketName",
-        Tier::Presentation => "SiteBucket",
-        Tier::Data | Tier::Logic => "",
-    };
-    if let Some(name) = stack.outputs.get(bucket_output) {
-        reporter.working(tier.as_str(), format!("emptying {name}"));
-        bucket::empty(cloud, name).await?;
     }
     remove::stack(cloud, tier, stack, reporter).await?;
     reporter.finished(tier.as_str(), format!("deleted {}", stack.name), true);

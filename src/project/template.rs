@@ -112,6 +112,25 @@ impl Template {
         resource.get("Type").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The resource whose `Ref` is an output's value.
+    pub fn output_ref(&self, output: &str) -> Option<&str> {
+        self.root
+            .get("Outputs")?
+            .get(output)?
+            .get("Value")?
+            .get("Ref")?
+            .as_str()
+    }
+
+    /// Whether a resource goes with its stack, as it does unless it says otherwise.
+    pub fn goes_with_stack(&self, logical_id: &str) -> bool {
+        let policy = self
+            .resources()
+            .find(|(id, _)| *id == logical_id)
+            .and_then(|(_, resource)| resource.get("DeletionPolicy"));
+        policy.is_none_or(|policy| policy == "Delete")
+    }
+
     /// The definition of one condition.
     pub fn condition(&self, name: &str) -> Option<&Value> {
         self.root.get("Conditions")?.get(name)

@@ -4,7 +4,7 @@ use super::change::{ResourceChange, StackPlan, Verdict};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
 use super::read::{self, Stack};
-use super::status::{Meaning, Outlook};
+use super::status::{self, Meaning, Outlook};
 use super::wanted::Wanted;
 use super::{follow, remove};
 use crate::cloud::Cloud;
@@ -161,14 +161,10 @@ async fn execute(
     let bookmark = read::bookmark(cloud, arn).await?;
     change_set::execute(cloud, made).await?;
     let ended = follow::to_end(cloud, wanted.tier, arn, bookmark, reporter, watch).await?;
-    let stack = read::describe(cloud, arn)
-        .await?
-        .ok_or_else(|| follow::failure(&wanted.name, &ended))?;
-    if super::status::of_stack(&ended.status).outlook == Outlook::Good {
-        Ok(stack)
-    } else {
-        Err(follow::failure(&wanted.name, &ended))
+    if status::of_stack(&ended.status).outlook != Outlook::Good {
+        return Err(follow::failure(&wanted.name, &ended));
     }
+    follow::in_status(cloud, arn, &ended.status).await
 }
 
 /// A rollback that failed is continued: it leads back to the last good state and loses nothing.

@@ -68,6 +68,25 @@ pub async fn to_end(
     }
 }
 
+/// Reads a stack once it is in `status`, in which an operation is known to have ended: a read may lag behind the events,
+/// and would then have the outputs from before.
+pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> {
+    let end = until(cloud.pace(Duration::from_secs(120)), async || {
+        match read::describe(cloud, arn).await {
+            Ok(Some(stack)) if stack.status == status => Probe::Ready(stack),
+            Ok(_) => Probe::Pending,
+            Err(error) => Probe::Failed(error),
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(stack) => Ok(stack),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(Error::failed(format!("{arn} ended in {status} but isn't in it"))
+            .hint("Another operation has begun on it. Run the same command again.")),
+    }
+}
+
 fn has_ended(status: &str) -> bool {
     !matches!(status::of_stack(status).meaning, Meaning::Busy | Meaning::Shell)
 }

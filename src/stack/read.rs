@@ -115,6 +115,40 @@ pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
     )
 }
 
+/// The buckets that go with a stack when it is deleted; those that its template retains don't.
+pub async fn doomed_buckets(cloud: &Cloud, stack: &Stack) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut resources = cloud
+        .cloudformation
+        .list_stack_resources()
+        .stack_name(&stack.arn)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(resource) = resources.next().await {
+        let resource =
+            resource.map_err(|error| explain(&error, &format!("could not list the resources of {}", stack.name)))?;
+        if resource.resource_type() == Some("AWS::S3::Bucket")
+            && let (Some(id), Some(name)) = (resource.logical_resource_id(), resource.physical_resource_id())
+            && !name.is_empty()
+            && resource
+                .resource_status()
+                .is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
+        {
+            found.push((id.to_owned(), name.to_owned()));
+        }
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let template = deployed_template(cloud, &stack.arn).await?;
+    Ok(found
+        .into_iter()
+        .filter(|(id, _)| template.goes_with_stack(id))
+        .map(|(_, name)| name)
+        .collect())
+}
+
 /// A place in a stack's history: events after it are new.
 #[derive(Debug, Clone, Default)]
 pub struct Bookmark(Option<String>);

@@ -7,6 +7,7 @@ use super::read::{self, Stack};
 use super::status::{Meaning, Outlook};
 use super::wanted::Rendered;
 use super::{follow, release as protections};
+use crate::bucket;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::Result;
@@ -14,11 +15,15 @@ use crate::project::Tier;
 use crate::report::{Event, Reporter};
 use crate::wait::{Probe, Waited, until};
 
-/// Deletes a stack and waits until it is gone. Buckets must be empty.
+/// Deletes a stack and waits until it is gone. The buckets that go with it are emptied first: AWS deletes no other.
 ///
 /// # Errors
 /// A resource can't be deleted; the message names it.
 pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Reporter) -> Result<()> {
+    for name in read::doomed_buckets(cloud, stack).await? {
+        reporter.working(tier.as_str(), format!("emptying {name}"));
+        bucket::empty(cloud, &name).await?;
+    }
     reporter.working(tier.as_str(), format!("deleting {}", stack.name));
     let mut bookmark = read::bookmark(cloud, &stack.arn).await?;
     cloud

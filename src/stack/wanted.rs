@@ -73,6 +73,11 @@ impl Wanted {
         Ok(named)
     }
 
+    /// The resource whose `Ref` is an output's value.
+    pub fn resource_of_output(&self, output: &str) -> Option<String> {
+        self.template.output_ref(output).map(str::to_owned)
+    }
+
     /// What creating it will create.
     pub fn additions(&self) -> Vec<ResourceChange> {
         self.template

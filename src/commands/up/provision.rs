@@ -2,8 +2,6 @@
 
 use std::future::Future;
 
-use tokio::sync::watch;
-
 use super::plan::Plans;
 use super::{Code, Place, Table, Up, table_of};
 use crate::commands::status::api_url;
@@ -132,37 +130,36 @@ impl Up<'_> {
         };
         let wanted = self.wanted(Tier::Presentation, &[])?;
         let changes = planned.changes_something();
-        let (seen, mut ids) = watch::channel(Ids::default());
-        let following = async {
-            let stack = self
-                .apply(&wanted, planned, |event| {
-                    seen.send_if_modified(|ids| ids.learn(event));
-                })
-                .await;
-            drop(seen);
-            stack
+        let bucket_id = wanted.resource_of_output("SiteBucket");
+        let distribution_id = wanted.resource_of_output("DistributionId");
+        let (bucket_seen, mut bucket) = fact();
+        let (distribution_seen, mut distribution) = fact();
+        let following = async move {
+            self.apply(&wanted, planned, |event| {
+                let Some(name) = event.physical_id.clone() else { return };
+                let logical_id = Some(event.logical_id.as_str());
+                // A bucket can be written to when it is complete; a distribution has its domain before that.
+                if logical_id == bucket_id.as_deref() && event.status == "CREATE_COMPLETE" {
+                    bucket_seen.tell(name);
+                } else if logical_id == distribution_id.as_deref() && event.status.starts_with("CREATE_") {
+                    distribution_seen.tell(name);
+                }
+            })
+            .await
         };
-        // The distribution's domain is known minutes before the distribution is ready, and the logic tier needs only
-        // that; so does the site with the bucket.
+        // The domain is known minutes before the distribution is ready, and the logic tier needs only that; so does the
+        // site with the bucket.
         let asking_early = async {
-            while ids.changed().await.is_ok() {
-                let known = ids.borrow_and_update().clone();
-                if let (Some(bucket), Some(distribution)) = (known.bucket, known.distribution.clone()) {
-                    place.tell(Place { bucket, distribution });
-                }
-                if let Some(distribution) = known.distribution
-                    && let Ok(found) = self
-                        .context
-                        .cloud
-                        .cloudfront
-                        .get_distribution()
-                        .id(&distribution)
-                        .send()
-                        .await
-                    && let Some(found) = found.distribution()
-                {
-                    origin.tell(self.context.cloud.endpoint.site_origin(found.domain_name()));
-                }
+            let Ok(id) = distribution.wait().await else { return };
+            // What goes wrong here costs only time: the stack's outputs tell the same in the end.
+            if let Ok(domain) = readiness::domain(&self.context.cloud, &id).await {
+                origin.tell(self.context.cloud.endpoint.site_origin(&domain));
+            }
+            if let Ok(bucket) = bucket.wait().await {
+                place.tell(Place {
+                    bucket,
+                    distribution: id,
+                });
             }
         };
         let (stack, ()) = tokio::join!(following, asking_early);
@@ -295,29 +292,5 @@ impl Up<'_> {
         let stack = deploy::apply(&self.context.cloud, wanted, planned, self.reporter(), watch).await?;
         self.reporter().finished(wanted.tier.as_str(), did, changes);
         Ok(stack)
-    }
-}
-
-/// What the presentation stack's events tell before its outputs do.
-#[derive(Debug, Clone, Default)]
-struct Ids {
-    bucket: Option<String>,
-    distribution: Option<String>,
-}
-
-impl Ids {
-    /// Whether the event told something new.
-    fn learn(&mut self, event: &ResourceEvent) -> bool {
-        let slot = match (event.resource_type.as_str(), event.status.as_str()) {
-            // The bucket can be written to when it is complete, policy or not.
-            ("AWS::S3::Bucket", "CREATE_COMPLETE") => &mut self.bucket,
-            ("AWS::CloudFront::Distribution", "CREATE_IN_PROGRESS" | "CREATE_COMPLETE") => &mut self.distribution,
-            _ => return false,
-        };
-        let new = slot.is_none() && event.physical_id.is_some();
-        if new {
-            slot.clone_from(&event.physical_id);
-        }
-        new
     }
 }
