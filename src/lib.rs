@@ -2,7 +2,8 @@
 //!
 //! [`run::run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
 //! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine. [`package`], [`site`],
-//! [`seeding`] and [`bucket`] do what templates can't. Only [`report`] prints.
+//! [`seeding`],
+//! [`bucket`] and [`table`] do what templates can't. Only [`report`] prints.
 
 pub mod bucket;
 pub mod cli;
@@ -20,4 +21,5 @@ pub mod run;
 pub mod seeding;
 pub mod site;
 pub mod stack;
+pub mod table;
 pub mod wait;

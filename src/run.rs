@@ -54,12 +54,13 @@ fn interrupted() -> Error {
     )
 }
 
-/// The SDK's own log, at `-vv`. Its debug level has no credentials in it; its trace level has, and isn't offered.
+/// The SDK's own log, at `-vv`. Requests in full, and so session tokens, come at its trace level, which isn't offered;
+/// the key ids and role names that `aws_config` tells of are left out, too.
 fn start_log(verbose: u8) {
     if verbose >= 2 {
         tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(
-                "info,aws_smithy_runtime=debug,aws_config=debug",
+                "info,aws_smithy_runtime=debug,aws_config=warn",
             ))
             .with_writer(std::io::stderr)
             .init();

@@ -41,9 +41,8 @@ impl Endpoint {
         let places: BTreeMap<&str, String> = SERVICES
             .iter()
             .map(|service| {
-                let place = common
-                    .map(str::to_owned)
-                    .or_else(|| of_service(config, service))
+                let place = of_service(config, service)
+                    .or_else(|| common.map(str::to_owned))
                     .unwrap_or_else(|| "AWS".to_owned());
                 (*service, place.trim_end_matches('/').to_owned())
             })
@@ -78,12 +77,13 @@ impl Endpoint {
         }
     }
 
-    /// The URL of an API's resource.
-    pub fn api_url(&self, api_id: &str, region: &str, url_suffix: &str, stage: &str, path: &str) -> String {
-        match self {
-            Self::Aws => format!("https://{api_id}.execute-api.{region}.{url_suffix}/{stage}/{path}"),
-            Self::Other(url) => format!("http://{api_id}.execute-api.localhost{}/{stage}/{path}", port(url)),
-        }
+    /// The URL of an API's resource on an emulator; on AWS the API's stack says its URL itself.
+    pub fn api_url(&self, api_id: &str, stage: &str, path: &str) -> Option<String> {
+        let url = self.url()?;
+        Some(format!(
+            "http://{api_id}.execute-api.localhost{}/{stage}/{path}",
+            port(url)
+        ))
     }
 }
 
@@ -144,18 +144,15 @@ mod tests {
     fn urls_are_those_that_a_browser_opens() {
         let aws = Endpoint::Aws;
         assert_eq!(aws.site_origin("d1.cloudfront.net"), "https://d1.cloudfront.net");
-        assert_eq!(
-            aws.api_url("abc", "eu-west-1", "amazonaws.com", "prod", "users"),
-            "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users"
-        );
+        assert_eq!(aws.api_url("abc", "prod", "users"), None);
         let local = Endpoint::Other("http://127.0.0.1:4566".into());
         assert_eq!(
             local.site_origin("d1.cloudfront.net"),
             "http://d1.cloudfront.localhost:4566"
         );
         assert_eq!(
-            local.api_url("abc", "eu-west-1", "amazonaws.com", "prod", "users"),
-            "http://abc.execute-api.localhost:4566/prod/users"
+            local.api_url("abc", "prod", "users").as_deref(),
+            Some("http://abc.execute-api.localhost:4566/prod/users")
         );
     }
 

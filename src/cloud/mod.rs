@@ -5,7 +5,10 @@ pub mod sdk_error;
 
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_smithy_types::retry::RetryConfig;
@@ -73,7 +76,15 @@ impl Cloud {
                 Some(profile) => error.because(format!("the credentials were to come from the profile `{profile}`")),
                 None => error,
             })?;
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config);
+        // The read timeout counts from the beginning of a request, its body included: a slow line would never get a
+        // large file through. The SDK itself gives up on transfers that stall.
+        let mut s3 = aws_sdk_s3::config::Builder::from(&config).timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .disable_read_timeout()
+                .disable_operation_timeout()
+                .build(),
+        );
         if !endpoint.is_aws() {
             // Bucket names are no host names elsewhere, and many S3 servers store the SDK's trailing checksums as
             // part of the object.
@@ -114,6 +125,7 @@ impl Cloud {
     pub fn pseudo_parameters(&self) -> Scope {
         let suffix = match self.partition.as_str() {
             "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
             _ => "amazonaws.com",
         };
         [
@@ -166,14 +178,33 @@ async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Re
 
 async fn sdk_config(global: &Global, stage: &Stage) -> Result<SdkConfig> {
     let mut loader = loader();
+    let mut region = global.region.clone().or_else(|| stage.region.clone()).map(Region::new);
     if let Some(profile) = &global.profile {
-        // The SDK's chain would take credentials in the environment first; a flag on the command line means it.
-        loader = loader
+        // The SDK's chain would take credentials and region of the environment first; a flag on the command line means
+        // it.
+        if region.is_none() {
+            let of_profile = ProfileFileRegionProvider::builder().profile_name(profile).build();
+            region = of_profile.region().await;
+        }
+        // A profile that assumes a role asks STS, for which it needs a region; by itself the provider has none.
+        let with_region = match &region {
+            Some(region) => Some(region.clone()),
+            None => {
+                DefaultRegionChain::builder()
+                    .profile_name(profile)
+                    .build()
+                    .region()
+                    .await
+            }
+        };
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::without_region().with_region(with_region))
             .profile_name(profile)
-            .credentials_provider(ProfileFileCredentialsProvider::builder().profile_name(profile).build());
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
     }
-    if let Some(region) = global.region.clone().or_else(|| stage.region.clone()) {
-        loader = loader.region(Region::new(region));
+    if let Some(region) = region {
+        loader = loader.region(region);
     }
     Ok(loader.load().await)
 }

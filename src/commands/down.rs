@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::project::Tier;
 use crate::report::{Event, Outcome, Paint};
 use crate::stack::read::{self, Stack};
-use crate::stack::remove;
+use crate::stack::remove::{self, Data};
 use crate::stack::status::Meaning;
 
 /// Runs the command.
@@ -43,6 +43,7 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
 async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Result<Vec<String>> {
     let mut losses = Vec::new();
     for (tier, stack) in found {
+        let resources = read::resources(&context.cloud, stack).await?;
         let output = |key: &str| stack.outputs.get(key).map(String::as_str);
         let origin = output("DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(domain));
         losses.push(match tier {
@@ -60,7 +61,7 @@ async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Result<
             ),
             Tier::Artifacts => "the function's packages".to_owned(),
         });
-        for bucket in read::doomed_buckets(&context.cloud, stack).await? {
+        for bucket in read::doomed_buckets(&context.cloud, stack, &resources).await? {
             losses.push(format!("the bucket {bucket} with everything in it"));
         }
     }
@@ -98,7 +99,7 @@ async fn remove_one(context: &Context<'_>, tier: Tier, stack: &Stack) -> Result<
     if tier == Tier::Data && stack.meaning().meaning == Meaning::Ready {
         remove::release(cloud, tier, stack, reporter).await?;
     }
-    remove::stack(cloud, tier, stack, reporter).await?;
+    remove::stack(cloud, tier, stack, Data::Too, reporter).await?;
     reporter.finished(tier.as_str(), format!("deleted {}", stack.name), true);
     Ok(())
 }

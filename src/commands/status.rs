@@ -96,15 +96,12 @@ pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
 }
 
 /// The URL of the API, its path included.
-pub fn api_url(context: &Context<'_>, api_id: &str) -> String {
-    let pseudo = context.cloud.pseudo_parameters();
-    context.cloud.endpoint.api_url(
-        api_id,
-        &context.cloud.region,
-        &pseudo["AWS::URLSuffix"],
-        &context.project.stage.name,
-        PATH,
-    )
+pub fn api_url(context: &Context<'_>, logic: &Stack) -> Result<String> {
+    let id = logic.output("ApiId")?;
+    match context.cloud.endpoint.api_url(&id, &context.project.stage.name, PATH) {
+        Some(url) => Ok(url),
+        None => logic.output("ApiUrl"),
+    }
 }
 
 fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
@@ -124,7 +121,7 @@ fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStat
         stacks: stacks.iter().map(|(tier, stack)| stack_status(*tier, stack)).collect(),
         outputs: Outputs {
             site_url: origin.map(|origin| format!("{origin}/")),
-            api_url: api_id.as_deref().map(|id| api_url(context, id)),
+            api_url: stacks.get(&Tier::Logic).and_then(|stack| api_url(context, stack).ok()),
             site_bucket: output(Tier::Presentation, "SiteBucket"),
             distribution_id: output(Tier::Presentation, "DistributionId"),
             table_name: output(Tier::Data, "TableName"),

@@ -136,6 +136,11 @@ pub struct Stages {
     file: String,
 }
 
+/// The days that a log group can keep its logs: the `enum` of `AWS::Logs::LogGroup`'s schema.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
 /// Room for the stage and the longest suffix in a bucket's 63 characters (account 12, region 14, "-artifacts-").
 const LONGEST_PROJECT: usize = 20;
 
@@ -151,6 +156,16 @@ impl Stages {
             .map_err(|error| locate(error, &shown, text, "project"))?;
         for name in parsed.stages.keys() {
             check_name("stage", name, LONGEST_STAGE).map_err(|error| locate(error, &shown, text, name))?;
+        }
+        let sections = parsed.stages.values().flatten().chain([&parsed.defaults]);
+        for days in sections.filter_map(|section| section.log_retention_days) {
+            if !RETENTIONS.contains(&days) {
+                let error = Error::usage(format!(
+                    "`logRetentionDays: {days}` is none that CloudWatch Logs offers"
+                ))
+                .hint(format!("Choose one of {RETENTIONS:?}."));
+                return Err(locate(error, &shown, text, &format!("logRetentionDays: {days}")));
+            }
         }
         Ok(Self {
             project: parsed.project,
@@ -341,6 +356,12 @@ stages:
     fn an_unknown_stage_is_answered_with_the_nearest() {
         let error = parse(FILE).expect("valid").stage("prd").expect_err("unknown stage");
         assert_eq!(error.next_step(), Some("Did you mean `--stage prod`?"));
+    }
+
+    #[test]
+    fn a_retention_that_aws_would_refuse_is_refused_first() {
+        let error = parse(&FILE.replace("logRetentionDays: 90", "logRetentionDays: 10")).expect_err("not offered");
+        assert!(error.to_string().starts_with("stacks/stages.yaml:10: "), "{error}");
     }
 
     #[test]

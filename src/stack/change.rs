@@ -117,7 +117,8 @@ impl ResourceChange {
         }
     }
 
-    fn leaves(&self) -> bool {
+    /// Whether the resource that is there leaves: removed, or replaced by another.
+    pub fn leaves(&self) -> bool {
         self.action == Action::Remove || self.replacement != Replacement::Never
     }
 

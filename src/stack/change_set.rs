@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, Parameter,
-    PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, EventFilter,
+    HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
+    ValidationStatus,
 };
 
 use super::change::{Action, Replacement, ResourceChange};
+use super::read::{self, Stack};
+use super::status::Meaning;
 use super::wanted::Rendered;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, Result};
 use crate::wait::{Probe, Waited, until};
 
@@ -104,16 +106,18 @@ pub async fn create(
     } else {
         validation_findings(cloud, &arn).await
     };
-    match purpose {
-        Purpose::Create => remove_shell(cloud, &stack_arn).await?,
-        Purpose::Update => delete(cloud, &arn).await?,
-    }
+    let cleared = clear(cloud, &arn, &stack_arn, purpose).await;
     if means_no_changes(&reason) {
+        cleared?;
         return Ok(None);
     }
     let mut error = Error::failed(format!("CloudFormation refuses the change to the stack {stack}")).because(reason);
     for finding in findings {
         error = error.because(finding);
+    }
+    // What it was refused for is what matters most.
+    if let Err(also) = cleared {
+        error = error.because(also);
     }
     Err(error.hint(
         "Nothing was changed. Correct the template or the setting; if a name is taken, remove what has it or choose \
@@ -221,22 +225,33 @@ fn resource_change(change: SdkChange) -> ResourceChange {
 /// A change set that failed in CloudFormation's own validation names no resource; its events do.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html>
 async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
+    let mut pages = cloud
+        .cloudformation
+        .describe_events()
+        .change_set_name(arn)
+        .filters(EventFilter::builder().failed_events(true).build())
+        .into_paginator()
+        .items()
+        .send();
+    let mut findings = Vec::new();
     // What fails here only costs detail: the change set's own reason is reported anyway.
-    let Ok(answer) = cloud.cloudformation.describe_events().change_set_name(arn).send().await else {
-        return Vec::new();
-    };
-    answer
-        .operation_events()
-        .iter()
-        .filter_map(|event| {
-            let reason = event.validation_status_reason().or(event.resource_status_reason())?;
-            Some(format!(
-                "{} ({}): {reason}",
+    while let Some(Ok(event)) = pages.next().await {
+        let passed = event.validation_status() == Some(&ValidationStatus::Skipped)
+            || event.validation_failure_mode() == Some(&HookFailureMode::Warn);
+        if let Some(reason) = event.validation_status_reason().or(event.resource_status_reason())
+            && !passed
+        {
+            findings.push(format!(
+                "{} ({}){}: {reason}",
                 event.logical_resource_id().unwrap_or("the stack"),
-                event.resource_type().unwrap_or("unknown type")
-            ))
-        })
-        .collect()
+                event.resource_type().unwrap_or("unknown type"),
+                event
+                    .validation_path()
+                    .map_or(String::new(), |path| format!(" at {path}"))
+            ));
+        }
+    }
+    findings
 }
 
 /// Deletes a change set that won't be executed.
@@ -251,8 +266,13 @@ pub async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
         .map_err(|error| explain(&error, "could not delete a change set"))
 }
 
-/// Deletes the empty stack that a failed CREATE change set leaves behind.
-async fn remove_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
+/// Clears away a failed change set; a failed CREATE change set with the empty stack that it was made in, unless somebody
+/// else has filled that meanwhile.
+async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> Result<()> {
+    let is_shell = |stack: Stack| stack.meaning().meaning == Meaning::Shell;
+    if purpose == Purpose::Update || !read::describe(cloud, stack_arn).await?.is_some_and(is_shell) {
+        return delete(cloud, arn).await;
+    }
     cloud
         .cloudformation
         .delete_stack()
@@ -263,24 +283,27 @@ async fn remove_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
         .map_err(|error| explain(&error, "could not remove the empty stack that a failed change set left"))
 }
 
-/// Starts a change set.
-pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<()> {
+/// Starts a change set. Returns the token that the operation's events carry.
+pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<String> {
+    let token = fresh_token();
     let mut request = cloud
         .cloudformation
         .execute_change_set()
         .change_set_name(&change_set.arn)
-        .client_request_token(fresh_token())
-        // Resources that a failed operation has just made go with its rollback, whatever their deletion policy: else
-        // the next try finds their names taken.
-        .retain_except_on_create(true);
+        .client_request_token(&token);
     if !change_set.express {
-        // The API reference gives "true" as its default; beside a deployment config it is refused.
-        request = request.disable_rollback(false);
+        // Beside a deployment config, both of these are refused or said to be.
+        request = request
+            // The API reference gives "true" as its default.
+            .disable_rollback(false)
+            // Resources that a failed operation has just made go with its rollback, whatever their deletion policy: else
+            // the next try finds their names taken.
+            .retain_except_on_create(true);
     }
     match request.send().await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(token),
         // Retried after an answer that got lost: it is already under way.
-        Err(error) if error.as_service_error().and_then(|e| e.code()) == Some("TokenAlreadyExistsException") => Ok(()),
+        Err(error) if code(&error) == "TokenAlreadyExistsException" => Ok(token),
         Err(error) => Err(explain(
             &error,
             &format!("could not start the change to {}", change_set.stack_arn),

@@ -4,6 +4,7 @@ use super::change::{ResourceChange, StackPlan, Verdict};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
 use super::read::{self, Stack};
+use super::remove::Data;
 use super::status::{self, Meaning, Outlook};
 use super::wanted::Wanted;
 use super::{follow, remove};
@@ -66,12 +67,20 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
 
 async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
     let rendered = wanted.render()?;
-    Ok(
-        match change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, wanted.express).await? {
-            None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
-            Some(made) => (Verdict::Update, made.changes.clone(), Step::Update(stack, made)),
-        },
-    )
+    let make = async |express| change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, express).await;
+    let mut made = make(wanted.express).await?;
+    if let Some(express) = &made
+        && wanted.express
+        && express.changes.iter().any(ResourceChange::leaves)
+    {
+        // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone.
+        change_set::delete(cloud, &express.arn).await?;
+        made = make(false).await?;
+    }
+    Ok(match made {
+        None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+        Some(made) => (Verdict::Update, made.changes.clone(), Step::Update(stack, made)),
+    })
 }
 
 impl Planned {
@@ -113,7 +122,7 @@ pub async fn apply(
                 wanted.tier.as_str(),
                 format!("removing the failed {} first", stack.name),
             );
-            remove::stack(cloud, wanted.tier, &stack, reporter).await?;
+            remove::stack(cloud, wanted.tier, &stack, Data::IfEmpty, reporter).await?;
             create(cloud, wanted, reporter, watch).await
         }
         Step::Update(stack, made) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
@@ -122,12 +131,11 @@ pub async fn apply(
             change_set::delete(cloud, &made.arn).await?;
             let deployed = read::deployed_template(cloud, &stack.arn).await?;
             let first = wanted.render_keeping_deployment(&deployed)?;
-            if let Some(made) = change_set::create(cloud, &wanted.name, &first, Purpose::Update, wanted.express).await?
-            {
+            if let Some(made) = change_set::create(cloud, &wanted.name, &first, Purpose::Update, false).await? {
                 execute(cloud, wanted, &made, reporter, &mut watch).await?;
             }
             let second = wanted.render()?;
-            match change_set::create(cloud, &wanted.name, &second, Purpose::Update, wanted.express).await? {
+            match change_set::create(cloud, &wanted.name, &second, Purpose::Update, false).await? {
                 Some(made) => execute(cloud, wanted, &made, reporter, &mut watch).await,
                 None => Ok(stack),
             }
@@ -159,8 +167,8 @@ async fn execute(
 ) -> Result<Stack> {
     let arn = made.stack_arn.as_str();
     let bookmark = read::bookmark(cloud, arn).await?;
-    change_set::execute(cloud, made).await?;
-    let ended = follow::to_end(cloud, wanted.tier, arn, bookmark, reporter, watch).await?;
+    let token = change_set::execute(cloud, made).await?;
+    let ended = follow::to_end(cloud, wanted.tier, arn, &token, bookmark, reporter, watch).await?;
     if status::of_stack(&ended.status).outlook != Outlook::Good {
         return Err(follow::failure(&wanted.name, &ended));
     }
@@ -174,19 +182,20 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
         format!("{} is in {}: finishing its rollback", stack.name, stack.status),
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let token = change_set::fresh_token();
     cloud
         .cloudformation
         .continue_update_rollback()
         .stack_name(&stack.arn)
-        .client_request_token(change_set::fresh_token())
+        .client_request_token(&token)
         .send()
         .await
         .map_err(|error| explain(&error, &format!("could not continue the rollback of {}", stack.name)))?;
-    let ended = follow::to_end(cloud, wanted.tier, &stack.arn, bookmark, reporter, |_| {}).await?;
-    match read::describe(cloud, &stack.arn).await? {
-        Some(stack) if stack.meaning().meaning == Meaning::Ready => Ok(stack),
-        _ => Err(follow::failure(&stack.name, &ended)),
+    let ended = follow::to_end(cloud, wanted.tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    if status::of_stack(&ended.status).meaning != Meaning::Ready {
+        return Err(follow::failure(&stack.name, &ended));
     }
+    follow::in_status(cloud, &stack.arn, &ended.status).await
 }
 
 fn unusable(stack: &Stack) -> Error {

@@ -23,6 +23,9 @@ pub struct ResourceEvent {
     pub status: String,
     /// Why, where CloudFormation says.
     pub reason: Option<String>,
+    /// What the caller gave to tell the operation's events from others.
+    #[serde(skip)]
+    pub token: Option<String>,
 }
 
 /// The type of the events that are about a stack itself.
@@ -32,6 +35,11 @@ impl ResourceEvent {
     /// How it reads.
     pub fn outlook(&self) -> Outlook {
         status::of_resource(&self.status)
+    }
+
+    /// Whether this may belong to the operation that was started with `token`. An emulator may leave tokens out.
+    pub fn belongs_to(&self, token: &str) -> bool {
+        self.token.as_deref().is_none_or(|own| own == token)
     }
 
     /// Whether this is about the stack itself, not about one of its resources.
@@ -102,6 +110,7 @@ mod tests {
             resource_type: if logical_id == "app" { STACK } else { "AWS::IAM::Role" }.into(),
             status: status.into(),
             reason: reason.map(str::to_owned),
+            token: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::events::{self, ResourceEvent};
 use super::read::{self, Bookmark, Stack};
 use super::status::{self, Meaning};
@@ -23,38 +25,52 @@ pub struct Ended {
     pub events: Vec<ResourceEvent>,
 }
 
-/// Follows the operation that is under way, or that began after `bookmark`, by its events: reports each, shows each to
+/// How long an operation may say nothing before the stack itself is asked whether it has ended.
+const QUIET: Duration = Duration::from_secs(180);
+
+/// Follows the operation that was started with `token` after `bookmark`, by its events: reports each, shows each to
 /// `watch`, and ends when the stack's own event says how it ended.
 ///
 /// The stack's status alone doesn't tell: right after an operation starts, CloudFormation may still answer with the
-/// status from before it.
+/// status from before it. Nor do events alone: one of the operation before may become visible late.
 pub async fn to_end(
     cloud: &Cloud,
     tier: Tier,
     arn: &str,
+    token: &str,
     mut bookmark: Bookmark,
     reporter: &Reporter,
     mut watch: impl FnMut(&ResourceEvent),
 ) -> Result<Ended> {
     let mut all: Vec<ResourceEvent> = Vec::new();
+    let mut heard = Instant::now();
     let end = until(cloud.pace(LONGEST_OPERATION), async || {
         let new = match read::events_since(cloud, tier, arn, &mut bookmark).await {
             Ok(new) => new,
             Err(error) => return Probe::Failed(error),
         };
         let mut ended = None;
-        for event in new {
+        for event in new.into_iter().filter(|event| event.belongs_to(token)) {
+            heard = Instant::now();
             reporter.event(&Event::Resource(event.clone()));
-            if !event.is_of_stack() {
+            if event.is_of_stack() {
+                ended = has_ended(&event.status).then(|| event.status.clone());
+            } else {
                 reporter.working(tier.as_str(), format!("{} {}", event.logical_id, event.status));
             }
             watch(&event);
-            if event.is_of_stack() {
-                ended = has_ended(&event.status).then(|| event.status.clone());
-            }
             all.push(event);
         }
-        ended.map_or(Probe::Pending, Probe::Ready)
+        if let Some(status) = ended {
+            return Probe::Ready(status);
+        }
+        match read::describe(cloud, arn).await {
+            // A deleted stack may be forgotten at once, with its events.
+            Ok(None) => Probe::Ready("DELETE_COMPLETE".to_owned()),
+            Ok(Some(stack)) if heard.elapsed() > QUIET && has_ended(&stack.status) => Probe::Ready(stack.status),
+            Ok(Some(_)) => Probe::Pending,
+            Err(error) => Probe::Failed(error),
+        }
     })
     .await;
     match end {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::{StackEvent, TemplateStage};
+use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSummary, TemplateStage};
 
 use super::digest::DIGEST;
 use super::events::ResourceEvent;
@@ -29,6 +29,8 @@ pub struct Stack {
     pub reason: Option<String>,
     /// Its outputs; there are none while it is being created.
     pub outputs: BTreeMap<String, String>,
+    /// Whether CloudFormation refuses to delete it until this is switched off.
+    pub termination_protected: bool,
     /// When it was created or last updated.
     pub changed: Option<SystemTime>,
 }
@@ -82,6 +84,7 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
                 .into_iter()
                 .filter_map(|output| Some((output.output_key?, output.output_value?)))
                 .collect(),
+            termination_protected: stack.enable_termination_protection == Some(true),
             changed: stack
                 .last_updated_time
                 .or(stack.creation_time)
@@ -115,29 +118,40 @@ pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
     )
 }
 
-/// The buckets that go with a stack when it is deleted; those that its template retains don't.
-pub async fn doomed_buckets(cloud: &Cloud, stack: &Stack) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let mut resources = cloud
+/// The resources of a stack, those that are gone among them.
+pub async fn resources(cloud: &Cloud, stack: &Stack) -> Result<Vec<StackResourceSummary>> {
+    let mut pages = cloud
         .cloudformation
         .list_stack_resources()
         .stack_name(&stack.arn)
         .into_paginator()
         .items()
         .send();
-    while let Some(resource) = resources.next().await {
-        let resource =
-            resource.map_err(|error| explain(&error, &format!("could not list the resources of {}", stack.name)))?;
-        if resource.resource_type() == Some("AWS::S3::Bucket")
-            && let (Some(id), Some(name)) = (resource.logical_resource_id(), resource.physical_resource_id())
-            && !name.is_empty()
-            && resource
-                .resource_status()
-                .is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
-        {
-            found.push((id.to_owned(), name.to_owned()));
-        }
+    let mut found = Vec::new();
+    while let Some(resource) = pages.next().await {
+        let what = || format!("could not list the resources of {}", stack.name);
+        found.push(resource.map_err(|error| explain(&error, &what()))?);
     }
+    Ok(found)
+}
+
+/// Logical id and name of the resources of a type that are there.
+pub fn names_of(resources: &[StackResourceSummary], resource_type: &str) -> impl Iterator<Item = (String, String)> {
+    resources
+        .iter()
+        .filter(move |resource| {
+            resource.resource_type() == Some(resource_type)
+                && resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
+        })
+        .filter_map(|resource| {
+            let name = resource.physical_resource_id().filter(|name| !name.is_empty())?;
+            Some((resource.logical_resource_id()?.to_owned(), name.to_owned()))
+        })
+}
+
+/// The buckets that go with a stack when it is deleted; those that its template retains don't.
+pub async fn doomed_buckets(cloud: &Cloud, stack: &Stack, resources: &[StackResourceSummary]) -> Result<Vec<String>> {
+    let found: Vec<(String, String)> = names_of(resources, "AWS::S3::Bucket").collect();
     if found.is_empty() {
         return Ok(Vec::new());
     }
@@ -212,5 +226,6 @@ fn resource_event(tier: Tier, event: StackEvent) -> ResourceEvent {
         resource_type: event.resource_type.unwrap_or_default(),
         status: event.resource_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
         reason: given(event.resource_status_reason),
+        token: given(event.client_request_token),
     }
 }

@@ -1,91 +1,117 @@
 //! Deleting stacks.
 
-use std::time::Duration;
+use aws_sdk_cloudformation::types::StackResourceSummary;
 
 use super::change_set::{self, Purpose};
+use super::digest::DIGEST;
 use super::read::{self, Stack};
-use super::status::{Meaning, Outlook};
+use super::status::{self, Meaning, Outlook};
 use super::wanted::Rendered;
 use super::{follow, release as protections};
 use crate::bucket;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::Tier;
-use crate::report::{Event, Reporter};
-use crate::wait::{Probe, Waited, until};
+use crate::report::Reporter;
+use crate::table;
+
+/// What may be deleted with a stack whose creation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// Everything: the user was asked.
+    Too,
+    /// Only what is empty: nobody was asked.
+    IfEmpty,
+}
 
 /// Deletes a stack and waits until it is gone. The buckets that go with it are emptied first: AWS deletes no other.
 ///
 /// # Errors
-/// A resource can't be deleted; the message names it.
-pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Reporter) -> Result<()> {
-    for name in read::doomed_buckets(cloud, stack).await? {
+/// A resource can't be deleted; the message names it. Termination protection is on.
+pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporter: &Reporter) -> Result<()> {
+    refuse_protected(stack)?;
+    let resources = read::resources(cloud, stack).await?;
+    for name in read::doomed_buckets(cloud, stack, &resources).await? {
         reporter.working(tier.as_str(), format!("emptying {name}"));
         bucket::empty(cloud, &name).await?;
     }
+    if stack.meaning().meaning != Meaning::Ready {
+        delete_tables(cloud, &resources, data).await?;
+    }
     reporter.working(tier.as_str(), format!("deleting {}", stack.name));
-    let mut bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let token = change_set::fresh_token();
     cloud
         .cloudformation
         .delete_stack()
         .stack_name(&stack.arn)
-        .client_request_token(change_set::fresh_token())
+        .client_request_token(&token)
         .send()
         .await
         .map_err(|error| explain(&error, &format!("could not delete the stack {}", stack.name)))?;
-    let mut events = Vec::new();
-    let end = until(cloud.pace(Duration::from_secs(2 * 60 * 60)), async || {
-        match read::events_since(cloud, tier, &stack.arn, &mut bookmark).await {
-            Ok(new) => {
-                for event in new {
-                    reporter.event(&Event::Resource(event.clone()));
-                    reporter.working(tier.as_str(), format!("{} {}", event.logical_id, event.status));
-                    events.push(event);
-                }
-            }
-            Err(error) => return Probe::Failed(error),
+    let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    match status::of_stack(&ended.status).meaning {
+        Meaning::Gone => Ok(()),
+        _ => Err(follow::failure(&stack.name, &ended)),
+    }
+}
+
+/// A table that a failed creation left is in the way of its own removal: its deletion protection outlives the rollback,
+/// its deletion policy the stack. Such a stack takes no update, so here the table is deleted directly.
+async fn delete_tables(cloud: &Cloud, resources: &[StackResourceSummary], data: Data) -> Result<()> {
+    for name in read::names_of(resources, "AWS::DynamoDB::Table").map(|(_, name)| name) {
+        if data == Data::IfEmpty && !table::is_empty(cloud, &name).await? {
+            return Err(
+                Error::failed(format!("the table {name} of a failed creation has items in it"))
+                    .hint("Save them, then remove it with `deployer down --delete-data`."),
+            );
         }
-        // A deleted stack answers by its ARN only, and an emulator may forget it at once.
-        match read::describe(cloud, &stack.arn).await {
-            Ok(None) => Probe::Ready(None),
-            Ok(Some(now)) if now.meaning().meaning == Meaning::HalfDeleted => Probe::Ready(Some(now.status)),
-            Ok(Some(_)) => Probe::Pending,
-            Err(error) => Probe::Failed(error),
-        }
-    })
-    .await;
-    let status = match end {
-        Waited::Ready(None) => return Ok(()),
-        Waited::Ready(Some(status)) => status,
-        Waited::TimedOut => "DELETE_IN_PROGRESS for two hours".to_owned(),
-        Waited::Failed(error) => return Err(error),
-    };
-    Err(follow::failure(&stack.name, &follow::Ended { status, events }))
+        table::delete(cloud, &name).await?;
+    }
+    Ok(())
+}
+
+fn refuse_protected(stack: &Stack) -> Result<()> {
+    if !stack.termination_protected {
+        return Ok(());
+    }
+    Err(
+        Error::failed(format!("the stack {} has termination protection", stack.name)).hint(format!(
+            "Somebody switched it on. If it may go: `aws cloudformation update-termination-protection \
+             --no-enable-termination-protection --stack-name {}`.",
+            stack.name
+        )),
+    )
 }
 
 /// Lifts the protections of a stack's data by an update, so that its deletion deletes them, too.
 ///
 /// An update, not calls to the services: should the deletion fail or be interrupted, the stack still owns everything.
+/// And with a digest of its own, so that the next `up` puts the protections back.
 pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Reporter) -> Result<()> {
-    reporter.working(tier.as_str(), format!("lifting the protection of {}", stack.name));
+    refuse_protected(stack)?;
     let deployed = read::deployed_template(cloud, &stack.arn).await?;
     let released = protections::release(&deployed);
     if released == deployed {
         return Ok(());
     }
+    reporter.working(tier.as_str(), format!("lifting the protection of {}", stack.name));
     let rendered = Rendered {
         body: released.to_json(),
-        parameters: released.parameter_names().map(|name| (name.to_owned(), None)).collect(),
+        parameters: released
+            .parameter_names()
+            .map(|name| (name.to_owned(), (name == DIGEST).then(|| "released".to_owned())))
+            .collect(),
     };
     let Some(made) = change_set::create(cloud, &stack.name, &rendered, Purpose::Update, false).await? else {
         return Ok(());
     };
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
-    change_set::execute(cloud, &made).await?;
-    let ended = follow::to_end(cloud, tier, &stack.arn, bookmark, reporter, |_| {}).await?;
-    match read::describe(cloud, &stack.arn).await? {
-        Some(now) if now.meaning().outlook == Outlook::Good => Ok(()),
+    let token = change_set::execute(cloud, &made).await?;
+    let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    match status::of_stack(&ended.status).outlook {
+        Outlook::Good => follow::in_status(cloud, &stack.arn, &ended.status).await.map(|_| ()),
         _ => Err(follow::failure(&stack.name, &ended)),
     }
 }

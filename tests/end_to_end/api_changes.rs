@@ -137,7 +137,14 @@ async fn what_does_not_change_the_definition_makes_no_deployment() {
         "the function"
     );
     assert_eq!(
-        deployed.after("      Threshold: 1", "      Threshold: 2").await,
+        deployed
+            .after(
+                "AlarmName: !Sub \"${Project}-${Stage}-api-5xx\"
+",
+                "AlarmName: !Sub \"${Project}-${Stage}-api-failures\"
+"
+            )
+            .await,
         live,
         "the alarm"
     );

@@ -496,3 +496,103 @@ fn events_are_read_page_by_page() {
         .fails_with(1)
         .says(&["Table (AWS::DynamoDB::Table): the cause is on page two"]);
 }
+
+/// A creation that failed after it made the protected table: neither its rollback nor its removal can delete that.
+#[tokio::test]
+async fn a_failed_creation_with_a_protected_table_is_made_anew_unless_it_has_items() {
+    for has_items in [true, false] {
+        let scene = Scene::new();
+        let clients = Clients::root(&scene.emulator.endpoint());
+        let up = || {
+            scene
+                .project
+                .deployer(&scene.proxy.endpoint(), &["up", "--only", "data"])
+        };
+        up().success();
+        if has_items {
+            scene.project.deployer(&scene.emulator.endpoint(), &["seed"]).success();
+        }
+        let stack = clients
+            .cloudformation
+            .describe_stacks()
+            .stack_name("three-tier-prod-data")
+            .send()
+            .await;
+        let arn = stack.expect("the stack").stacks()[0]
+            .stack_id()
+            .expect("an ARN")
+            .to_owned();
+        let mut deleted = false;
+        scene.proxy.rule(move |seen| {
+            deleted |= seen.operation == "DeleteStack";
+            (!deleted && seen.operation == "DescribeStacks" && seen.body.contains("prod-data")).then(|| {
+                let (status, text) = stack_in("ROLLBACK_FAILED", "three-tier-prod-data");
+                (
+                    status,
+                    text.replace(
+                        "arn:aws:cloudformation:us-east-1:000000000000:stack/three-tier-prod-data/1",
+                        &arn,
+                    ),
+                )
+            })
+        });
+        scene.proxy.take();
+        if has_items {
+            up().fails_with(1)
+                .says(&["UserData of a failed creation has items in it", "down --delete-data"]);
+            assert!(
+                clients
+                    .dynamodb
+                    .describe_table()
+                    .table_name("UserData")
+                    .send()
+                    .await
+                    .is_ok()
+            );
+            continue;
+        }
+        up().success();
+        let operations = scene.operations();
+        let position = |wanted: &str| operations.iter().position(|o| o == wanted).expect(wanted);
+        assert!(position("UpdateTable") < position("DeleteTable"), "{operations:?}");
+        assert!(
+            position("DeleteTable") < position("DeleteStack") && position("DeleteStack") < position("CreateChangeSet")
+        );
+    }
+}
+
+/// A late event of the operation before isn't taken for the end of this one.
+#[test]
+fn an_event_of_another_operation_is_not_the_end() {
+    let scene = Scene::new();
+    let mut token = None;
+    let mut looks = 0;
+    scene.proxy.rule(move |seen| {
+        if seen.operation == "ExecuteChangeSet" {
+            token = seen.parameter("ClientRequestToken");
+        }
+        let own = token.clone()?;
+        if seen.operation != "DescribeStackEvents" {
+            return None;
+        }
+        looks += 1;
+        let event = |id: &str, token: &str, status: &str| {
+            format!(
+                "<member><EventId>{id}</EventId><StackName>three-tier-dev-data</StackName>\
+                 <LogicalResourceId>three-tier-dev-data</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>\
+                 <ResourceStatus>{status}</ResourceStatus><ClientRequestToken>{token}</ClientRequestToken>\
+                 <Timestamp>2026-01-01T00:00:00Z</Timestamp></member>"
+            )
+        };
+        let late = event("1", "somebody-elses", "ROLLBACK_COMPLETE");
+        let events = if looks < 3 { late } else { event("2", &own, "CREATE_COMPLETE") + &late };
+        Some((
+            200,
+            format!(
+                "<DescribeStackEventsResponse xmlns=\"{XMLNS}\"><DescribeStackEventsResult><StackEvents>{events}</StackEvents>\
+                 </DescribeStackEventsResult></DescribeStackEventsResponse>"
+            ),
+        ))
+    });
+    scene.up().success();
+}

@@ -230,6 +230,56 @@ fn endpoints_in_two_places_are_refused() {
         .fails_with(2)
         .says(&["not in one place", "S3: http://127.0.0.1", "DynamoDB: AWS"]);
     assert!(proxy.take().is_empty());
+    // A service's own endpoint comes before the common one, so having both is a mix, too.
+    Deployer::new(project.path(), &["up"])
+        .at(&proxy.endpoint())
+        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:9")
+        .run()
+        .fails_with(2)
+        .says(&["not in one place", "CloudFormation: http://127.0.0.1:9"]);
+    assert!(proxy.take().is_empty());
+}
+
+/// A profile that assumes a role asks STS for it, in the profile's region.
+#[test]
+fn a_profile_with_a_role_is_assumed_in_its_own_region() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    project.write(
+        "aws-config",
+        "[profile base]\nregion = eu-west-1\n[profile role]\nrole_arn = arn:aws:iam::000000000000:role/deployers\n\
+         source_profile = base\nregion = eu-central-1\n",
+    );
+    project.write(
+        "aws-credentials",
+        "[base]\naws_access_key_id = test\naws_secret_access_key = test\n",
+    );
+    let status = Deployer::new(project.path(), &["status", "--profile", "role"])
+        .env("AWS_ENDPOINT_URL", proxy.endpoint())
+        .env("AWS_CONFIG_FILE", project.path().join("aws-config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", project.path().join("aws-credentials"))
+        // Neither may win over what the command line says.
+        .env("AWS_REGION", "us-west-2")
+        .env("AWS_ACCESS_KEY_ID", "wrong")
+        .env("AWS_SECRET_ACCESS_KEY", "wrong")
+        .run();
+    let assumed = proxy
+        .take()
+        .into_iter()
+        .find(|seen| seen.operation == "AssumeRole")
+        .expect("the role is assumed");
+    assert_eq!(
+        assumed.parameter("RoleArn").as_deref(),
+        Some("arn:aws:iam::000000000000:role/deployers")
+    );
+    assert!(
+        assumed.authorization.contains("/eu-central-1/sts/"),
+        "{}",
+        assumed.authorization
+    );
+    // The emulator has no such role; what counts is that it was asked for, and that the refusal is told.
+    status.fails_with(2).says(&["the profile `role`"]);
 }
 
 /// The ways that AWS refuses credentials, as each service words them.

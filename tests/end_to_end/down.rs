@@ -213,3 +213,67 @@ async fn a_protected_stage_keeps_its_table_until_told() {
         .success();
     assert_eq!(what_is_left(&clients).await, Vec::<String>::new());
 }
+
+/// A deletion that stops after the protection was lifted: the next `up` puts the protection back.
+#[tokio::test]
+async fn a_deletion_that_stops_halfway_leaves_no_unprotected_table() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let protected = async || {
+        let answer = clients.dynamodb.describe_table().table_name("UserData").send().await;
+        answer
+            .expect("the table")
+            .table()
+            .and_then(|t| t.deletion_protection_enabled())
+    };
+    project
+        .deployer(&emulator.endpoint(), &["up", "--only", "data"])
+        .success();
+    assert_eq!(protected().await, Some(true));
+    proxy.rule(|seen| {
+        (seen.operation == "DeleteStack").then(|| {
+            let refusal = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized to perform: \
+                           cloudformation:DeleteStack</Message></Error></ErrorResponse>";
+            (403, refusal.to_owned())
+        })
+    });
+    project
+        .deployer(&proxy.endpoint(), &["down", "--yes", "--delete-data"])
+        .fails_with(1)
+        .says(&["could not delete the stack three-tier-prod-data"]);
+    assert_eq!(protected().await, Some(false), "it was about to go");
+    project
+        .deployer(&emulator.endpoint(), &["up", "--only", "data"])
+        .success();
+    assert_eq!(protected().await, Some(true));
+}
+
+#[tokio::test]
+async fn termination_protection_is_respected() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    project
+        .deployer(&emulator.endpoint(), &["up", "--only", "data"])
+        .success();
+    clients
+        .cloudformation
+        .update_termination_protection()
+        .stack_name("three-tier-prod-data")
+        .enable_termination_protection(true)
+        .send()
+        .await
+        .expect("switched on");
+    project
+        .deployer(&emulator.endpoint(), &["down", "--yes", "--delete-data"])
+        .fails_with(1)
+        .says(&[
+            "three-tier-prod-data has termination protection",
+            "--no-enable-termination-protection",
+        ]);
+    let table = clients.dynamodb.describe_table().table_name("UserData").send().await;
+    let table = table.expect("it is still there");
+    assert_eq!(table.table().and_then(|t| t.deletion_protection_enabled()), Some(true));
+}

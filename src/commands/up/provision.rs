@@ -90,12 +90,9 @@ impl Up<'_> {
             return Ok(());
         };
         let wanted = self.wanted(Tier::Data, &[])?;
-        let changes = planned.changes_something();
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         let found = table_of(&stack)?;
-        if changes {
-            readiness::table(&self.context.cloud, &found.name).await?;
-        }
+        readiness::table(&self.context.cloud, &found.name).await?;
         table.tell(found);
         Ok(())
     }
@@ -129,45 +126,33 @@ impl Up<'_> {
             return Ok(self.before.get(&Tier::Presentation).map_or(Ok(()), tell)?);
         };
         let wanted = self.wanted(Tier::Presentation, &[])?;
-        let changes = planned.changes_something();
-        let bucket_id = wanted.resource_of_output("SiteBucket");
         let distribution_id = wanted.resource_of_output("DistributionId");
-        let (bucket_seen, mut bucket) = fact();
-        let (distribution_seen, mut distribution) = fact();
+        let (seen, mut distribution) = fact();
         let following = async move {
             self.apply(&wanted, planned, |event| {
-                let Some(name) = event.physical_id.clone() else { return };
-                let logical_id = Some(event.logical_id.as_str());
-                // A bucket can be written to when it is complete; a distribution has its domain before that.
-                if logical_id == bucket_id.as_deref() && event.status == "CREATE_COMPLETE" {
-                    bucket_seen.tell(name);
-                } else if logical_id == distribution_id.as_deref() && event.status.starts_with("CREATE_") {
-                    distribution_seen.tell(name);
+                let is_it = Some(event.logical_id.as_str()) == distribution_id.as_deref();
+                if is_it && event.status.starts_with("CREATE_") {
+                    event.physical_id.iter().for_each(|id| seen.tell(id.clone()));
                 }
             })
             .await
         };
-        // The domain is known minutes before the distribution is ready, and the logic tier needs only that; so does the
-        // site with the bucket.
+        // The distribution's domain is known minutes before the distribution is ready, and the logic tier needs only
+        // that. What goes wrong here costs only time: the stack's outputs tell the same in the end.
+        //
+        // The bucket is known early, too, but isn't told: should the distribution fail, AWS can't take back a bucket with
+        // files in it.
         let asking_early = async {
-            let Ok(id) = distribution.wait().await else { return };
-            // What goes wrong here costs only time: the stack's outputs tell the same in the end.
-            if let Ok(domain) = readiness::domain(&self.context.cloud, &id).await {
+            if let Ok(id) = distribution.wait().await
+                && let Ok(domain) = readiness::domain(&self.context.cloud, &id).await
+            {
                 origin.tell(self.context.cloud.endpoint.site_origin(&domain));
-            }
-            if let Ok(bucket) = bucket.wait().await {
-                place.tell(Place {
-                    bucket,
-                    distribution: id,
-                });
             }
         };
         let (stack, ()) = tokio::join!(following, asking_early);
         let stack = stack?;
         tell(&stack)?;
-        if changes {
-            readiness::distribution(&self.context.cloud, &stack.output("DistributionId")?, self.reporter()).await?;
-        }
+        readiness::distribution(&self.context.cloud, &stack.output("DistributionId")?, self.reporter()).await?;
         Ok(())
     }
 
@@ -181,7 +166,7 @@ impl Up<'_> {
     ) -> Done {
         if !self.scope.logic {
             if let Some(stack) = self.before.get(&Tier::Logic) {
-                api.tell(stack.output("ApiId")?);
+                api.tell(api_url(self.context, stack)?);
             }
             return Ok(());
         }
@@ -216,12 +201,9 @@ impl Up<'_> {
                 planned
             }
         };
-        let changes = planned.changes_something();
         let stack = self.apply(&wanted, planned, |_| {}).await?;
-        if changes {
-            readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
-        }
-        api.tell(stack.output("ApiId")?);
+        readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
+        api.tell(api_url(self.context, &stack)?);
         Ok(())
     }
 
@@ -258,7 +240,7 @@ impl Up<'_> {
             &self.context.project.site_dir(),
             &place.bucket,
             &place.distribution,
-            &api_url(self.context, &api),
+            &api,
             self.reporter(),
         )
         .await?;

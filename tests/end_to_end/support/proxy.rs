@@ -12,6 +12,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     /// `X-Amz-Target`'s operation or the query protocol's `Action`; else "".
     pub(crate) operation: String,
+    /// The `Authorization` header: its credential scope names region and service.
+    pub(crate) authorization: String,
     pub(crate) body: String,
 }
 
@@ -95,6 +97,7 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let mut head = String::new();
     let mut length = 0;
     let mut target = String::new();
+    let mut authorization = String::new();
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
@@ -104,6 +107,7 @@ fn serve(client: &TcpStream, shared: &Shared) {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().unwrap_or(0),
                 "x-amz-target" => target = value.trim().to_owned(),
+                "authorization" => authorization = value.trim().to_owned(),
                 "connection" => continue,
                 _ => {}
             }
@@ -118,7 +122,7 @@ fn serve(client: &TcpStream, shared: &Shared) {
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    let seen = note(&head, &target, &body);
+    let seen = note(&head, &target, authorization, &body);
     lock(&shared.seen).push(seen.clone());
     let own = lock(&shared.rules).iter_mut().find_map(|rule| rule(&seen));
     let mut client = client;
@@ -147,13 +151,14 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-fn note(head: &str, target: &str, body: &[u8]) -> Seen {
+fn note(head: &str, target: &str, authorization: String, body: &[u8]) -> Seen {
     let mut first = head.split(' ');
     let body = String::from_utf8_lossy(body).into_owned();
     let mut seen = Seen {
         method: first.next().unwrap_or_default().to_owned(),
         path: first.next().unwrap_or_default().to_owned(),
         operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+        authorization,
         body,
     };
     if let Some(action) = seen.parameter("Action") {
