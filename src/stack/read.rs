@@ -52,9 +52,14 @@ impl Stack {
     /// The template doesn't have it.
     pub fn output(&self, key: &str) -> Result<String> {
         self.outputs.get(key).cloned().ok_or_else(|| {
-            Error::failed(format!("the stack {} has no output `{key}`", self.name)).hint(
-                "The template's `Outputs:` must keep the ones that came with it; restore it and run `deployer up`.",
-            )
+            if self.meaning().meaning == status::Meaning::Ready {
+                Error::failed(format!("the stack {} has no output `{key}`", self.name)).hint(
+                    "The template's `Outputs:` must keep the ones that came with it; restore it and run `deployer up`.",
+                )
+            } else {
+                Error::failed(format!("the stack {} is in {}", self.name, self.status))
+                    .hint("Run `deployer up`; it goes on from there.")
+            }
         })
     }
 }

@@ -155,6 +155,12 @@ fn parts_can_be_done_alone() {
         .deployer(&endpoint, &["up", "--only", "site", "--stage", "dev"])
         .fails_with(1)
         .says(&["isn't deployed", "deployer up"]);
+    for part in ["seed", "logic"] {
+        project
+            .deployer(&endpoint, &["up", "--only", part, "--stage", "dev"])
+            .fails_with(1)
+            .says(&["the data tier, which this part needs, isn't deployed"]);
+    }
     project.deployer(&endpoint, &["up", "--stage", "dev"]).success();
     project.edit("site/index.html", "<title>", "<title>Changed: ");
     let up = project

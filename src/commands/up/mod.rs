@@ -52,6 +52,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     }
     let context = Context::connect(project, global, reporter).await?;
     let before = context.settled_stacks().await?;
+    scope.check_needs(&before)?;
     Up {
         context: &context,
         scope,
@@ -85,6 +86,23 @@ impl Scope {
             logic: function,
             seed: is(&[Part::Seed]),
             site: is(&[Part::Site]),
+        }
+    }
+
+    /// Refuses to do a part alone that needs a tier which isn't there.
+    fn check_needs(&self, before: &BTreeMap<Tier, Stack>) -> Result<()> {
+        let needs: [(bool, &[Tier]); 3] = [
+            (self.seed, &[Tier::Data]),
+            (self.logic, &[Tier::Data, Tier::Presentation]),
+            (self.site, &[Tier::Presentation, Tier::Logic]),
+        ];
+        let mut needed = needs.iter().filter(|(wanted, _)| *wanted).flat_map(|(_, tiers)| *tiers);
+        match needed.find(|tier| !self.has(**tier) && !before.contains_key(tier)) {
+            None => Ok(()),
+            Some(tier) => Err(
+                Error::failed(format!("the {tier} tier, which this part needs, isn't deployed"))
+                    .hint("Run `deployer up` without --only once."),
+            ),
         }
     }
 

@@ -170,16 +170,11 @@ impl Up<'_> {
             }
             return Ok(());
         }
-        let ready = tokio::try_join!(code.wait(), table.wait(), origin.wait());
-        let (code, table, origin) = match ready {
-            Ok(ready) => ready,
-            Err(unknown) => {
-                if let Some(planned) = planned {
-                    planned.discard(&self.context.cloud).await?;
-                }
-                self.explain_missing()?;
-                return Err(unknown.into());
+        let Ok((code, table, origin)) = tokio::try_join!(code.wait(), table.wait(), origin.wait()) else {
+            if let Some(planned) = planned {
+                planned.discard(&self.context.cloud).await?;
             }
+            return Err(Stop::Skipped);
         };
         let wanted = self.logic(&code, &table, &origin)?;
         let planned = match planned {
@@ -207,33 +202,11 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// With `--only`, what another part would have told may simply not be deployed.
-    fn explain_missing(&self) -> Result<()> {
-        for tier in [Tier::Data, Tier::Presentation] {
-            if !self.scope.has(tier) && !self.before.contains_key(&tier) {
-                return Err(
-                    Error::failed(format!("the {tier} tier, which this needs, isn't deployed"))
-                        .hint("Run `deployer up` without --only once."),
-                );
-            }
-        }
-        Ok(())
-    }
-
     async fn site(&self, mut place: Fact<Place>, mut api: Fact<String>) -> Done {
         if !self.scope.site {
             return Ok(());
         }
-        let Ok((place, api)) = tokio::try_join!(place.wait(), api.wait()) else {
-            if !self.scope.logic
-                && (!self.before.contains_key(&Tier::Logic) || !self.before.contains_key(&Tier::Presentation))
-            {
-                return Err(Error::failed("the site's bucket or its API isn't deployed")
-                    .hint("Run `deployer up` without --only once.")
-                    .into());
-            }
-            return Err(Stop::Skipped);
-        };
+        let (place, api) = tokio::try_join!(place.wait(), api.wait())?;
         self.reporter().working("site", "comparing");
         let published = site::publish(
             &self.context.cloud,
