@@ -26,7 +26,7 @@ pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
     let Some(first) = taken.first() else {
         return Ok(());
     };
-    let mut error = Error::failed(match taken.len() {
+    let mut error = Error::usage(match taken.len() {
         1 => format!("the {} exists already, outside this stage's stacks", shown(first)),
         count => format!("{count} resources exist already, outside this stage's stacks"),
     });
@@ -34,6 +34,12 @@ pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
         for resource in &taken {
             error = error.because(shown(resource));
         }
+    }
+    if !cloud.endpoint.is_aws() {
+        error = error.because(
+            "an emulator that was killed may have lost its stacks and kept their buckets; the local one is emptied by \
+             `deployer local reset`",
+        );
     }
     Err(error.hint(match first.resource_type.as_str() {
         "AWS::DynamoDB::Table" => {
@@ -123,13 +129,8 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
         "AWS::S3::Bucket" => match cloud.s3.head_bucket().bucket(name).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(false),
-            // Somebody else's, or ours in another region: HEAD has no body to say so.
-            Err(error)
-                if matches!(
-                    error.raw_response().map(|r| r.status().as_u16()),
-                    Some(301 | 307 | 400 | 403)
-                ) =>
-            {
+            // Somebody else's, or ours in another region, or one that we may not look at: HEAD has no body to say so.
+            Err(error) if matches!(error.raw_response().map(|r| r.status().as_u16()), Some(301 | 307 | 403)) => {
                 Ok(true)
             }
             Err(error) => Err(explain(&error, &what())),

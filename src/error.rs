@@ -55,6 +55,13 @@ impl Error {
         Self::new(Exit::Refused, message)
     }
 
+    /// The same as bad input (exit 2): nothing was begun because of it.
+    #[must_use]
+    pub fn as_usage(mut self) -> Self {
+        self.exit = Exit::Usage;
+        self
+    }
+
     /// Adds a cause, the nearest first.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
@@ -66,6 +73,13 @@ impl Error {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// Puts a place in front of the message: "file:line: …".
+    #[must_use]
+    pub fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
         self
     }
 

@@ -202,7 +202,7 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
     if status.success() {
         return Ok(out);
     }
-    Err(Error::failed(format!("the function doesn't build ({status})"))
+    Err(Error::usage(format!("the function doesn't build ({status})"))
         .because(said.trim())
         .hint("Nothing was changed. Correct function/ and run the same command again."))
 }

@@ -1,8 +1,10 @@
 //! From the command line to an exit code.
 
 use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Color, Command, Global, Output};
 use crate::commands::{self, Context};
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::report::Reporter;
@@ -10,7 +12,7 @@ use crate::report::Reporter;
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
     let cli = Cli::parse();
-    start_log(cli.global.verbose);
+    start_log(&cli.global);
     let reporter = Reporter::new(&cli.global);
     let outcome = tokio::runtime::Runtime::new()
         .or_fail(|| "could not start the async runtime".to_owned())
@@ -54,15 +56,23 @@ fn interrupted() -> Error {
     )
 }
 
-/// The SDK's own log, at `-vv`. Requests in full, and so session tokens, come at its trace level, which isn't offered;
-/// the key ids and role names that `aws_config` tells of are left out, too.
-fn start_log(verbose: u8) {
-    if verbose >= 2 {
-        tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::new(
-                "info,aws_smithy_runtime=debug,aws_config=warn",
-            ))
-            .with_writer(std::io::stderr)
-            .init();
+/// The SDK's requests, at `-vv`: each operation as it ends, with its duration. What is in the requests, session tokens
+/// among it, comes at the SDK's trace level, which isn't offered.
+fn start_log(global: &Global) {
+    if global.verbose < 2 {
+        return;
+    }
+    // Each operation has a span in its service's crate.
+    let spans = "warn,aws_sdk_cloudformation=debug,aws_sdk_cloudfront=debug,aws_sdk_cloudwatchlogs=debug,\
+                 aws_sdk_dynamodb=debug,aws_sdk_iam=debug,aws_sdk_lambda=debug,aws_sdk_s3=debug,aws_sdk_sts=debug";
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(spans))
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(global.color == Color::Always)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    match global.output {
+        Output::Human => log.init(),
+        Output::Json => log.json().init(),
     }
 }

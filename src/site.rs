@@ -147,19 +147,18 @@ fn is_page(file: &File) -> bool {
     file.key == CONFIG || file.content_type.starts_with("text/html")
 }
 
-/// Refuses a folder that holds no site, before anything is made for it.
+/// Refuses a folder that holds no site or can't be published, before anything is made for it.
 pub fn check(folder: &Path) -> Result<()> {
-    let index = folder.join("index.html");
-    if index.is_file() {
-        return Ok(());
-    }
-    Err(Error::usage(format!("there is no {}", index.display()))
-        .hint("The site's files belong into the project's site/ folder, with an index.html."))
+    collect(folder, "").map(|_| ())
 }
 
 /// Reads the folder: regular files, hidden ones left out, links not followed.
 fn collect(folder: &Path, api_url: &str) -> Result<Vec<File>> {
-    check(folder)?;
+    let index = folder.join("index.html");
+    if !index.is_file() {
+        return Err(Error::usage(format!("there is no {}", index.display()))
+            .hint("The site's files belong into the project's site/ folder, with an index.html."));
+    }
     let mut files = Vec::new();
     for entry in WalkBuilder::new(folder).standard_filters(false).hidden(true).build() {
         let entry = entry.or_fail(|| format!("could not read {}", folder.display()))?;
@@ -171,14 +170,20 @@ fn collect(folder: &Path, api_url: &str) -> Result<Vec<File>> {
             .strip_prefix(folder)
             .ok()
             .and_then(Path::to_str)
-            .ok_or_else(|| Error::usage(format!("the name of {} isn't UTF-8", path.display())))?
+            .ok_or_else(|| {
+                Error::usage(format!("the name of {} isn't UTF-8", path.display())).hint("Rename the file.")
+            })?
             .replace(std::path::MAIN_SEPARATOR, "/");
         if key == CONFIG {
             return Err(Error::usage(format!("{} is in the way", path.display())).hint(
                 "The deployer publishes an object of this name with the API's address. Rename or remove the file.",
             ));
         }
-        let content = std::fs::read(path).or_fail(|| format!("could not read {}", path.display()))?;
+        let content = std::fs::read(path).map_err(|error| {
+            Error::usage(format!("could not read {}", path.display()))
+                .because(error)
+                .hint("Correct its permissions, or remove it.")
+        })?;
         files.push(File {
             etag: hex(&Md5::digest(&content)),
             content_type: content_type(path),

@@ -72,17 +72,17 @@ impl Endpoint {
             Self::Aws => format!("https://{distribution_domain}"),
             Self::Other(url) => {
                 let label = distribution_domain.split('.').next().unwrap_or_default();
-                format!("http://{label}.cloudfront.localhost{}", port(url))
+                let (scheme, port) = scheme_and_port(url);
+                format!("{scheme}://{label}.cloudfront.localhost{port}")
             }
         }
     }
 
     /// The URL of an API's resource on an emulator; on AWS the API's stack says its URL itself.
     pub fn api_url(&self, api_id: &str, stage: &str, path: &str) -> Option<String> {
-        let url = self.url()?;
+        let (scheme, port) = scheme_and_port(self.url()?);
         Some(format!(
-            "http://{api_id}.execute-api.localhost{}/{stage}/{path}",
-            port(url)
+            "{scheme}://{api_id}.execute-api.localhost{port}/{stage}/{path}"
         ))
     }
 }
@@ -109,6 +109,10 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     distinct.dedup();
     match distinct.as_slice() {
         [place] if *place == "AWS" => Ok(Endpoint::Aws),
+        [place] if !place.starts_with("http://") && !place.starts_with("https://") => Err(Error::usage(format!(
+            "the endpoint `{place}` is no URL"
+        ))
+        .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
         [place] => Ok(Endpoint::Other((*place).clone())),
         _ => {
             let listed: Vec<String> = places
@@ -123,17 +127,15 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     }
 }
 
-fn port(url: &str) -> String {
-    let authority = url
-        .split("://")
-        .nth(1)
-        .unwrap_or(url)
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    authority
+/// `http` and `:4566` of `http://[::1]:4566/`; no port if the URL names none.
+fn scheme_and_port(url: &str) -> (&str, String) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let after_host = authority.rsplit(']').next().unwrap_or(authority);
+    let port = after_host
         .rsplit_once(':')
-        .map_or(String::new(), |(_, port)| format!(":{port}"))
+        .map_or(String::new(), |(_, port)| format!(":{port}"));
+    (scheme, port)
 }
 
 #[cfg(test)]
@@ -154,6 +156,13 @@ mod tests {
             local.api_url("abc", "prod", "users").as_deref(),
             Some("http://abc.execute-api.localhost:4566/prod/users")
         );
+    }
+
+    #[test]
+    fn a_url_keeps_its_scheme_and_port() {
+        assert_eq!(scheme_and_port("https://emulator"), ("https", String::new()));
+        assert_eq!(scheme_and_port("http://[::1]:99/x"), ("http", ":99".into()));
+        assert_eq!(scheme_and_port("http://[::1]"), ("http", String::new()));
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Cloud {
                  AWS, say --local.",
             )
         })?;
+        check_region(&region)?;
         let (account, partition) = identity(&config, &endpoint)
             .await
             .map_err(|error| match &global.profile {
@@ -209,6 +210,15 @@ async fn sdk_config(global: &Global, stage: &Stage) -> Result<SdkConfig> {
     Ok(loader.load().await)
 }
 
+/// A region's name becomes part of host names.
+fn check_region(region: &str) -> Result<()> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !region.is_empty() && region.chars().all(legal) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{region}` is no region's name")).hint("A region is called like eu-central-1."))
+}
+
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
 async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, String)> {
     let impatient = aws_sdk_sts::config::Builder::from(config)
@@ -225,7 +235,8 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, St
         .get_caller_identity()
         .send()
         .await
-        .map_err(|error| explain(&error, &format!("could not ask {endpoint} who we are")))?;
+        // Whatever it is: the set-up must change before anything can begin.
+        .map_err(|error| explain(&error, &format!("could not ask {endpoint} who we are")).as_usage())?;
     let arn = answer.arn().unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws");
     let account = answer

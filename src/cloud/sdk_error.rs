@@ -1,5 +1,6 @@
 //! The SDK's errors as ours: what failed, why, and what to do.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::result::SdkError;
 
@@ -46,34 +47,43 @@ where
                 |(_, hint)| hint,
             ))
         }
-        SdkError::DispatchFailure(failure) => {
-            let chain = failure.as_connector_error().map(|e| innermost(e)).unwrap_or_default();
-            if failure
-                .as_connector_error()
-                .is_some_and(|e| e.is_io() || e.is_timeout())
-            {
-                Error::failed(what).because(format!("no connection: {chain}")).hint(
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            // Credentials are looked for just before a request is sent.
+            Some(connector) if lacks_credentials(connector) => without_credentials(what, &innermost(connector)),
+            connector => {
+                let cause = connector.map(|connector| innermost(connector)).unwrap_or_default();
+                Error::failed(what).because(format!("no connection: {cause}")).hint(
                     "Check the network and the endpoint (AWS_ENDPOINT_URL, the profile's endpoint_url, the region's \
                      name), then run the same command again.",
                 )
-            } else {
-                // Credentials are looked for just before a request is sent.
-                without_credentials(Error::usage(what), &chain)
             }
-        }
+        },
         SdkError::TimeoutError(_) => Error::failed(what)
             .because("there was no answer in time")
             .hint("Check the network and the endpoint (AWS_ENDPOINT_URL), then run the same command again."),
         SdkError::ResponseError(_) => Error::failed(what)
             .because(format!("the answer can't be read: {}", innermost(error)))
             .hint("Is the endpoint really AWS, or an emulator of it? Check AWS_ENDPOINT_URL."),
-        other => without_credentials(Error::usage(what), &innermost(other)),
+        other if lacks_credentials(other) => without_credentials(what, &innermost(other)),
+        other => Error::failed(what)
+            .because(innermost(other))
+            .hint("Check the region's name and the endpoint, then run the same command again."),
     }
 }
 
-fn without_credentials(error: Error, chain: &str) -> Error {
-    let error = if chain.is_empty() { error } else { error.because(chain) };
-    error.because("no usable AWS credentials were found").hint(
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        current = error.source();
+    }
+    false
+}
+
+fn without_credentials(what: &str, cause: &str) -> Error {
+    Error::usage("no usable AWS credentials were found").because(what).because(cause).hint(
         "Log in (`aws sso login` or `aws login`), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
          with --profile. To try it without AWS, say --local.",
     )

@@ -16,6 +16,7 @@ use crate::stack::status::Meaning;
 
 /// Runs the command.
 pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
+    let _lock = context.lock().await?;
     let mut found = context.settled_stacks().await?;
     let kept = if context.project.stage.protected && !args.delete_data {
         found.remove(&Tier::Data)
@@ -23,13 +24,16 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
         None
     };
     if !found.is_empty() {
-        context.reporter.confirm(
-            &format!(
-                "remove the stage {} of {}",
-                context.project.stage.name, context.project.name
-            ),
-            &losses(context, &found).await?,
-        )?;
+        context
+            .reporter
+            .confirm(
+                &format!(
+                    "remove the stage {} of {}",
+                    context.project.stage.name, context.project.name
+                ),
+                &losses(context, &found).await?,
+            )
+            .await?;
         remove_all(context, &found).await?;
     }
     context.reporter.outcome(&Removed {
@@ -114,7 +118,9 @@ struct Removed {
 
 impl Outcome for Removed {
     fn text(&self, paint: &Paint) -> String {
-        let mut text = if self.stacks.is_empty() {
+        let mut text = if self.stacks.is_empty() && self.kept.is_some() {
+            format!("Nothing more to remove of the stage {}.\n", self.stage)
+        } else if self.stacks.is_empty() {
             format!("Nothing to remove: the stage {} isn't deployed.\n", self.stage)
         } else {
             format!("{}\n", paint.bold(&format!("The stage {} is removed.", self.stage)))

@@ -20,10 +20,12 @@ pub async fn run(command: LocalCommand, reporter: &Reporter) -> Result<()> {
         }
         LocalCommand::Status => {}
         LocalCommand::Reset => {
-            reporter.confirm(
-                "empty the local cloud",
-                &["every stage, table and bucket in it".to_owned()],
-            )?;
+            reporter
+                .confirm(
+                    "empty the local cloud",
+                    &["every stage, table and bucket in it".to_owned()],
+                )
+                .await?;
             local::reset(reporter).await?;
         }
     }

@@ -7,12 +7,14 @@ pub mod status;
 pub mod up;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use futures::future::try_join_all;
 
 use crate::cli::Global;
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
+use crate::local as local_cloud;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
 use crate::stack::follow;
@@ -64,5 +66,17 @@ impl<'a> Context<'a> {
             .into_iter()
             .filter_map(|(tier, stack)| Some((tier, stack?)))
             .collect())
+    }
+
+    /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;
+    /// an emulator lets two runs overwrite one another.
+    pub async fn lock(&self) -> Result<Option<File>> {
+        match self.cloud.endpoint.url() {
+            None => Ok(None),
+            Some(endpoint) => {
+                let stage = format!("{endpoint} {} {}", self.project.name, self.project.stage.name);
+                local_cloud::lock_stage(&stage, self.reporter).await.map(Some)
+            }
+        }
     }
 }

@@ -103,6 +103,19 @@ pub async fn install(reporter: &Reporter) -> Result<PathBuf> {
     Ok(python::interpreter(&settings.environment()))
 }
 
+/// Keeps other runs on this machine off one stage of an emulator, as long as the returned value lives.
+///
+/// # Errors
+/// The lock's folder can't be written, or another run holds it for longer than any takes.
+pub async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::File> {
+    let name: String = stage
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let file = Settings::from_env()?.state.join("stages").join(format!("{name}.lock"));
+    lock::take(&file, reporter, "waiting for another run on this stage").await
+}
+
 /// Stops the local cloud, which saves what is in it; says whether it ran.
 ///
 /// # Errors

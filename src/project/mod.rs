@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use stages::{Stage, Stages};
+pub use suggest::did_you_mean;
 use template::Template;
 
 /// A tier: one stack of a stage.

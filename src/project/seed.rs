@@ -41,6 +41,64 @@ pub struct Item {
 /// DynamoDB's longest partition key, in bytes of UTF-8.
 const LONGEST_KEY: usize = 2048;
 
+/// DynamoDB's limits for an item: bytes, levels, and digits of a number.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const LARGEST_ITEM: usize = 400 * 1024;
+const DEEPEST: usize = 32;
+const MOST_DIGITS: usize = 38;
+
+/// From so many digits on, a float may have stood for more.
+const FLOAT_DIGITS: usize = 16;
+
+impl Attribute {
+    /// Bytes, about as DynamoDB counts them.
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Number(digits) => digits.len() / 2 + 2,
+            Self::Flag(_) | Self::Null => 1,
+            Self::List(items) => 3 + items.iter().map(|item| 1 + item.size()).sum::<usize>(),
+            Self::Map(named) => {
+                3 + named
+                    .iter()
+                    .map(|(name, item)| 1 + name.len() + item.size())
+                    .sum::<usize>()
+            }
+        }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Map(named) => 1 + named.values().map(Self::depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+/// The number of digits that count, and the power of ten of the first of them.
+fn significance(number: &str) -> Option<(usize, i32)> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let mantissa = mantissa.trim_start_matches(['-', '+']);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let significant = digits.trim_matches('0').len();
+    let power = i32::try_from(whole.len()).ok()? - 1 - i32::try_from(leading).ok()?;
+    Some((significant, power.checked_add(exponent.parse().ok()?)?))
+}
+
+/// A number that DynamoDB stores as it is: at most 38 digits, from 1E-130 to 9.99…E+125.
+fn number<E: de::Error>(digits: String) -> Result<Attribute, E> {
+    match significance(&digits) {
+        Some((0, _)) => Ok(Attribute::Number(digits)),
+        Some((count, power)) if count <= MOST_DIGITS && (-130..=125).contains(&power) => Ok(Attribute::Number(digits)),
+        _ => Err(E::custom(format!(
+            "DynamoDB can't store the number {digits}: it takes {MOST_DIGITS} digits, from 1E-130 to 9.99E+125"
+        ))),
+    }
+}
+
 /// Parses items: JSON lines when `file` ends in `.jsonl`, else YAML (which JSON is, too).
 ///
 /// # Errors
@@ -149,6 +207,17 @@ impl<'de> Visitor<'de> for OneItem<'_> {
             attributes.insert(name, value);
         }
         let key = key.ok_or_else(|| de::Error::custom(format!("the item has no `{KEY}`")))?;
+        let size: usize = attributes.iter().map(|(name, value)| name.len() + value.size()).sum();
+        if size > LARGEST_ITEM {
+            return Err(de::Error::custom(format!(
+                "the item has about {size} bytes; {LARGEST_ITEM} is the most"
+            )));
+        }
+        if attributes.values().any(|value| value.depth() > DEEPEST) {
+            return Err(de::Error::custom(format!(
+                "the item is nested deeper than {DEEPEST} levels"
+            )));
+        }
         Ok(Item { key, attributes })
     }
 }
@@ -236,28 +305,35 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Attribute::Null)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Attribute, E> {
-        Ok(Attribute::Number(number.to_string()))
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Attribute, E> {
+        number(value.to_string())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Attribute, E> {
-        Ok(Attribute::Number(number.to_string()))
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Attribute, E> {
+        number(value.to_string())
     }
 
-    fn visit_i128<E>(self, number: i128) -> Result<Attribute, E> {
-        Ok(Attribute::Number(number.to_string()))
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Attribute, E> {
+        number(value.to_string())
     }
 
-    fn visit_u128<E>(self, number: u128) -> Result<Attribute, E> {
-        Ok(Attribute::Number(number.to_string()))
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Attribute, E> {
+        number(value.to_string())
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Attribute, E> {
-        if number.is_finite() {
-            Ok(Attribute::Number(number.to_string()))
-        } else {
-            Err(de::Error::custom(format!("DynamoDB stores no {number}")))
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Attribute, E> {
+        if !value.is_finite() {
+            return Err(E::custom(format!("DynamoDB stores no {value}")));
         }
+        let digits = format!("{value:e}");
+        // YAML's reader keeps a decimal number as a float; one that may have lost digits isn't stored in silence.
+        if significance(&digits).is_none_or(|(count, _)| count >= FLOAT_DIGITS) {
+            return Err(E::custom(format!(
+                "this number may have more digits than YAML keeps (it reads {value}); put the item into a .jsonl file, \
+                 which keeps all"
+            )));
+        }
+        number(value.to_string())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Attribute, A::Error> {
@@ -272,9 +348,13 @@ impl<'de> Visitor<'de> for Anything {
         let mut named = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == JSON_NUMBER {
-                return Ok(Attribute::Number(map.next_value()?));
+                return number(map.next_value()?);
             }
-            named.insert(name, map.next_value_seed(Anything)?);
+            if named.contains_key(&name) {
+                return Err(de::Error::custom(format!("`{name}` is there twice")));
+            }
+            let value = map.next_value_seed(Anything)?;
+            named.insert(name, value);
         }
         Ok(Attribute::Map(named))
     }
@@ -364,6 +444,37 @@ mod tests {
         );
         let broken = problem("- userId: [\n");
         assert!(broken.contains("stacks/seed.yaml:"), "{broken}");
+    }
+
+    #[test]
+    fn what_dynamodb_would_refuse_or_alter_is_refused_first() {
+        let deep = format!("- userId: a\n  x: {}1{}\n", "[".repeat(33), "]".repeat(33));
+        let huge = format!("- userId: a\n  x: {}\n", "y".repeat(LARGEST_ITEM));
+        for (text, word) in [
+            (
+                "- userId: a\n  n: 0.12345678901234567890123\n",
+                "more digits than YAML keeps",
+            ),
+            (
+                "- userId: a\n  n: 1234567890123456789012345678901234567890123\n",
+                "more digits",
+            ),
+            ("- userId: a\n  n: 1e300\n", "can't store the number"),
+            ("- userId: a\n  n: .inf\n", "stores no inf"),
+            ("- userId: a\n  m: { b: 1, b: 2 }\n", "`b` is there twice"),
+            (deep.as_str(), "nested deeper"),
+            (huge.as_str(), "400 * 1024"),
+        ] {
+            let error = problem(text);
+            let word = word.replace("400 * 1024", "409600 is the most");
+            assert!(error.contains(&word) && error.contains("stacks/seed.yaml:"), "{error}");
+        }
+        let lines = |n: &str| parse(&format!("{{\"userId\":\"a\",\"n\":{n}}}"), Path::new("x.jsonl"));
+        assert!(lines(&"1".repeat(39)).is_err());
+        assert!(lines(&"1".repeat(38)).is_ok());
+        assert!(lines("1e126").is_err());
+        assert!(lines("-9.9e125").is_ok());
+        assert!(lines("0.000").is_ok());
     }
 
     #[test]

@@ -16,6 +16,7 @@ struct StagesFile {
     project: String,
     #[serde(default)]
     defaults: StageSection,
+    #[serde(deserialize_with = "source::unique_keys")]
     stages: BTreeMap<String, Option<StageSection>>,
 }
 
@@ -34,7 +35,7 @@ struct StageSection {
     throttle_rate: Option<u32>,
     throttle_burst: Option<u32>,
     alarm_email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "source::unique_keys")]
     parameters: BTreeMap<String, Scalar>,
 }
 
@@ -90,10 +91,11 @@ enum PriceClass {
 
 /// A parameter's value as YAML may write it; CloudFormation takes text.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a parameter's value is text, a number, true or false")]
 enum Scalar {
     Text(String),
     Integer(i64),
+    Decimal(f64),
     Flag(bool),
 }
 
@@ -102,6 +104,7 @@ impl Scalar {
         match self {
             Self::Text(text) => text.clone(),
             Self::Integer(number) => number.to_string(),
+            Self::Decimal(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
         }
     }
@@ -124,6 +127,8 @@ pub struct Stage {
     pub function_name: String,
     /// Values for the templates' parameters, by parameter name.
     pub parameters: BTreeMap<String, String>,
+    /// Those of them that the file names under `parameters:`; each must be some template's.
+    pub own_parameters: Vec<String>,
 }
 
 /// The parsed file.
@@ -157,15 +162,9 @@ impl Stages {
         for name in parsed.stages.keys() {
             check_name("stage", name, LONGEST_STAGE).map_err(|error| locate(error, &shown, text, name))?;
         }
-        let sections = parsed.stages.values().flatten().chain([&parsed.defaults]);
-        for days in sections.filter_map(|section| section.log_retention_days) {
-            if !RETENTIONS.contains(&days) {
-                let error = Error::usage(format!(
-                    "`logRetentionDays: {days}` is none that CloudWatch Logs offers"
-                ))
-                .hint(format!("Choose one of {RETENTIONS:?}."));
-                return Err(locate(error, &shown, text, &format!("logRetentionDays: {days}")));
-            }
+        let sections = parsed.stages.values().flatten().map(|section| (section, false));
+        for (section, is_defaults) in sections.chain([(&parsed.defaults, true)]) {
+            check_section(section, is_defaults).map_err(|(error, key)| locate(error, &shown, text, &key))?;
         }
         Ok(Self {
             project: parsed.project,
@@ -222,6 +221,7 @@ fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
         .chain(&own.parameters)
         .map(|(key, value)| (key.clone(), value.to_text()))
         .collect();
+    let own_parameters = parameters.keys().cloned().collect();
     let mut set = |key: &str, value: Option<String>| {
         if let Some(value) = value {
             parameters.insert(key.to_owned(), value);
@@ -259,6 +259,7 @@ fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
         table_name,
         function_name,
         parameters,
+        own_parameters,
     }
 }
 
@@ -296,12 +297,68 @@ fn check_name(what: &str, name: &str, longest: usize) -> Result<()> {
     Ok(())
 }
 
+/// The values that settings give; `parameters` may not, or there would be two sources of one value.
+const FROM_SETTINGS: &[&str] = &[
+    "AlarmEmail",
+    "Architecture",
+    "FunctionName",
+    "LogLevel",
+    "LogRetentionDays",
+    "PriceClass",
+    "Project",
+    "Protected",
+    "Stage",
+    "TableName",
+    "ThrottleBurst",
+    "ThrottleRate",
+];
+
+/// What the types can't say: sections that say what has no effect there.
+fn check_section(section: &StageSection, is_defaults: bool) -> Result<(), (Error, String)> {
+    if let Some(days) = section.log_retention_days.filter(|days| !RETENTIONS.contains(days)) {
+        let error = Error::usage(format!(
+            "`logRetentionDays: {days}` is none that CloudWatch Logs offers"
+        ))
+        .hint(format!("Choose one of {RETENTIONS:?}."));
+        return Err((error, format!("logRetentionDays: {days}")));
+    }
+    let names = [
+        ("tableName", &section.table_name),
+        ("functionName", &section.function_name),
+    ];
+    if let Some((key, _)) = names.iter().find(|(_, name)| is_defaults && name.is_some()) {
+        let error = Error::usage(format!("`{key}` in `defaults` would give every stage the same one"))
+            .hint("Say it in the stage itself; the others are named after their stage.");
+        return Err((error, (*key).to_owned()));
+    }
+    match section
+        .parameters
+        .keys()
+        .find(|name| FROM_SETTINGS.contains(&name.as_str()))
+    {
+        Some(name) => {
+            let error = Error::usage(format!("the parameter `{name}` is given by a setting"))
+                .hint("Use the setting of that name (in lower camel case), or change the project's or stage's name.");
+            Err((error, name.clone()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Puts file and line of `key` in front of an error. The parser has the places of what it refuses itself; this is for what
+/// only the whole file can tell.
 fn locate(error: Error, file: &str, text: &str, key: &str) -> Error {
+    let is_it = |line: &str| {
+        let start = line.trim_start().trim_start_matches(['"', '\'']);
+        start
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '"', '\'', ' ']))
+    };
     let line = text
         .lines()
-        .position(|line| line.trim_start().starts_with(key) && line.contains(':'))
+        .position(is_it)
         .map_or(String::new(), |index| format!(":{}", index + 1));
-    error.while_doing(format!("{file}{line}"))
+    error.at(&format!("{file}{line}"))
 }
 
 #[cfg(test)]
@@ -362,6 +419,39 @@ stages:
     fn a_retention_that_aws_would_refuse_is_refused_first() {
         let error = parse(&FILE.replace("logRetentionDays: 90", "logRetentionDays: 10")).expect_err("not offered");
         assert!(error.to_string().starts_with("stacks/stages.yaml:10: "), "{error}");
+    }
+
+    #[test]
+    fn what_would_have_no_effect_is_refused() {
+        for (text, line, word) in [
+            (
+                "project: shop\nstages:\n  dev: {}\n  dev: { protected: true }\n",
+                4,
+                "`dev` is there twice",
+            ),
+            (
+                "project: shop\ndefaults:\n  tableName: x\nstages: { dev: }\n",
+                3,
+                "`tableName` in `defaults`",
+            ),
+            (
+                "project: shop\nstages:\n  dev:\n    parameters:\n      TableName: x\n",
+                5,
+                "given by a setting",
+            ),
+            ("project: shop\nstages:\n  \"Dev\": {}\n", 3, "`Dev` would be refused"),
+            (
+                "project: shop\nstages:\n  dev:\n    parameters:\n      X: [1]\n",
+                5,
+                "is text, a number",
+            ),
+        ] {
+            let error = parse(text).expect_err(word).to_string();
+            assert!(
+                error.starts_with(&format!("stacks/stages.yaml:{line}:")) && error.contains(word),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -52,7 +52,10 @@ impl Template {
     /// Names file, line and column where the text is no YAML, or says what is missing.
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
         let yaml: serde_yaml::Value = source::parse_yaml(text, file)?;
-        let value = to_json(yaml).map_err(|what| Error::usage(format!("{}: {what}", file.display())))?;
+        let value = to_json(yaml).map_err(|what| {
+            Error::usage(format!("{}: {what}", file.display()))
+                .hint(format!("Correct {} and run the same command again.", file.display()))
+        })?;
         let Value::Object(root) = value else {
             return Err(
                 Error::usage(format!("{} is no CloudFormation template", file.display()))
@@ -110,6 +113,35 @@ impl Template {
     /// A resource's type, or "".
     pub fn type_of(resource: &Value) -> &str {
         resource.get("Type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether an output is declared.
+    pub fn has_output(&self, name: &str) -> bool {
+        self.section("Outputs").any(|(output, _)| output == name)
+    }
+
+    /// Whether a resource will be made, as far as parameters tell: what can't be told is taken for yes.
+    pub fn is_wanted(&self, resource: &Value, scope: &Scope) -> bool {
+        let name = resource.get("Condition").and_then(Value::as_str);
+        name.and_then(|name| self.holds(self.condition(name)?, scope))
+            .unwrap_or(true)
+    }
+
+    fn holds(&self, condition: &Value, scope: &Scope) -> Option<bool> {
+        let (function, argument) = condition.as_object()?.iter().next()?;
+        let each = || argument.as_array().into_iter().flatten();
+        match function.as_str() {
+            "Condition" => self.holds(self.condition(argument.as_str()?)?, scope),
+            "Fn::Equals" => Some(resolve(argument.get(0)?, scope)? == resolve(argument.get(1)?, scope)?),
+            "Fn::Not" => Some(!self.holds(argument.get(0)?, scope)?),
+            "Fn::And" => each()
+                .map(|one| self.holds(one, scope))
+                .try_fold(true, |all, one| Some(all && one?)),
+            "Fn::Or" => each()
+                .map(|one| self.holds(one, scope))
+                .try_fold(false, |any, one| Some(any || one?)),
+            _ => None,
+        }
     }
 
     /// The resource whose `Ref` is an output's value.
@@ -439,6 +471,16 @@ Resources:
             ["AWS::S3::Bucket shop-prod-123456789012", "AWS::IAM::Role shop-prod"]
         );
         assert!(template().named_resources(&Scope::new()).is_empty());
+    }
+
+    #[test]
+    fn a_resource_under_a_condition_is_made_when_that_holds() {
+        let template = template();
+        let (_, role) = template.resources().find(|(id, _)| *id == "Role").expect("there");
+        assert!(template.is_wanted(role, &scope()));
+        let elsewhere = Scope::from([("Stage".into(), "dev".into())]);
+        assert!(!template.is_wanted(role, &elsewhere));
+        assert!(template.is_wanted(role, &Scope::new()), "unknown");
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Events as people read them: spinners on a terminal, plain lines in a pipe.
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Event, Paint};
+use super::{Event, Paint, stderr_line};
 use crate::error::Error;
 use crate::stack::change::{Action, Replacement, ResourceChange, StackPlan, Verdict};
 use crate::stack::status::Outlook;
@@ -44,12 +44,11 @@ impl Human {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "the reporter is what prints")]
     fn line(&self, text: &str) {
         match &self.progress {
             // A terminal that can't be written to has nobody reading it.
             Some(progress) => progress.println(text).unwrap_or_default(),
-            None => eprintln!("{text}"),
+            None => stderr_line(text),
         }
     }
 
@@ -222,15 +221,21 @@ impl Human {
         )
     }
 
-    #[expect(clippy::print_stderr, reason = "the reporter is what prints")]
-    pub(super) fn ask(&self, prompt: &str) -> bool {
-        eprint!("{prompt}");
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    /// Asks, in a thread of its own: an interrupt must end the run while nobody answers.
+    pub(super) async fn ask(&self, prompt: &str) -> bool {
+        let _ = write!(std::io::stderr(), "{prompt}");
+        let (answered, answer) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+            // Nobody waits any more when the run was interrupted.
+            let _ = answered.send(yes);
+        });
+        answer.await.unwrap_or(false)
     }
 
-    pub(super) fn error(&self, error: &Error) {
+    pub(super) fn error(&self, error: &Error, next: &str) {
         self.clear();
         self.line(&format!(
             "{} {}",
@@ -243,8 +248,6 @@ impl Human {
                 self.line(&format!("  {} {line}", self.stderr.dim(lead)));
             }
         }
-        if let Some(next) = error.next_step() {
-            self.line(&format!("{} {next}", self.stderr.color(AnsiColor::Cyan, "next:")));
-        }
+        self.line(&format!("{} {next}", self.stderr.color(AnsiColor::Cyan, "next:")));
     }
 }

@@ -3,6 +3,7 @@
 //! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
 
 mod human;
+mod next_step;
 
 use std::io::{IsTerminal, Write};
 
@@ -14,6 +15,7 @@ use crate::error::{Context, Error, Result};
 use crate::stack::change::StackPlan;
 use crate::stack::events::ResourceEvent;
 use human::Human;
+use next_step::Flags;
 
 /// Something that happened, or is about to.
 #[derive(Debug, Clone, Serialize)]
@@ -87,6 +89,7 @@ pub trait Outcome: Serialize {
 pub struct Reporter {
     style: Style,
     yes: bool,
+    flags: Flags,
 }
 
 #[derive(Debug)]
@@ -154,6 +157,7 @@ impl Reporter {
                 Output::Json => Style::Json,
             },
             yes: global.yes,
+            flags: Flags::of(global),
         }
     }
 
@@ -195,7 +199,7 @@ impl Reporter {
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
     pub fn outcome(&self, outcome: &impl Outcome) -> Result<()> {
         let text = match &self.style {
-            Style::Human(human) => outcome.text(&human.stdout),
+            Style::Human(human) => self.flags.add_to(&outcome.text(&human.stdout)),
             Style::Json => {
                 let document = serde_json::to_string(outcome).or_fail(|| "could not write the result".to_owned())?;
                 format!(
@@ -221,15 +225,18 @@ impl Reporter {
         }
     }
 
-    /// Shows an error: what, why, and what to do next.
+    /// Shows an error: what, why, and what to do next. Commands in that have the flags that this run has.
     pub fn error(&self, error: &Error) {
+        let next = self
+            .flags
+            .add_to(error.next_step().unwrap_or("-v shows more of what happened."));
         match &self.style {
-            Style::Human(human) => human.error(error),
+            Style::Human(human) => human.error(error, &next),
             Style::Json => json_line(&json!({
                 "event": "error",
                 "message": error.message(),
                 "causes": error.causes(),
-                "nextStep": error.next_step(),
+                "nextStep": next,
                 "exitCode": error.exit() as u8,
             })),
         }
@@ -240,7 +247,7 @@ impl Reporter {
     ///
     /// # Errors
     /// The answer is no, or nobody can be asked and `--yes` wasn't given (exit 5).
-    pub fn confirm(&self, what: &str, losses: &[String]) -> Result<()> {
+    pub async fn confirm(&self, what: &str, losses: &[String]) -> Result<()> {
         self.event(&Event::Losing {
             what: what.to_owned(),
             losses: losses.to_vec(),
@@ -251,10 +258,12 @@ impl Reporter {
         let refused = Error::refused(format!("did not {what}"));
         match &self.style {
             Style::Human(human) if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
-                if human.ask("Continue? [y/N] ") {
+                if human.ask("Continue? [y/N] ").await {
                     Ok(())
                 } else {
-                    Err(refused.because("you said no").hint("Nothing was changed."))
+                    Err(refused.because("you said no").hint(
+                        "Nothing was changed. Run the same command again, and answer y, if this is what you want.",
+                    ))
                 }
             }
             _ => Err(refused
@@ -264,10 +273,13 @@ impl Reporter {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the reporter is what prints")]
 fn json_line(value: &impl Serialize) {
-    match serde_json::to_string(value) {
-        Ok(line) => eprintln!("{line}"),
-        Err(error) => eprintln!("{}", json!({ "event": "warning", "message": error.to_string() })),
-    }
+    let line = serde_json::to_string(value)
+        .unwrap_or_else(|error| json!({ "event": "warning", "message": error.to_string() }).to_string());
+    stderr_line(&line);
+}
+
+/// Writes a line to stderr. Unlike `eprintln!` this doesn't panic when nobody reads it any more: a deployment goes on.
+fn stderr_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

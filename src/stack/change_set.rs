@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, EventFilter,
@@ -14,7 +15,7 @@ use super::read::{self, Stack};
 use super::status::Meaning;
 use super::wanted::Rendered;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
+use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, Result};
 use crate::wait::{Probe, Waited, until};
 
@@ -88,7 +89,7 @@ pub async fn create(
     let answer = request
         .send()
         .await
-        .map_err(|error| explain(&error, &format!("could not make a change set for the stack {stack}")))?;
+        .map_err(|error| refused(&error, stack, &rendered.file))?;
     let arn = answer.id().unwrap_or_default().to_owned();
     let stack_arn = answer.stack_id().unwrap_or_default().to_owned();
     let made = wait_until_made(cloud, stack, &arn).await?;
@@ -252,6 +253,39 @@ async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Lets CloudFormation look at a template, before anything is made of it.
+///
+/// # Errors
+/// CloudFormation refuses it. An identity that may not ask goes without.
+pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result<()> {
+    let answer = cloud
+        .cloudformation
+        .validate_template()
+        .template_body(&rendered.body)
+        .send()
+        .await;
+    match answer {
+        Err(error) if code(&error) == "ValidationError" => Err(refused(&error, stack, &rendered.file)),
+        _ => Ok(()),
+    }
+}
+
+fn refused<E, R>(error: &SdkError<E, R>, stack: &str, file: &str) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    if code(error) == "ValidationError" {
+        Error::usage(format!("CloudFormation refuses {file} for the stack {stack}"))
+            .because(message(error))
+            .hint(format!(
+                "Nothing was changed by it. Correct {file} and run the same command again."
+            ))
+    } else {
+        explain(error, &format!("could not make a change set for the stack {stack}"))
+    }
 }
 
 /// Deletes a change set that won't be executed.

@@ -40,9 +40,9 @@ enum Step {
 pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, reporter: &Reporter) -> Result<Planned> {
     let digest = wanted.digest();
     let (verdict, changes, step) = match existing {
-        None => (Verdict::Create, wanted.additions(), Step::Create),
+        None => plan_creation(cloud, wanted).await?,
         Some(stack) => match stack.meaning().meaning {
-            Meaning::Gone | Meaning::Shell => (Verdict::Create, wanted.additions(), Step::Create),
+            Meaning::Gone | Meaning::Shell => plan_creation(cloud, wanted).await?,
             Meaning::Dead => (Verdict::Recreate, wanted.additions(), Step::Recreate(stack)),
             Meaning::Ready if stack.digest() == Some(&digest) => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
             Meaning::Ready => plan_update(cloud, wanted, stack).await?,
@@ -63,6 +63,11 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
         digest,
         step,
     })
+}
+
+async fn plan_creation(cloud: &Cloud, wanted: &Wanted) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
+    change_set::validate(cloud, &wanted.name, &wanted.render()?).await?;
+    Ok((Verdict::Create, wanted.additions(), Step::Create))
 }
 
 async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {

@@ -90,7 +90,11 @@ pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> 
     let end = until(cloud.pace(Duration::from_secs(120)), async || {
         match read::describe(cloud, arn).await {
             Ok(Some(stack)) if stack.status == status => Probe::Ready(stack),
-            Ok(_) => Probe::Pending,
+            Ok(Some(_)) => Probe::Pending,
+            Ok(None) => Probe::Failed(
+                Error::failed(format!("{arn} ended in {status} and is gone"))
+                    .hint("Somebody else has removed it. Run the same command again."),
+            ),
             Err(error) => Probe::Failed(error),
         }
     })
@@ -141,6 +145,11 @@ pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter)
 /// The error for an operation that ended badly: the resource that failed first, and why.
 pub fn failure(name: &str, ended: &Ended) -> Error {
     let what = match ended.status.as_str() {
+        // Nobody asks about a failure to delete what is deleted: it vanished under another operation.
+        "DELETE_COMPLETE" => {
+            return Error::failed(format!("the stack {name} was removed while it was worked on"))
+                .hint("Somebody else runs `deployer down`, or another `deployer up`. Run the same command again.");
+        }
         status if status.starts_with("DELETE") => "deleted",
         status if status.starts_with("UPDATE") => "updated",
         _ => "created",

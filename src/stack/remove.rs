@@ -99,6 +99,7 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
     reporter.working(tier.as_str(), format!("lifting the protection of {}", stack.name));
     let rendered = Rendered {
         body: released.to_json(),
+        file: "the deployed template".to_owned(),
         parameters: released
             .parameter_names()
             .map(|name| (name.to_owned(), (name == DIGEST).then(|| "released".to_owned())))

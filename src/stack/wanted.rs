@@ -46,6 +46,20 @@ impl Wanted {
         })
     }
 
+    /// Refuses a template without an output that others need.
+    pub fn check_outputs(&self, needed: &[&str]) -> Result<()> {
+        match needed.iter().find(|name| !self.template.has_output(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!("{} has no output `{name}`", self.file))
+                .hint("The other tiers and `deployer status` need it: put it back under `Outputs:`.")),
+        }
+    }
+
+    /// The parameters that the template declares.
+    pub fn declared(&self) -> impl Iterator<Item = &str> {
+        self.template.parameter_names()
+    }
+
     /// Refuses a parameter that would have no value; `later` will be given by other stacks.
     pub fn check_parameters(&self, later: &[&str]) -> Result<()> {
         match self
@@ -80,8 +94,10 @@ impl Wanted {
 
     /// What creating it will create.
     pub fn additions(&self) -> Vec<ResourceChange> {
+        let scope = self.template.effective_parameters(&self.parameters);
         self.template
             .resources()
+            .filter(|(_, resource)| self.template.is_wanted(resource, &scope))
             .map(|(id, resource)| ResourceChange::addition(id, Template::type_of(resource)))
             .collect()
     }
@@ -124,7 +140,11 @@ impl Wanted {
         if self.template.declares(DIGEST) {
             parameters.insert(DIGEST.to_owned(), Some(digest));
         }
-        Ok(Rendered { body, parameters })
+        Ok(Rendered {
+            body,
+            parameters,
+            file: self.file.clone(),
+        })
     }
 }
 
@@ -133,6 +153,8 @@ impl Wanted {
 pub struct Rendered {
     /// The template as JSON.
     pub body: String,
+    /// Where it was written, for messages.
+    pub file: String,
     /// Every parameter's value; `None` keeps the deployed one.
     pub parameters: BTreeMap<String, Option<String>>,
 }

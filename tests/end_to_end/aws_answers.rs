@@ -288,7 +288,10 @@ fn somebody_elses_operation_is_waited_for() {
 #[test]
 fn states_that_only_people_can_end_are_explained() {
     for (status, parts) in [
-        ("DELETE_FAILED", ["is in DELETE_FAILED", "Run `deployer down`"]),
+        (
+            "DELETE_FAILED",
+            ["is in DELETE_FAILED", "Run `deployer down --stage dev`"],
+        ),
         ("UPDATE_FAILED", ["is in UPDATE_FAILED", "rollback-stack"]),
     ] {
         let scene = Scene::new();
@@ -442,7 +445,7 @@ fn another_accounts_bucket_is_a_taken_name() {
     scene
         .project
         .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev"])
-        .fails_with(1)
+        .fails_with(2)
         .says(&["bucket three-tier-dev-site-000000000000-us-east-1 (SiteBucket) exists already"]);
 }
 

@@ -1,7 +1,6 @@
 //! Bad input: one clear message, the place, the next command, the documented exit code, and nothing created.
 
 use std::net::TcpListener;
-use std::path::Path;
 
 use crate::support::{Deployer, Emulator, Project, Proxy, Ran, free_port};
 
@@ -158,7 +157,7 @@ fn a_function_that_does_not_compile_shows_cargos_own_error() {
         .deployer(&emulator.endpoint(), &["status", "--stage", "dev"])
         .success();
     assert!(stacks.stdout.contains("Nothing is deployed"), "{}", stacks.stdout);
-    ran.fails_with(1).says(&[
+    ran.fails_with(2).says(&[
         "the function doesn't build",
         "error[E0308]",
         "src/main.rs:2:22",
@@ -196,7 +195,7 @@ fn without_credentials_region_or_an_answer_the_message_says_so() {
         .run()
         .fails_with(2)
         .says(&["no AWS region is set", "AWS_REGION", "stages.yaml"]);
-    Deployer::new(here, &["status"]).at(&nobody).run().fails_with(1).says(&[
+    Deployer::new(here, &["status"]).at(&nobody).run().fails_with(2).says(&[
         &nobody,
         "no connection",
         "AWS_ENDPOINT_URL",
@@ -213,7 +212,7 @@ fn without_credentials_region_or_an_answer_the_message_says_so() {
     Deployer::new(here, &["status"])
         .at(&address)
         .run()
-        .fails_with(1)
+        .fails_with(2)
         .says(&[&address, "AWS_ENDPOINT_URL"]);
 }
 
@@ -328,13 +327,81 @@ fn refused_credentials_are_told_apart() {
 }
 
 #[test]
-fn a_site_without_a_page_is_refused() {
-    let emulator = Emulator::start();
+fn a_site_that_cannot_be_published_is_refused() {
     let project = Project::copy();
-    std::fs::remove_file(project.path().join("site/index.html")).expect("removed");
-    project
-        .deployer(&emulator.endpoint(), &["up", "--stage", "dev"])
+    project.write("site/config.json", "{}");
+    without_a_request(&project, &["up"])
         .fails_with(2)
-        .says(&["site/index.html"]);
-    assert!(Path::new(&project.path().join("stacks")).exists());
+        .says(&["site/config.json is in the way"]);
+    std::fs::remove_file(project.path().join("site/config.json")).expect("removed");
+    std::fs::remove_file(project.path().join("site/index.html")).expect("removed");
+    without_a_request(&project, &["up"])
+        .fails_with(2)
+        .says(&["there is no ./site/index.html"]);
+}
+
+#[test]
+fn what_would_have_no_effect_or_break_another_tier_is_refused() {
+    let project = Project::copy();
+    let stages = project.read("stacks/stages.yaml");
+    project.write(
+        "stacks/stages.yaml",
+        &format!("{stages}    parameters: {{ ThrotleRate: 5 }}\n"),
+    );
+    without_a_request(&project, &["up", "--stage", "dev"])
+        .fails_with(2)
+        .says(&[
+            "no template has a parameter `ThrotleRate`",
+            "Did you mean `ThrottleRate`?",
+        ]);
+    project.write("stacks/stages.yaml", &stages);
+    project.edit("stacks/data.yaml", "  TableArn: { Value: !GetAtt Table.Arn }\n", "");
+    without_a_request(&project, &["up"])
+        .fails_with(2)
+        .says(&["data.yaml has no output `TableArn`"]);
+    std::fs::remove_file(project.path().join("stacks/data.yaml")).expect("removed");
+    without_a_request(&project, &["up"])
+        .fails_with(2)
+        .says(&["could not read ./stacks/data.yaml"]);
+}
+
+/// CloudFormation is asked what it thinks of a template before anything is made.
+#[test]
+fn a_template_that_cloudformation_refuses_is_named() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    proxy.rule(|seen| {
+        (seen.operation == "ValidateTemplate" && seen.body.contains("retrieveUserData")).then(|| {
+            let refusal = "<ErrorResponse><Error><Code>ValidationError</Code><Message>Template format error: Unresolved \
+                           resource dependencies [Tabel] in the Resources block</Message></Error></ErrorResponse>";
+            (400, refusal.to_owned())
+        })
+    });
+    project.deployer(&proxy.endpoint(), &["up"]).fails_with(2).says(&[
+        "CloudFormation refuses ./stacks/logic.yaml",
+        "[Tabel]",
+        "Correct ./stacks/logic.yaml",
+    ]);
+    assert!(
+        proxy
+            .take()
+            .iter()
+            .all(|seen| !seen.writes() || seen.operation == "GetCallerIdentity")
+    );
+}
+
+#[test]
+fn a_name_that_is_no_region_or_url_is_told_so() {
+    let project = Project::copy();
+    let proxy = Proxy::before(free_port());
+    project
+        .deployer(&proxy.endpoint(), &["status", "--region", "Frankfurt am Main"])
+        .fails_with(2)
+        .says(&["`Frankfurt am Main` is no region's name"]);
+    project
+        .deployer("nonsense", &["status"])
+        .fails_with(2)
+        .says(&["the endpoint `nonsense` is no URL"]);
+    assert!(proxy.take().is_empty());
 }

@@ -15,7 +15,7 @@ async fn each_is_named_and_nothing_is_created() {
     let refused = |parts: &[&str]| {
         let ran = project
             .deployer(&proxy.endpoint(), &["up"])
-            .fails_with(1)
+            .fails_with(2)
             .says(parts)
             .says(&["Nothing was created"]);
         let writes: Vec<_> = proxy
@@ -171,7 +171,7 @@ async fn a_later_addition_or_renaming_is_checked_as_well() {
     project.edit("stacks/data.yaml", "Resources:\n", addition);
     project
         .deployer(&endpoint, &["up", "--only", "data"])
-        .fails_with(1)
+        .fails_with(2)
         .says(&["the bucket somebody-elses (Exports) exists already"]);
     project.edit("stacks/data.yaml", addition, "Resources:\n");
 
@@ -181,6 +181,6 @@ async fn a_later_addition_or_renaming_is_checked_as_well() {
     project.edit("stacks/stages.yaml", "tableName: UserData", "tableName: UserData-dev");
     project
         .deployer(&endpoint, &["up", "--only", "data", "--yes"])
-        .fails_with(1)
+        .fails_with(2)
         .says(&["the table UserData-dev (Table) exists already"]);
 }

@@ -14,6 +14,7 @@ mod bad_input;
 mod browser;
 mod conflicts;
 mod down;
+mod interaction;
 mod local;
 mod plan;
 mod seed;

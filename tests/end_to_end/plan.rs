@@ -117,7 +117,7 @@ async fn a_table_is_not_replaced_without_a_yes() {
 }
 
 #[tokio::test]
-async fn a_table_that_leaves_the_template_is_not_removed_without_a_yes() {
+async fn a_bucket_that_leaves_the_template_is_not_removed_without_a_yes() {
     let emulator = Emulator::start();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
@@ -134,16 +134,15 @@ async fn a_table_that_leaves_the_template_is_not_removed_without_a_yes() {
         .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev"])
         .fails_with(5)
         .says(&["AWS::S3::Bucket", "is deleted with what is in it"]);
+    let buckets = async || {
+        let answer = Clients::root(&endpoint).s3.list_buckets().send().await;
+        answer.expect("buckets").buckets().len()
+    };
+    assert_eq!(buckets().await, 1, "it is still there");
     project
         .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev", "--yes"])
         .success();
-    let buckets = Clients::root(&endpoint)
-        .s3
-        .list_buckets()
-        .send()
-        .await
-        .expect("buckets");
-    assert!(buckets.buckets().is_empty());
+    assert_eq!(buckets().await, 0);
 }
 
 #[test]

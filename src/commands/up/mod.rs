@@ -13,7 +13,7 @@
 mod plan;
 mod provision;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use super::status;
@@ -21,6 +21,7 @@ use crate::cli::{Global, Part, UpArgs};
 use crate::error::{Error, Result};
 use crate::fact::{Teller, fact};
 use crate::package::{self, Package, Target};
+use crate::project::did_you_mean;
 use crate::project::seed::Item;
 use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
@@ -39,10 +40,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     let project = Project::open(&global.project_dir, &global.stage)?;
     // What the folder alone can tell is told before anything is asked of the cloud.
     let items = project.seed_items(None)?;
-    for tier in Tier::ALL {
-        let later = if tier == Tier::Logic { FROM_OTHERS } else { &[] };
-        Wanted::new(&project, tier, &[])?.check_parameters(later)?;
-    }
+    check_templates(&project)?;
     let scope = Scope::new(args.only);
     if scope.logic {
         package::manifest(&project)?;
@@ -51,6 +49,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         site::check(&project.site_dir())?;
     }
     let context = Context::connect(project, global, reporter).await?;
+    let _lock = context.lock().await?;
     let before = context.settled_stacks().await?;
     scope.check_needs(&before)?;
     Up {
@@ -62,6 +61,40 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     .run()
     .await?;
     reporter.outcome(&status::read_stage(&context).await?)
+}
+
+/// The outputs of each tier that others need.
+const OUTPUTS: [(Tier, &[&str]); 4] = [
+    (Tier::Artifacts, &["BucketName"]),
+    (Tier::Data, &["TableName", "TableArn"]),
+    (
+        Tier::Presentation,
+        &["SiteBucket", "DistributionId", "DistributionDomain"],
+    ),
+    (Tier::Logic, &["ApiId", "ApiUrl", "FunctionName"]),
+];
+
+/// What the templates alone can tell: that they fit one another and the settings.
+fn check_templates(project: &Project) -> Result<()> {
+    let mut declared = BTreeSet::new();
+    for (tier, outputs) in OUTPUTS {
+        let wanted = Wanted::new(project, tier, &[])?;
+        wanted.check_parameters(if tier == Tier::Logic { FROM_OTHERS } else { &[] })?;
+        wanted.check_outputs(outputs)?;
+        declared.extend(wanted.declared().map(str::to_owned));
+    }
+    let undeclared = |name: &&String| !declared.contains(*name);
+    match project.stage.own_parameters.iter().find(undeclared) {
+        None => Ok(()),
+        Some(name) => {
+            let known: Vec<&str> = declared.iter().map(String::as_str).collect();
+            let error = Error::usage(format!("stacks/stages.yaml: no template has a parameter `{name}`"));
+            Err(match did_you_mean(name, &known) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error.hint("Declare it under `Parameters:` of the template that is to use it."),
+            })
+        }
+    }
 }
 
 /// Which parts a run has.
@@ -176,7 +209,7 @@ impl Up<'_> {
         let losses: Vec<String> = shown.iter().flat_map(StackPlan::losses).collect();
         self.reporter().event(&Event::Plan { stacks: shown });
         if !losses.is_empty()
-            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
+            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await
         {
             plans.discard(self.context).await;
             return Err(refusal);

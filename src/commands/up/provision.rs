@@ -186,9 +186,12 @@ impl Up<'_> {
                     outdated.discard(&self.context.cloud).await?;
                 }
                 let planned = self.plan_stack(&wanted, self.before.get(&Tier::Logic).cloned()).await?;
+                self.reporter().event(&Event::Plan {
+                    stacks: vec![planned.plan.clone()],
+                });
                 let losses = planned.plan.losses();
                 if !losses.is_empty()
-                    && let Err(refusal) = self.reporter().confirm("change what holds data", &losses)
+                    && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await
                 {
                     planned.discard(&self.context.cloud).await?;
                     return Err(refusal.into());

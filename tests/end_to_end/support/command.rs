@@ -1,6 +1,7 @@
 //! The command, as a user types it.
 
 use std::path::Path;
+use std::process::{Child, Stdio};
 
 use assert_cmd::cargo::CommandCargoExt;
 use clap::Parser;
@@ -23,7 +24,19 @@ pub(crate) struct Ran {
 impl Deployer {
     /// In the folder `dir`, against nothing yet: no variable that the AWS SDK reads is passed on.
     pub(crate) fn new(dir: &Path, args: &[&str]) -> Self {
-        let mut command = std::process::Command::cargo_bin("deployer").expect("the binary is built");
+        let command = std::process::Command::cargo_bin("deployer").expect("the binary is built");
+        Self::prepare(command, dir, args)
+    }
+
+    /// The same, as the last arguments of another program.
+    pub(crate) fn under(program: &Path, before: &[&str], dir: &Path, args: &[&str]) -> Self {
+        let deployer = std::process::Command::cargo_bin("deployer").expect("the binary is built");
+        let mut command = std::process::Command::new(program);
+        command.args(before).arg(deployer.get_program());
+        Self::prepare(command, dir, args)
+    }
+
+    fn prepare(mut command: std::process::Command, dir: &Path, args: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_") {
                 command.env_remove(name);
@@ -32,8 +45,10 @@ impl Deployer {
         command
             .current_dir(dir)
             .args(args)
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .env_remove("NO_COLOR")
+            // Locks are kept there, and the local cloud's state.
+            .env("XDG_STATE_HOME", dir.join(".state"))
             // Neither the machine's own profiles nor a metadata service may take part.
             .env("AWS_CONFIG_FILE", dir.join("no-aws-config"))
             .env("AWS_SHARED_CREDENTIALS_FILE", dir.join("no-aws-credentials"))
@@ -63,10 +78,14 @@ impl Deployer {
         }
     }
 
-    pub(crate) fn spawn(mut self) -> std::process::Child {
+    pub(crate) fn spawn(self) -> Child {
+        self.start(Stdio::null(), Stdio::null())
+    }
+
+    pub(crate) fn start(mut self, stdout: Stdio, stderr: Stdio) -> Child {
         self.command
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .expect("the command starts")
     }

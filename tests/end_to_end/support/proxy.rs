@@ -20,7 +20,7 @@ pub(crate) struct Seen {
 impl Seen {
     /// Whether the request could have changed something.
     pub(crate) fn writes(&self) -> bool {
-        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head"];
+        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head", "Validate"];
         if self.operation.is_empty() {
             self.method != "GET" && self.method != "HEAD"
         } else {
