@@ -5,7 +5,7 @@
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, Result};
 use crate::project::template::NamedResource;
 
@@ -20,7 +20,7 @@ pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
     let taken: Vec<NamedResource> = stream::iter(to_create)
         .map(async |resource| Ok::<_, Error>(exists(cloud, &resource).await?.then_some(resource)))
         .buffer_unordered(AT_ONCE)
-        .try_filter_map(async |found| Ok(found))
+        .try_filter_map(async |taken| Ok(taken))
         .try_collect()
         .await?;
     let Some(first) = taken.first() else {
@@ -77,48 +77,27 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
     let name = resource.name.as_str();
     let what = || format!("could not find out whether the {} exists", shown(resource));
     match resource.resource_type.as_str() {
-        "AWS::DynamoDB::Table" => match cloud.dynamodb.describe_table().table_name(name).send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(explain(&error, &what())),
-        },
-        "AWS::IAM::Role" => match cloud.iam.get_role().role_name(name).send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_no_such_entity_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(explain(&error, &what())),
-        },
-        "AWS::Lambda::Function" => match cloud.lambda.get_function().function_name(name).send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(explain(&error, &what())),
-        },
+        "AWS::DynamoDB::Table" => {
+            let answer = cloud.dynamodb.describe_table().table_name(name).send().await;
+            Ok(found(answer, |e| e.is_resource_not_found_exception(), what)?.is_some())
+        }
+        "AWS::IAM::Role" => {
+            let answer = cloud.iam.get_role().role_name(name).send().await;
+            Ok(found(answer, |e| e.is_no_such_entity_exception(), what)?.is_some())
+        }
+        "AWS::Lambda::Function" => {
+            let answer = cloud.lambda.get_function().function_name(name).send().await;
+            Ok(found(answer, |e| e.is_resource_not_found_exception(), what)?.is_some())
+        }
         "AWS::Logs::LogGroup" => {
-            let mut pages = cloud
+            let mut groups = cloud
                 .logs
                 .describe_log_groups()
                 .log_group_name_prefix(name)
                 .into_paginator()
                 .items()
                 .send();
-            while let Some(group) = pages.next().await {
+            while let Some(group) = groups.next().await {
                 let group = group.map_err(|error| explain(&error, &what()))?;
                 if group.log_group_name() == Some(name) {
                     return Ok(true);
@@ -126,15 +105,15 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
             }
             Ok(false)
         }
-        "AWS::S3::Bucket" => match cloud.s3.head_bucket().bucket(name).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(false),
-            // Somebody else's, or ours in another region, or one that we may not look at: HEAD has no body to say so.
-            Err(error) if matches!(error.raw_response().map(|r| r.status().as_u16()), Some(301 | 307 | 403)) => {
-                Ok(true)
+        "AWS::S3::Bucket" => {
+            let answer = cloud.s3.head_bucket().bucket(name).send().await;
+            let status = answer.as_ref().err().and_then(|error| error.raw_response());
+            match status.map(|response| response.status().as_u16()) {
+                // Somebody else's, or ours in another region, or one that we may not look at: HEAD has no body to say so.
+                Some(301 | 307 | 403) => Ok(true),
+                _ => Ok(found(answer, |e| e.is_not_found(), what)?.is_some()),
             }
-            Err(error) => Err(explain(&error, &what())),
-        },
+        }
         _ => Ok(false),
     }
 }

@@ -1,9 +1,10 @@
 //! Takes a project folder (`stacks/`, `function/`, `site/`) to a running three-tier serverless app, and back to nothing.
 //!
 //! [`run::run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
-//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine. [`package`], [`site`],
-//! [`seeding`],
-//! [`bucket`] and [`table`] do what templates can't. Only [`report`] prints.
+//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine. What templates can't do is
+//! in [`package`], [`site`], [`seeding`], [`bucket`] and [`table`]; [`conflicts`] finds taken names before, [`readiness`]
+//! waits for what is made after. All waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`]
+//! prints.
 
 pub mod bucket;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod commands;
 pub mod conflicts;
 pub mod error;
 pub mod fact;
+mod ident;
 pub mod local;
 pub mod package;
 pub mod project;

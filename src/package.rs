@@ -11,12 +11,12 @@ use tokio::process::Command;
 use zip::write::SimpleFileOptions;
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Context, Error, Result};
+use crate::ident::hex;
 use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
-use crate::stack::digest::hex;
 
 /// The name Lambda starts, at the root of the package.
 const BOOTSTRAP: &str = "bootstrap";
@@ -210,10 +210,9 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
 /// Uploads the package unless the bucket has it. Returns whether it had to.
 pub async fn upload(cloud: &Cloud, bucket: &str, package: &Package, reporter: &Reporter) -> Result<bool> {
     let there = cloud.s3.head_object().bucket(bucket).key(&package.key).send().await;
-    match there {
-        Ok(_) => return Ok(false),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => {}
-        Err(error) => return Err(explain(&error, &format!("could not look into the bucket {bucket}"))),
+    let what = || format!("could not look into the bucket {bucket}");
+    if found(there, |e| e.is_not_found(), what)?.is_some() {
+        return Ok(false);
     }
     reporter.working("function", "packing and uploading");
     let binary = tokio::fs::read(&package.binary)

@@ -16,9 +16,8 @@ use crate::bucket;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Context, Error, Result};
+use crate::ident::{fresh_token, hex};
 use crate::report::Reporter;
-use crate::stack::change_set::fresh_token;
-use crate::stack::digest::hex;
 
 /// The object that tells the page its API's address. The page asks for it; nobody edits it.
 pub const CONFIG: &str = "config.json";

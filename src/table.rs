@@ -1,29 +1,23 @@
-//! The table as such: whether it is ready, empty, or gone.
+//! A table that a failed creation left: whether it is empty, and its deletion.
 
 use std::time::Duration;
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::found;
 use crate::error::{Error, Result};
 use crate::wait::{Probe, Waited, until};
 
-/// Whether a table has no items.
+/// Whether a table has no items; one that isn't there has none.
 pub async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
-    match cloud.dynamodb.scan().table_name(name).limit(1).send().await {
-        Ok(found) => Ok(found.count() == 0),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|e| e.is_resource_not_found_exception()) =>
-        {
-            Ok(true)
-        }
-        Err(error) => Err(explain(&error, &format!("could not look into the table {name}"))),
-    }
+    let answer = cloud.dynamodb.scan().table_name(name).limit(1).send().await;
+    let what = || format!("could not look into the table {name}");
+    let scanned = found(answer, |e| e.is_resource_not_found_exception(), what)?;
+    Ok(scanned.is_none_or(|items| items.count() == 0))
 }
 
 /// Deletes a table, protected or not, and waits until its name is free.
 pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
+    let what = || format!("could not delete the table {name}");
     let unprotected = cloud
         .dynamodb
         .update_table()
@@ -31,52 +25,22 @@ pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
         .deletion_protection_enabled(false)
         .send()
         .await;
-    match unprotected {
-        Ok(_) => {}
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|e| e.is_resource_not_found_exception()) =>
-        {
-            return Ok(());
-        }
-        Err(error) => {
-            return Err(explain(
-                &error,
-                &format!("could not lift the deletion protection of the table {name}"),
-            ));
-        }
+    if found(unprotected, |e| e.is_resource_not_found_exception(), what)?.is_none() {
+        return Ok(());
     }
-    let mut asked = false;
     let end = until(cloud.pace(Duration::from_secs(600)), async || {
-        if !asked {
-            match cloud.dynamodb.delete_table().table_name(name).send().await {
-                Ok(_) => asked = true,
-                // The update before is still under way.
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|e| e.is_resource_in_use_exception()) => {}
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|e| e.is_resource_not_found_exception()) =>
-                {
-                    return Probe::Ready(());
-                }
-                Err(error) => return Probe::Failed(explain(&error, &format!("could not delete the table {name}"))),
-            }
+        let answer = cloud.dynamodb.delete_table().table_name(name).send().await;
+        // In use: by the update before, or by this very deletion.
+        if answer
+            .as_ref()
+            .is_err_and(|e| e.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()))
+        {
+            return Probe::Pending;
         }
-        match cloud.dynamodb.describe_table().table_name(name).send().await {
-            Ok(_) => Probe::Pending,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
-            {
-                Probe::Ready(())
-            }
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the table {name}"))),
+        match found(answer, |e| e.is_resource_not_found_exception(), what) {
+            Ok(None) => Probe::Ready(()),
+            Ok(Some(_)) => Probe::Pending,
+            Err(error) => Probe::Failed(error),
         }
     })
     .await;

@@ -22,6 +22,23 @@ pub fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
         .unwrap_or_default()
 }
 
+/// What a look-up found: `None` only for the error that `is_missing` knows as absence, any other error is one.
+pub fn found<T, E, R>(
+    answer: Result<T, SdkError<E, R>>,
+    is_missing: impl Fn(&E) -> bool,
+    what: impl FnOnce() -> String,
+) -> Result<Option<T>, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(None),
+        Err(error) => Err(explain(&error, &what())),
+    }
+}
+
 /// Turns an SDK error into ours; `what` says what was being done, as a lowercase fragment.
 pub fn explain<E, R>(error: &SdkError<E, R>, what: &str) -> Error
 where

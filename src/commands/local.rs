@@ -14,9 +14,7 @@ pub async fn run(command: LocalCommand, reporter: &Reporter) -> Result<()> {
             local::ensure_running(reporter).await?;
         }
         LocalCommand::Stop => {
-            if !local::stop(reporter).await? {
-                reporter.warn("the local cloud isn't running");
-            }
+            local::stop(reporter).await?;
         }
         LocalCommand::Status => {}
         LocalCommand::Reset => {

@@ -17,6 +17,7 @@ use super::wanted::Rendered;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, Result};
+use crate::ident::fresh_token;
 use crate::wait::{Probe, Waited, until};
 
 /// A change set that can be executed.
@@ -38,11 +39,6 @@ pub enum Purpose {
     Create,
     /// The stack exists.
     Update,
-}
-
-/// A name that fits change sets and request tokens, new each time.
-pub fn fresh_token() -> String {
-    format!("deployer-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }
 
 /// Makes a change set and waits until it can be executed; `None` when there is nothing to change.

@@ -11,6 +11,7 @@ use super::{follow, remove};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
+use crate::ident::fresh_token;
 use crate::report::Reporter;
 
 /// A plan and what it takes to carry it out.
@@ -187,7 +188,7 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
         format!("{} is in {}: finishing its rollback", stack.name, stack.status),
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
-    let token = change_set::fresh_token();
+    let token = fresh_token();
     cloud
         .cloudformation
         .continue_update_rollback()

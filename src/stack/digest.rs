@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::ident::hex;
 use crate::project::template::Template;
 
 /// The parameter, and the output, that carry the digest. A template without them is compared by change set each time.
@@ -25,11 +26,6 @@ pub fn of(value: &Value) -> String {
     let mut canonical = String::new();
     write_canonical(value, &mut canonical);
     hex(&Sha256::digest(canonical.as_bytes())[..8])
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Keys sorted, whatever order the map kept them in.

@@ -1,7 +1,7 @@
 //! CloudFormation as we use it.
 //!
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
-//! [`digest`], [`api`] (redeploying an API when its definition changes), [`release`] (lifting protections).
+//! [`wanted`] (a stack as the project wants it), [`digest`], [`api`] (redeploying an API when its definition changes), [`release`] (lifting protections).
 //! With calls: [`read`], [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
 
 pub mod api;

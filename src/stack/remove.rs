@@ -12,6 +12,7 @@ use crate::bucket;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
+use crate::ident::fresh_token;
 use crate::project::Tier;
 use crate::report::Reporter;
 use crate::table;
@@ -41,7 +42,7 @@ pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporte
     }
     reporter.working(tier.as_str(), format!("deleting {}", stack.name));
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
-    let token = change_set::fresh_token();
+    let token = fresh_token();
     cloud
         .cloudformation
         .delete_stack()
