@@ -1,5 +1,8 @@
 //! What `up` shows before it acts, and what it does when there is little or nothing to do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_sdk_cloudformation::types::{ChangeSetSummary, ExecutionStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -231,4 +234,68 @@ fn an_interrupted_up_is_gone_on_with() {
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
         .success();
     assert_eq!(up.json()["deployed"], true);
+}
+
+/// CloudFront takes minutes; the logic tier needs only the distribution's domain, which is known at once. Here the
+/// distribution isn't complete before the logic tier is: an `up` that waited for it would never end.
+#[tokio::test]
+async fn the_logic_tier_does_not_wait_for_cloudfront() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let logic_begins = Arc::new(AtomicBool::new(false));
+    let ended_after = Arc::new(AtomicBool::new(false));
+    let (begins, begun, ended) = (Arc::clone(&logic_begins), logic_begins, Arc::clone(&ended_after));
+    proxy.rule(move |seen| {
+        let is_logic = seen.parameter("StackName").as_deref() == Some("three-tier-dev-logic");
+        if seen.operation == "CreateChangeSet" && is_logic {
+            begins.store(true, Ordering::SeqCst);
+        }
+        None
+    });
+    proxy.edit("DescribeStackEvents", move |seen, answer| {
+        if !seen.body.contains("presentation") {
+            return answer;
+        }
+        if begun.load(Ordering::SeqCst) {
+            ended.store(true, Ordering::SeqCst);
+            return answer;
+        }
+        // As on AWS while CloudFront works: the distribution has its id but isn't complete, and so isn't the stack.
+        let (head, events) = answer.split_once("<StackEvents>").expect("events");
+        let events: String = events
+            .split_inclusive("</member>")
+            .filter(|event| !(event.contains("AWS::CloudFormation::Stack<") && event.contains("CREATE_COMPLETE")))
+            .map(|event| match event.contains("AWS::CloudFront::Distribution<") {
+                true => event.replace("CREATE_COMPLETE", "CREATE_IN_PROGRESS"),
+                false => event.to_owned(),
+            })
+            .collect();
+        format!("{head}<StackEvents>{events}")
+    });
+    let up = project.deployer(&proxy.endpoint(), &["up", "--stage", "dev", "--output", "json"]);
+    let up = up.success().json();
+    assert!(
+        ended_after.load(Ordering::SeqCst),
+        "the presentation tier ended after the logic tier began"
+    );
+    let clients = Clients::root(&emulator.endpoint());
+    let function = clients
+        .lambda
+        .get_function_configuration()
+        .function_name("retrieve-user-data-dev")
+        .send()
+        .await;
+    let function = function.expect("the function");
+    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let allowed = function
+        .environment()
+        .and_then(|e| e.variables())
+        .map(|v| v["ALLOWED_ORIGIN"].clone());
+    assert_eq!(allowed.map(|origin| origin + "/").as_deref(), Some(site));
+    let stacks = up["stacks"].as_array().expect("stacks");
+    assert!(
+        stacks.iter().all(|stack| stack["status"] == "CREATE_COMPLETE"),
+        "none was deployed twice: {up}"
+    );
 }

@@ -41,10 +41,14 @@ impl Seen {
 /// Decides whether to answer a request instead of the emulator.
 type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
 
+/// Rewrites what the emulator answered.
+type Edit = Box<dyn FnMut(&Seen, String) -> String + Send>;
+
 struct Shared {
     upstream: u16,
     seen: Mutex<Vec<Seen>>,
     rules: Mutex<Vec<Rule>>,
+    edits: Mutex<Vec<(&'static str, Edit)>>,
 }
 
 pub(crate) struct Proxy {
@@ -60,6 +64,7 @@ impl Proxy {
             upstream,
             seen: Mutex::default(),
             rules: Mutex::default(),
+            edits: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         // Ends with the test's process; a connection ends with its client.
@@ -79,6 +84,11 @@ impl Proxy {
     /// Adds a rule; the first that answers, answers.
     pub(crate) fn rule(&self, rule: impl FnMut(&Seen) -> Option<(u16, String)> + Send + 'static) {
         lock(&self.shared.rules).push(Box::new(rule));
+    }
+
+    /// Rewrites the bodies of the emulator's answers to `operation`.
+    pub(crate) fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
+        lock(&self.shared.edits).push((operation, Box::new(edit)));
     }
 
     /// What was asked since the last call.
@@ -127,28 +137,43 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let own = lock(&shared.rules).iter_mut().find_map(|rule| rule(&seen));
     let mut client = client;
     match own {
-        Some((status, text)) => {
-            let _ = write!(
-                client,
-                "HTTP/1.1 {status} X\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                if text.starts_with('{') {
-                    "application/x-amz-json-1.0"
-                } else {
-                    "text/xml"
-                },
-                text.len()
-            );
-        }
+        Some((status, text)) => answer_with(client, status, &text),
         None => {
             let Ok(mut upstream) = TcpStream::connect(("127.0.0.1", shared.upstream)) else {
                 return;
             };
-            if upstream.write_all(head.as_bytes()).is_ok() && upstream.write_all(&body).is_ok() {
-                let _ = std::io::copy(&mut upstream, &mut client);
+            if upstream.write_all(head.as_bytes()).is_err() || upstream.write_all(&body).is_err() {
+                return;
+            }
+            let mut edits = lock(&shared.edits);
+            match edits.iter_mut().find(|(operation, _)| *operation == seen.operation) {
+                Some((_, edit)) => {
+                    let mut answer = String::new();
+                    let _ = upstream.read_to_string(&mut answer);
+                    let (_, text) = answer.split_once("\r\n\r\n").unwrap_or_default();
+                    answer_with(client, 200, &edit(&seen, text.to_owned()));
+                }
+                None => {
+                    drop(edits);
+                    let _ = std::io::copy(&mut upstream, &mut client);
+                }
             }
         }
     }
     let _ = client.shutdown(Shutdown::Both);
+}
+
+fn answer_with(mut client: &TcpStream, status: u16, text: &str) {
+    let kind = if text.starts_with('{') {
+        "application/x-amz-json-1.0"
+    } else {
+        "text/xml"
+    };
+    let _ = write!(
+        client,
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        text.len()
+    );
 }
 
 fn note(head: &str, target: &str, authorization: String, body: &[u8]) -> Seen {
