@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, Result};
-use crate::project::template::NamedResource;
+use crate::project::naming::NamedResource;
 
 /// How many are looked up at once.
 const AT_ONCE: usize = 8;

@@ -1,5 +1,6 @@
 //! The user's folder: stage settings, seed items and templates. Pure: no network.
 
+pub mod naming;
 pub mod seed;
 pub mod source;
 pub mod stages;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::digest::{self, DIGEST};
 use super::{api, change::ResourceChange};
 use crate::error::{Error, Result};
-use crate::project::template::{NamedResource, Scope, Template};
+use crate::project::naming::NamedResource;
+use crate::project::template::{Scope, Template};
 use crate::project::{Project, Tier};
 
 /// CloudFormation's limit for a template in a request, in bytes.

@@ -86,6 +86,13 @@ impl Proxy {
         lock(&self.shared.rules).push(Box::new(rule));
     }
 
+    /// Refuses what was asked since the last look if any of it could have changed something.
+    #[track_caller]
+    pub(crate) fn assert_nothing_was_written(&self) {
+        let writes: Vec<Seen> = self.take().into_iter().filter(Seen::writes).collect();
+        assert!(writes.is_empty(), "{writes:#?}");
+    }
+
     /// Rewrites the bodies of the emulator's answers to `operation`.
     pub(crate) fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
         lock(&self.shared.edits).push((operation, Box::new(edit)));

@@ -1,0 +1,259 @@
+//! The buckets, the distribution and the site.
+
+use serde_json::{Value, json};
+
+use crate::support::{Clients, Emulator, Project, http};
+
+const BUCKET: &str = "three-tier-prod-site-000000000000-us-east-1";
+const ARTIFACTS: &str = "three-tier-prod-artifacts-000000000000-us-east-1";
+
+pub(super) async fn buckets(clients: &Clients, emulator: &Emulator) {
+    for bucket in [BUCKET, ARTIFACTS] {
+        let block = clients
+            .s3
+            .get_public_access_block()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("a block");
+        let block = block.public_access_block_configuration().expect("a block");
+        assert_eq!(
+            [
+                block.block_public_acls(),
+                block.block_public_policy(),
+                block.ignore_public_acls(),
+                block.restrict_public_buckets()
+            ],
+            [Some(true); 4],
+            "{bucket}"
+        );
+        let versioning = clients
+            .s3
+            .get_bucket_versioning()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("versioning");
+        assert_eq!(versioning.status().map(|s| s.as_str()), Some("Enabled"), "{bucket}");
+        let encryption = clients
+            .s3
+            .get_bucket_encryption()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("encryption");
+        let rule = &encryption
+            .server_side_encryption_configuration()
+            .expect("rules")
+            .rules()[0];
+        let algorithm = rule
+            .apply_server_side_encryption_by_default()
+            .expect("a default")
+            .sse_algorithm();
+        assert_eq!(algorithm.as_str(), "AES256", "{bucket}");
+        let ownership = clients
+            .s3
+            .get_bucket_ownership_controls()
+            .bucket(bucket)
+            .send()
+            .await
+            .expect("ownership");
+        let rules = ownership.ownership_controls().expect("rules").rules();
+        assert_eq!(rules[0].object_ownership().as_str(), "BucketOwnerEnforced", "{bucket}");
+        let unsigned = http::get(&format!("{}/{bucket}/index.html", emulator.endpoint())).expect("an answer");
+        assert_eq!(unsigned.status, 403, "an unsigned read of {bucket}: {}", unsigned.body);
+    }
+    let there = clients.s3.head_object().bucket(BUCKET).key("index.html").send().await;
+    assert!(there.is_ok(), "what is 403 unsigned is there");
+}
+
+/// Returns the site's origin.
+pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: &Emulator) -> String {
+    let id = document["outputs"]["distributionId"].as_str().expect("an id");
+    let answer = clients
+        .cloudfront
+        .get_distribution()
+        .id(id)
+        .send()
+        .await
+        .expect("the distribution");
+    let distribution = answer.distribution().expect("a distribution");
+    let config = distribution.distribution_config().expect("a configuration");
+    assert!(config.enabled());
+    assert_eq!(config.default_root_object(), Some("index.html"));
+    assert_eq!(config.http_version().map(|v| v.as_str()), Some("http2and3"));
+    assert_eq!(config.is_ipv6_enabled(), Some(true));
+    assert_eq!(config.price_class().map(|c| c.as_str()), Some("PriceClass_100"));
+    let behavior = config.default_cache_behavior().expect("a behaviour");
+    assert_eq!(behavior.cache_policy_id(), Some("658327ea-f89d-4fab-a63d-7e88639e58f6"));
+    assert_eq!(behavior.compress(), Some(true));
+    assert_eq!(
+        behavior.viewer_protocol_policy().as_str(),
+        "allow-all",
+        "a local stage serves plain HTTP"
+    );
+    let mut methods: Vec<&str> = behavior
+        .allowed_methods()
+        .expect("methods")
+        .items()
+        .iter()
+        .map(aws_sdk_cloudfront::types::Method::as_str)
+        .collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["GET", "HEAD"]);
+    let origins = config.origins().expect("origins").items();
+    assert_eq!(origins.len(), 1);
+    assert_eq!(
+        origins[0].domain_name(),
+        format!("{BUCKET}.s3.us-east-1.amazonaws.com"),
+        "regional"
+    );
+    assert_eq!(
+        origins[0].s3_origin_config().map(|s3| s3.origin_access_identity()),
+        Some("")
+    );
+    let control = clients
+        .cloudfront
+        .get_origin_access_control()
+        .id(origins[0].origin_access_control_id().expect("an access control"))
+        .send()
+        .await
+        .expect("the access control");
+    let control = control
+        .origin_access_control()
+        .and_then(|c| c.origin_access_control_config())
+        .expect("a configuration");
+    assert_eq!(
+        [
+            control.origin_access_control_origin_type().as_str(),
+            control.signing_behavior().as_str(),
+            control.signing_protocol().as_str()
+        ],
+        ["s3", "always", "sigv4"]
+    );
+
+    let policy = clients
+        .s3
+        .get_bucket_policy()
+        .bucket(BUCKET)
+        .send()
+        .await
+        .expect("a policy");
+    let policy: Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let statements = policy["Statement"].as_array().expect("statements");
+    let allowed: Vec<&Value> = statements.iter().filter(|s| s["Effect"] == "Allow").collect();
+    assert_eq!(allowed.len(), 1, "{policy}");
+    assert_eq!(
+        allowed[0]["Principal"],
+        json!({ "Service": "cloudfront.amazonaws.com" })
+    );
+    assert_eq!(allowed[0]["Action"], "s3:GetObject");
+    assert_eq!(allowed[0]["Resource"], format!("arn:aws:s3:::{BUCKET}/*"));
+    assert_eq!(
+        allowed[0]["Condition"],
+        json!({ "StringEquals": { "AWS:SourceArn": format!("arn:aws:cloudfront::000000000000:distribution/{id}") } })
+    );
+    let label = distribution.domain_name().split('.').next().expect("a label");
+    format!("http://{label}.cloudfront.localhost:{}", emulator.port())
+}
+
+pub(super) fn site(document: &Value) {
+    let url = document["outputs"]["siteUrl"].as_str().expect("a URL");
+    for (path, kind) in [
+        ("", "text/html; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("script.js", "text/javascript; charset=utf-8"),
+        ("config.json", "application/json; charset=utf-8"),
+    ] {
+        let answer = http::get(&format!("{url}{path}")).expect("an answer");
+        assert_eq!(
+            (answer.status, answer.header("Content-Type")),
+            (200, Some(kind)),
+            "{path}"
+        );
+    }
+    let config = http::get(&format!("{url}config.json")).expect("an answer").json();
+    assert_eq!(config["apiUrl"], document["outputs"]["apiUrl"]);
+}
+
+/// What a local stage leaves out, the template itself has: the redirect to HTTPS and the refusal of plain HTTP.
+#[tokio::test]
+async fn on_aws_the_site_is_served_and_read_over_tls_only() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let parameter = |key: &str, value: &str| {
+        aws_sdk_cloudformation::types::Parameter::builder()
+            .parameter_key(key)
+            .parameter_value(value)
+            .build()
+    };
+    clients
+        .cloudformation
+        .create_stack()
+        .stack_name("as-it-is")
+        .template_body(project.read("stacks/presentation.yaml"))
+        .parameters(parameter("Project", "three-tier"))
+        .parameters(parameter("Stage", "prod"))
+        .send()
+        .await
+        .expect("the template alone is enough");
+    let stack = loop {
+        let answer = clients
+            .cloudformation
+            .describe_stacks()
+            .stack_name("as-it-is")
+            .send()
+            .await
+            .expect("the stack");
+        let stack = answer.stacks()[0].clone();
+        match stack.stack_status().map(|s| s.as_str()) {
+            Some("CREATE_IN_PROGRESS") => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Some("CREATE_COMPLETE") => break stack,
+            other => panic!("{other:?}"),
+        }
+    };
+    let output = |key: &str| {
+        stack
+            .outputs()
+            .iter()
+            .find(|o| o.output_key() == Some(key))
+            .and_then(|o| o.output_value())
+            .expect("an output")
+            .to_owned()
+    };
+    let found = clients
+        .cloudfront
+        .get_distribution()
+        .id(output("DistributionId"))
+        .send()
+        .await
+        .expect("it");
+    let policy = found
+        .distribution()
+        .and_then(|d| d.distribution_config())
+        .and_then(|c| c.default_cache_behavior())
+        .map(|b| b.viewer_protocol_policy().as_str().to_owned());
+    assert_eq!(policy.as_deref(), Some("redirect-to-https"));
+    let policy = clients
+        .s3
+        .get_bucket_policy()
+        .bucket(output("SiteBucket"))
+        .send()
+        .await
+        .expect("a policy");
+    let policy: Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let denied = policy["Statement"]
+        .as_array()
+        .and_then(|all| all.iter().find(|s| s["Effect"] == "Deny"))
+        .expect("a denial");
+    assert_eq!(
+        denied["Condition"],
+        json!({ "Bool": { "aws:SecureTransport": "false" } })
+    );
+    assert_eq!(
+        denied["Resource"].as_array().map(Vec::len),
+        Some(2),
+        "the bucket and its objects"
+    );
+}
