@@ -83,14 +83,6 @@ impl Error {
         self
     }
 
-    /// Says what was being done when this happened; the old message becomes the nearest cause.
-    #[must_use]
-    pub fn while_doing(mut self, message: impl Into<String>) -> Self {
-        let inner = std::mem::replace(&mut self.message, message.into());
-        self.causes.insert(0, inner);
-        self
-    }
-
     /// The process's exit code.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -142,10 +134,10 @@ mod tests {
 
     #[test]
     fn nests_from_the_outside_in() {
-        let error = Error::failed("access denied")
+        let error = Error::failed("could not read the stack")
+            .because("access denied")
             .hint("first")
-            .hint("second")
-            .while_doing("could not read the stack");
+            .hint("second");
         assert_eq!(error.to_string(), "could not read the stack: access denied");
         assert_eq!(error.next_step(), Some("first"));
         assert_eq!(error.exit(), Exit::Failed);

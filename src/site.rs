@@ -69,7 +69,7 @@ impl Published {
 }
 
 /// One file as it will be served.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct File {
     /// Its key in the bucket, which is its path in the URL.
     key: String,
@@ -79,10 +79,16 @@ struct File {
     content_type: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Content {
     OnDisk(PathBuf),
     Made(Vec<u8>),
+}
+
+/// The site's folder as it was read.
+#[derive(Debug)]
+pub struct Site {
+    files: Vec<File>,
 }
 
 /// What has to be done, decided without a call.
@@ -101,16 +107,17 @@ struct Work {
 /// Nothing is removed before everything else has succeeded, so an interrupted run leaves a whole site.
 ///
 /// # Errors
-/// The folder can't be read (before anything is sent), or a call fails.
+/// A file can't be read any more, or a call fails.
 pub async fn publish(
     cloud: &Cloud,
-    folder: &Path,
+    site: &Site,
     bucket_name: &str,
     distribution: &str,
     api_url: &str,
     reporter: &Reporter,
 ) -> Result<Published> {
-    let files = collect(folder, api_url)?;
+    let mut files = site.files.clone();
+    files.push(config(api_url));
     let there = list(cloud, bucket_name).await?;
     let mut work = plan(files, &there);
     let total = work.upload.len();
@@ -146,13 +153,11 @@ fn is_page(file: &File) -> bool {
     file.key == CONFIG || file.content_type.starts_with("text/html")
 }
 
-/// Refuses a folder that holds no site or can't be published, before anything is made for it.
-pub fn check(folder: &Path) -> Result<()> {
-    collect(folder, "").map(|_| ())
-}
-
 /// Reads the folder: regular files, hidden ones left out, links not followed.
-fn collect(folder: &Path, api_url: &str) -> Result<Vec<File>> {
+///
+/// # Errors
+/// It holds no site, or something that can't be published.
+pub fn read(folder: &Path) -> Result<Site> {
     let index = folder.join("index.html");
     if !index.is_file() {
         return Err(Error::usage(format!("there is no {}", index.display()))
@@ -190,14 +195,18 @@ fn collect(folder: &Path, api_url: &str) -> Result<Vec<File>> {
             key,
         });
     }
-    let config = format!("{}\n", json!({ "apiUrl": api_url })).into_bytes();
-    files.push(File {
+    Ok(Site { files })
+}
+
+/// The object that tells the page its API's address.
+fn config(api_url: &str) -> File {
+    let text = format!("{}\n", json!({ "apiUrl": api_url })).into_bytes();
+    File {
         key: CONFIG.to_owned(),
-        etag: hex(&Md5::digest(&config)),
+        etag: hex(&Md5::digest(&text)),
         content_type: content_type(Path::new(CONFIG)),
-        content: Content::Made(config),
-    });
-    Ok(files)
+        content: Content::Made(text),
+    }
 }
 
 /// The type by extension, with the character set where there is text.

@@ -10,6 +10,7 @@ pub mod template;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -61,6 +62,8 @@ pub struct Project {
     pub name: String,
     /// The chosen stage.
     pub stage: Stage,
+    /// The templates that were asked for, in the order of [`Tier::ALL`].
+    templates: [OnceLock<Template>; Tier::ALL.len()],
 }
 
 impl Project {
@@ -81,6 +84,7 @@ impl Project {
             dir: dir.to_owned(),
             stage: stages.stage(stage)?,
             name: stages.project,
+            templates: Default::default(),
         })
     }
 
@@ -94,10 +98,15 @@ impl Project {
         self.dir.join("stacks").join(format!("{tier}.yaml"))
     }
 
-    /// Reads a tier's template.
-    pub fn template(&self, tier: Tier) -> Result<Template> {
+    /// A tier's template, read once: what was planned is what is carried out, whatever is edited meanwhile.
+    pub fn template(&self, tier: Tier) -> Result<&Template> {
+        let slot = &self.templates[tier as usize];
+        if let Some(template) = slot.get() {
+            return Ok(template);
+        }
         let file = self.template_file(tier);
-        Template::parse(&source::read(&file)?, &file)
+        let template = Template::parse(&source::read(&file)?, &file)?;
+        Ok(slot.get_or_init(|| template))
     }
 
     /// Reads the seed items, from `file` or `stacks/seed.yaml`; a missing default file means none.

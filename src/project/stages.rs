@@ -121,10 +121,6 @@ pub struct Stage {
     pub region: Option<String>,
     /// What the function is built for.
     pub architecture: Architecture,
-    /// The table's name.
-    pub table_name: String,
-    /// The function's name.
-    pub function_name: String,
     /// Values for the templates' parameters, by parameter name.
     pub parameters: BTreeMap<String, String>,
     /// Those of them that the file names under `parameters:`; each must be some template's.
@@ -229,8 +225,8 @@ fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
     };
     set("Stage", Some(name.to_owned()));
     set("Protected", Some(protected.to_string()));
-    set("TableName", Some(table_name.clone()));
-    set("FunctionName", Some(function_name.clone()));
+    set("TableName", Some(table_name));
+    set("FunctionName", Some(function_name));
     set("Architecture", Some(architecture.as_str().to_owned()));
     set("LogRetentionDays", setting!(log_retention_days).map(|n| n.to_string()));
     set(
@@ -256,8 +252,6 @@ fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
         protected,
         region: setting!(region),
         architecture,
-        table_name,
-        function_name,
         parameters,
         own_parameters,
     }
@@ -388,14 +382,14 @@ stages:
         let stages = parse(FILE).expect("valid");
         let prod = stages.stage("prod").expect("listed");
         assert!(prod.protected);
-        assert_eq!(prod.table_name, "UserData");
-        assert_eq!(prod.function_name, "retrieve-user-data-prod");
+        assert_eq!(prod.parameters["TableName"], "UserData");
+        assert_eq!(prod.parameters["FunctionName"], "retrieve-user-data-prod");
         assert_eq!(prod.parameters["LogRetentionDays"], "90");
         assert_eq!(prod.parameters["LogLevel"], "warn");
         assert_eq!(prod.parameters["Flavour"], "7");
         let dev = stages.stage("dev").expect("listed");
         assert!(!dev.protected);
-        assert_eq!(dev.table_name, "UserData-dev");
+        assert_eq!(dev.parameters["TableName"], "UserData-dev");
         assert_eq!(dev.parameters["LogRetentionDays"], "14");
         assert!(!dev.parameters.contains_key("AlarmEmail"));
     }

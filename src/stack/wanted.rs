@@ -28,12 +28,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Reads the tier's template; `more` are parameters beyond those of the stage's settings.
+    /// From the tier's template; `more` are parameters beyond those of the stage's settings.
     ///
     /// # Errors
     /// The template is wrong, or has a parameter that nobody gives.
     pub fn new(project: &Project, tier: Tier, more: &[(&str, String)]) -> Result<Self> {
-        let template = project.template(tier)?;
+        let template = project.template(tier)?.clone();
         let mut parameters = project.parameters();
         parameters.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         parameters.retain(|name, _| template.declares(name));

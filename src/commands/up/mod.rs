@@ -26,7 +26,7 @@ use crate::project::seed::Item;
 use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
-use crate::site;
+use crate::site::{self, Site};
 use crate::stack::change::StackPlan;
 use crate::stack::read::Stack;
 use crate::stack::wanted::Wanted;
@@ -45,9 +45,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     if scope.logic {
         package::manifest(&project)?;
     }
-    if scope.site {
-        site::check(&project.site_dir())?;
-    }
+    let site = scope.site.then(|| site::read(&project.site_dir())).transpose()?;
     let context = Context::connect(project, global, reporter).await?;
     let _lock = context.lock().await?;
     let before = context.settled_stacks().await?;
@@ -56,6 +54,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         context: &context,
         scope,
         items,
+        site,
         before,
     }
     .run()
@@ -174,6 +173,7 @@ struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
     items: Vec<Item>,
+    site: Option<Site>,
     before: BTreeMap<Tier, Stack>,
 }
 

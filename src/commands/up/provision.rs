@@ -206,14 +206,14 @@ impl Up<'_> {
     }
 
     async fn site(&self, mut place: Fact<Place>, mut api: Fact<String>) -> Done {
-        if !self.scope.site {
+        let Some(site) = &self.site else {
             return Ok(());
-        }
+        };
         let (place, api) = tokio::try_join!(place.wait(), api.wait())?;
         self.reporter().working("site", "comparing");
         let published = site::publish(
             &self.context.cloud,
-            &self.context.project.site_dir(),
+            site,
             &place.bucket,
             &place.distribution,
             &api,
