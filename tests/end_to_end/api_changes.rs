@@ -1,5 +1,7 @@
 //! The live API follows its definition: after one `up`, and only then.
 
+use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
+
 use crate::support::{Clients, Emulator, Project, http};
 
 struct Deployed {
@@ -34,20 +36,14 @@ impl Deployed {
         self.deployment().await
     }
 
+    async fn stage(&self) -> GetStageOutput {
+        let api = &self.clients.apigateway;
+        let answer = api.get_stage().rest_api_id(&self.api).stage_name("prod").send().await;
+        answer.expect("the stage")
+    }
+
     async fn deployment(&self) -> String {
-        let stage = self
-            .clients
-            .apigateway
-            .get_stage()
-            .rest_api_id(&self.api)
-            .stage_name("prod")
-            .send()
-            .await;
-        stage
-            .expect("the stage")
-            .deployment_id()
-            .expect("a deployment")
-            .to_owned()
+        self.stage().await.deployment_id().expect("a deployment").to_owned()
     }
 
     fn answer(&self, method: &str, path: &str) -> http::Answer {
@@ -159,15 +155,7 @@ async fn what_does_not_change_the_definition_makes_no_deployment() {
         live,
         "a stage variable"
     );
-    let stage = deployed
-        .clients
-        .apigateway
-        .get_stage()
-        .rest_api_id(&deployed.api)
-        .stage_name("prod")
-        .send()
-        .await
-        .expect("the stage");
+    let stage = deployed.stage().await;
     assert_eq!(
         stage.variables().and_then(|v| v.get("flavour")).map(String::as_str),
         Some("vanilla"),

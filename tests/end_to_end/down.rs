@@ -184,17 +184,7 @@ async fn a_protected_stage_keeps_its_table_until_told() {
         .send()
         .await
         .expect("written");
-    let item = async || {
-        let key = AttributeValue::S("precious".into());
-        let found = clients
-            .dynamodb
-            .get_item()
-            .table_name("UserData")
-            .key("userId", key)
-            .send()
-            .await;
-        found.expect("the table").item
-    };
+    let item = async || clients.item("UserData", "precious").await;
 
     let down = project.deployer(&endpoint, &["down", "--yes"]).success();
     assert!(down.stdout.contains("--delete-data"), "{}", down.stdout);

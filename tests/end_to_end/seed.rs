@@ -6,14 +6,8 @@ use crate::support::{Clients, Emulator, Project, Proxy};
 
 async fn name_of(clients: &Clients, id: &str) -> Option<AttributeValue> {
     clients
-        .dynamodb
-        .get_item()
-        .table_name("UserData-dev")
-        .key("userId", AttributeValue::S(id.into()))
-        .send()
+        .item("UserData-dev", id)
         .await
-        .expect("an answer")
-        .item
         .and_then(|item| item.get("name").cloned())
 }
 

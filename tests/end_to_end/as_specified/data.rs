@@ -59,16 +59,7 @@ pub(super) async fn table(clients: &Clients) {
         json!({ "SSEEnabled": true })
     );
     assert_eq!(template["Resources"]["Table"]["UpdateReplacePolicy"], "Retain");
-    let item = clients
-        .dynamodb
-        .get_item()
-        .table_name("UserData")
-        .key("userId", AttributeValue::S("1".into()))
-        .send()
-        .await
-        .expect("the item")
-        .item
-        .expect("is seeded");
+    let item = clients.item("UserData", "1").await.expect("is seeded");
     assert_eq!(item["name"], AttributeValue::S("Test User".into()));
     assert_eq!(item["email"], AttributeValue::S("test@example.com".into()));
     assert_eq!(item.len(), 3);

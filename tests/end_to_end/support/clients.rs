@@ -1,8 +1,11 @@
 //! The services' own APIs, by AWS's SDK: what is deployed is judged by what they say.
 
+use std::collections::HashMap;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 pub(crate) struct Clients {
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
@@ -19,6 +22,19 @@ impl Clients {
     /// As the emulator's root.
     pub(crate) fn root(endpoint: &str) -> Self {
         Self::with(endpoint, Credentials::new("test", "test", None, None, "root"))
+    }
+
+    /// The item of a user, if the table has it.
+    pub(crate) async fn item(&self, table: &str, id: &str) -> Option<HashMap<String, AttributeValue>> {
+        let key = AttributeValue::S(id.to_owned());
+        let answer = self
+            .dynamodb
+            .get_item()
+            .table_name(table)
+            .key("userId", key)
+            .send()
+            .await;
+        answer.expect("the table").item
     }
 
     pub(crate) fn with(endpoint: &str, credentials: Credentials) -> Self {
