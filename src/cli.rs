@@ -78,6 +78,8 @@ pub enum Color {
 pub enum Command {
     /// Build, provision, seed and publish a stage, then print its URLs
     Up(UpArgs),
+    /// Build the function for Lambda and write its zip, deploying nothing
+    Package(PackageArgs),
     /// Put the items of stacks/seed.yaml into the stage's table
     Seed(SeedArgs),
     /// Show the stage's stacks and URLs
@@ -100,6 +102,9 @@ pub struct UpArgs {
     /// Do one part only; it uses what the other parts' stacks have
     #[arg(long, value_enum, value_name = "PART")]
     pub only: Option<Part>,
+    /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
+    #[arg(long, value_name = "FILE")]
+    pub function_package: Option<PathBuf>,
 }
 
 /// A part of `up`.
@@ -117,6 +122,14 @@ pub enum Part {
     Site,
     /// Put the seed items.
     Seed,
+}
+
+/// Arguments of `package`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PackageArgs {
+    /// Where to write the zip [default: target/deployer/function.zip in the project's folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Arguments of `seed`.

@@ -37,6 +37,7 @@ async fn dispatch(cli: &Cli, reporter: &Reporter) -> Result<()> {
     let global = &cli.global;
     match &cli.command {
         Command::Up(args) => commands::up::run(args, global, reporter).await,
+        Command::Package(args) => commands::package::run(args, global, reporter).await,
         Command::Seed(args) => commands::seed::run(args, global, reporter).await,
         Command::Status => commands::status::run(&Context::open(global, reporter).await?).await,
         Command::Down(args) => commands::down::run(args, &Context::open(global, reporter).await?).await,

@@ -2,6 +2,7 @@
 
 pub mod down;
 pub mod local;
+pub mod package;
 pub mod seed;
 pub mod status;
 pub mod up;

@@ -51,6 +51,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+
     /// AWS's name for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ mod conflicts;
 mod down;
 mod interaction;
 mod local;
+mod packages;
 mod plan;
 mod seed;
 mod status;

@@ -14,6 +14,7 @@ mod plan;
 mod provision;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::Context;
 use super::status;
@@ -42,8 +43,10 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     let items = project.seed_items(None)?;
     check_templates(&project)?;
     let scope = Scope::new(args.only);
-    if scope.logic {
-        package::manifest(&project)?;
+    match &args.function_package {
+        None if scope.logic => package::check_crate(&project)?,
+        Some(_) if !scope.logic => return Err(no_use_for_a_package()),
+        _ => {}
     }
     let site = scope.site.then(|| site::read(&project.site_dir())).transpose()?;
     let context = Context::connect(project, global, reporter).await?;
@@ -53,6 +56,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     Up {
         context: &context,
         scope,
+        prebuilt: args.function_package.as_deref(),
         items,
         site,
         before,
@@ -60,6 +64,11 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     .run()
     .await?;
     reporter.outcome(&status::read_stage(&context).await?)
+}
+
+fn no_use_for_a_package() -> Error {
+    Error::usage("--function-package has no use here: the function isn't among what --only names")
+        .hint("Leave one of the two out, or use `--only function`.")
 }
 
 /// The outputs of each tier that others need.
@@ -172,6 +181,8 @@ struct Place {
 struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
+    /// The function's package, if it was built before.
+    prebuilt: Option<&'a Path>,
     items: Vec<Item>,
     site: Option<Site>,
     before: BTreeMap<Tier, Stack>,
@@ -237,21 +248,20 @@ impl Up<'_> {
         }
     }
 
-    /// Builds the function; none if this run has no use for it.
+    /// Builds the function, or takes the one given; none if this run has no use for it.
     async fn build(&self, teller: Teller<Package>) -> Result<Option<Package>> {
         if !self.scope.logic {
             return Ok(None);
         }
-        let target = if self.context.cloud.endpoint.is_aws() {
-            Target::Lambda(self.context.project.stage.architecture)
-        } else {
-            Target::ThisHost
+        let (working, done) = match self.prebuilt {
+            Some(_) => ("checking", "checked"),
+            None => ("building", "built"),
         };
-        self.reporter().working("function", "building");
-        let built = package::build(&self.context.project, target, self.reporter()).await;
+        self.reporter().working("function", working);
+        let built = self.package().await;
         match &built {
             Ok(package) => {
-                self.reporter().finished("function", "built", false);
+                self.reporter().finished("function", done, false);
                 teller.tell(package.clone());
             }
             Err(error) => self.reporter().event(&Event::Stopped {
@@ -262,14 +272,40 @@ impl Up<'_> {
         built.map(Some)
     }
 
+    async fn package(&self) -> Result<Package> {
+        let on_aws = self.context.cloud.endpoint.is_aws();
+        match self.prebuilt {
+            Some(_) if !on_aws && !cfg!(target_os = "linux") => Err(Error::usage(
+                "an emulator runs the function on this machine, which isn't Linux as Lambda is",
+            )
+            .hint("Leave out --function-package: the function is built for this machine then.")),
+            // Checked as for Lambda everywhere: what was tried with an emulator can be shipped.
+            Some(file) => package::prebuilt(file, self.architecture(), self.reporter()).await,
+            None => {
+                let target = if on_aws {
+                    Target::Lambda(self.architecture())
+                } else {
+                    Target::ThisHost
+                };
+                package::build(&self.context.project, target, self.reporter()).await
+            }
+        }
+    }
+
+    /// What the function runs on: this host off AWS, if Lambda has such a thing.
+    fn architecture(&self) -> Architecture {
+        let here = (!self.context.cloud.endpoint.is_aws())
+            .then(Architecture::of_this_host)
+            .flatten();
+        here.unwrap_or(self.context.project.stage.architecture)
+    }
+
     fn wanted(&self, tier: Tier, more: &[(&str, String)]) -> Result<Wanted> {
         let mut all = more.to_vec();
         if !self.context.cloud.endpoint.is_aws() {
-            // An emulator serves plain HTTP; and the function is built for this host.
+            // An emulator serves plain HTTP; and it runs the function on this host.
             all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
-            if let Some(here) = Architecture::of_this_host() {
-                all.push(("Architecture", here.as_str().to_owned()));
-            }
+            all.push(("Architecture", self.architecture().as_str().to_owned()));
         }
         Wanted::new(&self.context.project, tier, &all)
     }

@@ -7,7 +7,7 @@ use super::{Code, Place, Table, Up, table_of};
 use crate::commands::status::api_url;
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
-use crate::package::{self, Package};
+use crate::package::Package;
 use crate::project::Tier;
 use crate::readiness;
 use crate::report::Event;
@@ -72,7 +72,7 @@ impl Up<'_> {
         let wanted = self.wanted(Tier::Artifacts, &[])?;
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         let bucket = stack.output("BucketName")?;
-        let sent = package::upload(&self.context.cloud, &bucket, &package, self.reporter()).await?;
+        let sent = package.upload(&self.context.cloud, &bucket, self.reporter()).await?;
         let message = if sent { "uploaded" } else { "unchanged" };
         self.reporter().finished("function", message, sent);
         code.tell(Code {

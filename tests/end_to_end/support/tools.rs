@@ -1,4 +1,4 @@
-//! Judges that aren't ours and aren't Rust, installed into the user's cache by the first test that needs them.
+//! Tools that aren't ours and aren't Rust, installed into the user's cache by the first test that needs them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,37 +6,39 @@ use std::sync::OnceLock;
 
 use super::emulator;
 
-const CFN_LINT: &str = "cfn-lint==1.58.0";
-
 /// The command `cfn-lint`.
 pub(crate) fn cfn_lint() -> PathBuf {
-    static TOOL: OnceLock<PathBuf> = OnceLock::new();
-    TOOL.get_or_init(|| {
-        let environment = emulator::python()
-            .parent()
-            .and_then(std::path::Path::parent)
-            .and_then(std::path::Path::parent)
-            .expect("the emulator's environment is in the cache")
-            .join(CFN_LINT.replace("==", "-"));
-        let tool = environment.join("bin").join("cfn-lint");
-        let done = environment.join("complete");
-        if !done.exists() {
-            run(Command::new(emulator::python())
-                .args(["-m", "venv", "--clear"])
-                .arg(&environment));
-            run(Command::new(environment.join("bin").join("python")).args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                CFN_LINT,
-            ]));
-            std::fs::write(done, "").expect("writable");
-        }
-        tool
-    })
-    .clone()
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS.get_or_init(|| installed(&["cfn-lint==1.58.0"])).join("cfn-lint")
+}
+
+/// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`.
+pub(crate) fn cargo_lambda() -> PathBuf {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS
+        .get_or_init(|| installed(&["cargo-lambda==1.9.2", "ziglang==0.17.1"]))
+        .clone()
+}
+
+/// The folder of commands of an environment that has these packages; it is named after the first.
+fn installed(packages: &[&str]) -> PathBuf {
+    let environment = emulator::python()
+        .ancestors()
+        .nth(3)
+        .expect("the emulator's environment is in the cache")
+        .join(packages[0].replace("==", "-"));
+    let commands = environment.join("bin");
+    let done = environment.join("complete");
+    if !done.exists() {
+        run(Command::new(emulator::python())
+            .args(["-m", "venv", "--clear"])
+            .arg(&environment));
+        run(Command::new(commands.join("python"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(packages));
+        std::fs::write(done, "").expect("writable");
+    }
+    commands
 }
 
 fn run(command: &mut Command) {

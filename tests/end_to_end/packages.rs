@@ -1,0 +1,366 @@
+//! The function's package: built by the tools that people build with, given prebuilt, and refused when Lambda couldn't
+//! run it.
+
+use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deployer::project::stages::Architecture;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, http, tools};
+
+/// `deployer package`, with `tools` before everything else on PATH.
+fn package(project: &Project, tools: &Path, args: &[&str]) -> Ran {
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([tools.to_owned()].into_iter().chain(std::env::split_paths(&others)));
+    Deployer::new(project.path(), &[&["package"], args].concat())
+        .env("PATH", path.expect("a path"))
+        .run()
+}
+
+/// The newest glibc that a binary needs, by binutils.
+fn newest_glibc(binary: &Path) -> (u32, u32) {
+    let output = Command::new("readelf").arg("--version-info").arg(binary).output();
+    let text = String::from_utf8(output.expect("readelf").stdout).expect("UTF-8");
+    let versions = text.split("Name: GLIBC_").skip(1).filter_map(|rest| {
+        let mut numbers = rest.split([' ', '.']).map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    versions.max().expect("it is linked with glibc")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cargo_lambda_builds_a_package_that_runs() {
+    let (emulator, project) = (Emulator::start(), Project::copy());
+    let here = Architecture::of_this_host().expect("one that Lambda has").as_str();
+    project.edit(
+        "stacks/stages.yaml",
+        "architecture: x86_64 ",
+        &format!("architecture: {here} "),
+    );
+
+    let packed = package(&project, &tools::cargo_lambda(), &["--output", "json"]).success();
+    let packed = packed.json();
+    let file = project.path().join("target/deployer/function.zip");
+    let zip = std::fs::read(&file).expect("the package");
+    assert_eq!(packed["architecture"], here);
+    assert_eq!(packed["bytes"], zip.len());
+    let sha256 = STANDARD.encode(Sha256::digest(&zip));
+    assert_eq!(packed["codeSha256"], sha256.as_str());
+
+    // Taken out by the zip crate as anyone would, and looked at by binutils.
+    let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).expect("a zip");
+    assert_eq!(archive.len(), 1);
+    let mut entry = archive.by_name("bootstrap").expect("bootstrap");
+    assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));
+    let mut binary = Vec::new();
+    entry.read_to_end(&mut binary).expect("whole");
+    drop(entry);
+    let bootstrap = project.path().join("bootstrap");
+    std::fs::write(&bootstrap, &binary).expect("written");
+    let (major, minor) = newest_glibc(&bootstrap);
+    assert_eq!(packed["glibc"], format!("{major}.{minor}"));
+    assert!((major, minor) <= (2, 34), "{major}.{minor}");
+
+    // The same binary is the same package, and may be given instead.
+    let again = package(
+        &project,
+        &tools::cargo_lambda(),
+        &["--output", "json", "--out", "again/function.zip"],
+    );
+    assert_eq!(again.success().json()["codeSha256"], sha256.as_str());
+    assert_eq!(
+        std::fs::read(project.path().join("again/function.zip")).expect("it"),
+        zip
+    );
+
+    // Without cargo: nothing is built.
+    let up = |package: &str| {
+        Deployer::new(
+            project.path(),
+            &[
+                "up",
+                "--stage",
+                "dev",
+                "--function-package",
+                package,
+                "--output",
+                "json",
+            ],
+        )
+        .at(&emulator.endpoint())
+        .env("PATH", project.path().join("empty"))
+        .run()
+        .success()
+        .json()
+    };
+    let deployed = up("target/deployer/function.zip");
+    let url = deployed["outputs"]["apiUrl"].as_str().expect("an address").to_owned();
+    let answer = http::get(&format!("{url}?userId=1")).expect("an answer");
+    assert_eq!(
+        (answer.status, &answer.json()["name"]),
+        (200, &Value::from("Test User"))
+    );
+    assert_eq!(
+        http::get(&format!("{url}?userId=nobody")).expect("an answer").status,
+        404
+    );
+    assert_eq!(http::get(&url).expect("an answer").status, 400);
+
+    let clients = Clients::root(&emulator.endpoint());
+    let function = clients
+        .lambda
+        .get_function_configuration()
+        .function_name("retrieve-user-data-dev")
+        .send()
+        .await
+        .expect("the function");
+    assert_eq!(function.code_sha256(), Some(sha256.as_str()));
+    assert_eq!(function.architectures().first().map(|one| one.as_str()), Some(here));
+
+    let deployed = up("bootstrap");
+    assert_eq!(deployed["outputs"]["apiUrl"], url);
+    let answer = http::get(&format!("{url}?userId=1")).expect("an answer");
+    assert_eq!(answer.status, 200);
+}
+
+/// Programs that Lambda couldn't run, as real linkers make them.
+struct Fixtures<'a> {
+    project: &'a Project,
+}
+
+impl Fixtures<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.project.path().join(name)
+    }
+
+    fn cc(&self, arguments: &[&str]) {
+        let output = Command::new("cc")
+            .args(arguments)
+            .current_dir(self.project.path())
+            .output()
+            .expect("a C compiler, which Rust links with, too");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A program that any Linux of this architecture runs: it needs no library.
+    fn fitting(&self) -> &'static str {
+        self.project.write("plain.c", "void _start(void) { for (;;); }\n");
+        self.cc(&["-static", "-nostdlib", "plain.c", "-o", "fitting"]);
+        "fitting"
+    }
+
+    /// A program linked against a libc of which this machine needn't have heard: one function of glibc 2.38.
+    fn of_a_newer_glibc(&self) -> &'static str {
+        self.project
+            .write("versions", "GLIBC_2.38 { global: __isoc23_strtol; };\n");
+        self.project
+            .write("libc.c", "long __isoc23_strtol(void) { return 0; }\n");
+        self.project.write(
+            "newer.c",
+            "long __isoc23_strtol(void);\nvoid _start(void) { for (;;) __isoc23_strtol(); }\n",
+        );
+        self.cc(&[
+            "-shared",
+            "-nostdlib",
+            "-Wl,-soname,libc.so.6",
+            "-Wl,--version-script=versions",
+            "libc.c",
+            "-o",
+            "libnewer.so",
+        ]);
+        self.cc(&["-nostdlib", "newer.c", "-L.", "-l:libnewer.so", "-o", "newer"]);
+        "newer"
+    }
+
+    /// A program for the other architecture: all that is read of it before is its header.
+    fn of_another_machine(&self) -> &'static str {
+        let mut program = std::fs::read(self.path(self.fitting())).expect("built");
+        let other: u16 = match Architecture::of_this_host() {
+            Some(Architecture::Arm64) => 62,
+            _ => 183,
+        };
+        program[18..20].copy_from_slice(&other.to_le_bytes());
+        std::fs::write(self.path("other"), program).expect("written");
+        "other"
+    }
+
+    fn zip(&self, name: &'static str, files: &[(&str, u32)]) -> &'static str {
+        let program = std::fs::read(self.path(self.fitting())).expect("built");
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (file, mode) in files {
+            let options = SimpleFileOptions::default().unix_permissions(*mode);
+            archive.start_file(*file, options).expect("a file");
+            archive.write_all(&program).expect("written");
+        }
+        std::fs::write(self.path(name), archive.finish().expect("a zip").into_inner()).expect("written");
+        name
+    }
+}
+
+#[test]
+fn what_lambda_could_not_run_is_refused_before_anything_is_uploaded() {
+    let (emulator, project) = (Emulator::start(), Project::copy());
+    let proxy = Proxy::before(emulator.port());
+    let make = Fixtures { project: &project };
+    project.write("notes.txt", "hello\n");
+    project.write("start.sh", "#!/bin/sh\n");
+    project.write("nothing", "");
+    std::fs::write(make.path("empty.zip"), [&b"PK\x05\x06"[..], &[0; 18]].concat()).expect("written");
+
+    let cases: &[(&str, &[&str])] = &[
+        (
+            make.of_a_newer_glibc(),
+            &[
+                "newer can't run on Lambda",
+                "`__isoc23_strtol` needs GLIBC_2.38",
+                "has glibc 2.34",
+                "`pip install cargo-lambda`, then `cargo lambda build --release --",
+            ],
+        ),
+        (
+            make.of_another_machine(),
+            &["other can't run on Lambda", "it is built for ", "has to run on "],
+        ),
+        (
+            "notes.txt",
+            &[
+                "notes.txt can't run on Lambda",
+                "it is no program",
+                "ELF",
+                "Give the binary",
+            ],
+        ),
+        ("start.sh", &["it is a script"]),
+        ("nothing", &["nothing can't run on Lambda", "it is empty"]),
+        (
+            "empty.zip",
+            &[
+                "empty.zip is no package",
+                "a zip without any files",
+                "`deployer package`",
+            ],
+        ),
+        (
+            make.zip("folder.zip", &[("bootstrap/bootstrap", 0o755)]),
+            &["no file `bootstrap` at its root, but bootstrap/bootstrap", "zip -j"],
+        ),
+        (
+            make.zip("plain.zip", &[("bootstrap", 0o644)]),
+            &["has the mode 0644", "chmod 755"],
+        ),
+        ("missing.zip", &["could not read", "missing.zip", "No such file"]),
+    ];
+    for (file, words) in cases {
+        let args = ["up", "--stage", "dev", "--function-package", file];
+        project.deployer(&proxy.endpoint(), &args).fails_with(2).says(words);
+        proxy.assert_nothing_was_written();
+    }
+
+    project
+        .deployer(
+            &proxy.endpoint(),
+            &["up", "--only", "site", "--function-package", "fitting"],
+        )
+        .fails_with(2)
+        .says(&["has no use here", "--only function"]);
+    // What was refused wasn't refused for being a package.
+    make.zip("good.zip", &[("bootstrap", 0o755), ("lib/some.so", 0o644)]);
+    project
+        .deployer(
+            &proxy.endpoint(),
+            &["up", "--stage", "dev", "--function-package", "good.zip"],
+        )
+        .success();
+}
+
+/// A `cargo` that knows the subcommands `known`, notes how it is called, and "builds" the program `built`.
+fn cargo(project: &Project, known: &[&str], built: &Path) -> PathBuf {
+    let folder = project.path().join("tools");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let known = known.join("|");
+    let script = format!(
+        r#"#!/bin/sh
+echo "$*" >> "$0.calls"
+case "$1" in {known}) ;; *) echo "error: no such command" >&2; exit 101 ;; esac
+case "$2" in --version|--help) exit 0 ;; esac
+echo '{{"reason":"compiler-artifact","target":{{"name":"bootstrap"}},"executable":"{}"}}'
+"#,
+        built.display()
+    );
+    let cargo = folder.join("cargo");
+    std::fs::write(&cargo, script).expect("written");
+    std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755)).expect("executable");
+    let _ = std::fs::remove_file(folder.join("cargo.calls"));
+    folder
+}
+
+#[test]
+fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
+    let project = Project::copy();
+    let make = Fixtures { project: &project };
+    let fitting = make.path(make.fitting());
+    let newer = make.path(make.of_a_newer_glibc());
+    let here = Architecture::of_this_host().expect("one that Lambda has").as_str();
+    let other = if here == "arm64" { "x86_64" } else { "arm64" };
+    let set = |from: &str, to: &str| {
+        project.edit(
+            "stacks/stages.yaml",
+            &format!("architecture: {from} "),
+            &format!("architecture: {to} "),
+        );
+    };
+    if here != "x86_64" {
+        set("x86_64", here);
+    }
+    let triple = if here == "arm64" { "aarch64" } else { "x86_64" };
+
+    let tools = cargo(&project, &["zigbuild", "build"], &fitting);
+    let packed = package(&project, &tools, &["--output", "json"]).success();
+    assert_eq!(packed.json()["glibc"], Value::Null, "a static program needs none");
+    let calls = project.read("tools/cargo.calls");
+    let build = calls.lines().last().expect("a build");
+    assert!(
+        build.starts_with("zigbuild --bin bootstrap --message-format json-render-diagnostics --release")
+            && build.contains(&format!("--target {triple}-unknown-linux-gnu.2.34 ")),
+        "{calls}"
+    );
+
+    let tools = cargo(&project, &["build"], &fitting);
+    let packed = package(&project, &tools, &[]).success();
+    assert!(
+        packed
+            .stdout
+            .contains("deployer up --function-package ./target/deployer/function.zip"),
+        "{}",
+        packed.stdout
+    );
+    let calls = project.read("tools/cargo.calls");
+    let build = calls.lines().last().expect("a build");
+    assert!(
+        build.starts_with("build --bin bootstrap") && build.contains(" --release "),
+        "{calls}"
+    );
+
+    let tools = cargo(&project, &["build"], &newer);
+    std::fs::remove_file(project.path().join("target/deployer/function.zip")).expect("it was there");
+    package(&project, &tools, &[]).fails_with(2).says(&[
+        "the function can't run on Lambda",
+        "`__isoc23_strtol` needs GLIBC_2.38",
+        "glibc 2.34",
+        "next: `pip install cargo-lambda`, then run the same command again",
+    ]);
+    assert!(!project.path().join("target/deployer/function.zip").exists());
+
+    set(here, other);
+    package(&project, &tools, &[]).fails_with(2).says(&[
+        &format!("this machine can't build the function for {other} without cargo-lambda or cargo-zigbuild"),
+        "pip install cargo-lambda",
+    ]);
+}
