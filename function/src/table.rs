@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::{RequestId, get_item::GetItemError},
     types::AttributeValue,
 };
@@ -47,13 +47,22 @@ impl std::error::Error for TableError {}
 impl From<SdkError<GetItemError>> for TableError {
     /// DynamoDB's own words where it answered, else the whole chain from "dispatch failure" down to its cause.
     fn from(error: SdkError<GetItemError>) -> Self {
-        let (Some(code), true) = (error.code(), matches!(error, SdkError::ServiceError(_))) else {
-            return Self(DisplayErrorContext(&error).to_string());
+        let SdkError::ServiceError(answer) = &error else {
+            return Self(chain(&error));
         };
-        let message = error.message().unwrap_or("no message");
         let request = error.request_id().unwrap_or("unknown");
-        Self(format!("{code}: {message} (DynamoDB request {request})"))
+        let said = match error.code() {
+            Some(code) => format!("{code}: {}", error.message().unwrap_or("no message")),
+            None => format!("{}, status {}", chain(&error), answer.raw().status()),
+        };
+        Self(format!("{said} (DynamoDB request {request})"))
     }
+}
+
+/// An error with its causes, the innermost last.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Where items are read from.

@@ -1,42 +1,14 @@
 //! One flat JSON object a request.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
-use retrieve_user_data::{handler::Handler, logging, table::Table};
+use retrieve_user_data::{logging, table::Table};
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 
-use crate::support::{FakeTable, ORIGIN};
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panicked").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::{Buffer, FakeTable, Line, answer_and_lines};
 
 /// The lines logged at `level` while `event` is answered.
-async fn lines(level: LevelFilter, table: impl Table, event: &str) -> Vec<BTreeMap<String, Value>> {
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let guard = tracing::subscriber::set_default(logging::subscriber(level, move || writer.clone()));
-    Handler::new(table, ORIGIN).handle("request-1", event).await;
-    drop(guard);
-    let bytes = buffer.0.lock().expect("no writer panicked").clone();
-    let text = String::from_utf8(bytes).expect("UTF-8");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("a JSON object"))
-        .collect()
+async fn lines(level: LevelFilter, table: impl Table, event: &str) -> Vec<Line> {
+    answer_and_lines(level, table, event).await.1
 }
 
 /// The one line, without what differs from run to run, which is checked here.
@@ -105,12 +77,12 @@ async fn callers_cannot_forge_lines_or_fields() {
 async fn dependencies_do_not_log_below_info() {
     let buffer = Buffer::default();
     let writer = buffer.clone();
-    let _guard = tracing::subscriber::set_default(logging::subscriber(LevelFilter::TRACE, move || writer.clone()));
+    let guard = tracing::subscriber::set_default(logging::subscriber(LevelFilter::TRACE, move || writer.clone()));
     tracing::trace!(target: "aws_smithy_runtime::client::orchestrator", "transmitting request");
     tracing::debug!(target: "hyper", "connected");
     tracing::trace!(target: "retrieve_user_data::handler", "ours");
-    let bytes = buffer.0.lock().expect("no writer panicked").clone();
-    let text = String::from_utf8(bytes).expect("UTF-8");
-    assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("ours"));
+    drop(guard);
+    let lines = buffer.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["message"], "ours");
 }

@@ -1,9 +1,10 @@
 //! A table without a network, and what every response must have.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    io::{self, Write},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -12,10 +13,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use retrieve_user_data::{
     handler::Handler,
     item::Item,
+    logging,
     response::ProxyResponse,
     table::{Table, TableError},
 };
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 
 pub(crate) const ORIGIN: &str = "https://d111111abcdef8.cloudfront.net";
 
@@ -75,6 +78,43 @@ pub(crate) async fn answer(table: impl Table, event: &str) -> ProxyResponse {
     let response = Handler::new(table, ORIGIN).handle("request-1", event).await;
     assert_well_formed(&response);
     response
+}
+
+/// A log line: its fields by name.
+pub(crate) type Line = BTreeMap<String, Value>;
+
+/// What was logged, kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let bytes = self.0.lock().expect("no writer panicked").clone();
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a JSON object"))
+            .collect()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no writer panicked").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same, with the lines that are logged at `level` meanwhile.
+pub(crate) async fn answer_and_lines(level: LevelFilter, table: impl Table, event: &str) -> (ProxyResponse, Vec<Line>) {
+    let buffer = Buffer::default();
+    let writer = buffer.clone();
+    let guard = tracing::subscriber::set_default(logging::subscriber(level, move || writer.clone()));
+    let response = answer(table, event).await;
+    drop(guard);
+    (response, buffer.lines())
 }
 
 /// API Gateway accepts the response, and a browser lets the page see it.
