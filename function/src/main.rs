@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, env, process::ExitCode};
 
-use aws_config::BehaviorVersion;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use retrieve_user_data::{config::Config, handler::Handler, logging, table::DynamoTable};
 use serde_json::value::RawValue;
@@ -29,8 +32,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let config = Config::read(variable)?;
-    let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let handler = Handler::new(DynamoTable::new(&sdk, config.table_name), config.allowed_origin);
+    // The SDK's default, aws-lc, takes 20 ms to gather randomness before its first connection; ring asks the system.
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let table = DynamoTable::new(config.aws, http, config.table_name);
+    table.connect().await;
+    let handler = Handler::new(table, config.allowed_origin);
     let answer = async |event: LambdaEvent<Box<RawValue>>| {
         Ok::<_, Infallible>(handler.handle(&event.context.request_id, event.payload.get()).await)
     };

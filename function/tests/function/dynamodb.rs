@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{
-    Credentials, HttpClient, SharedCredentialsProvider,
+    Credentials, HttpClient, Region,
     http::{HttpRequest, HttpResponse},
 };
 use aws_smithy_http_client::test_util::{NeverClient, ReplayEvent, StaticReplayClient};
-use retrieve_user_data::table::{DynamoTable, OPERATION_TIMEOUT};
+use retrieve_user_data::{
+    config::Aws,
+    table::{DynamoTable, OPERATION_TIMEOUT},
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -18,16 +20,14 @@ use crate::support::{answer, answer_and_lines};
 
 const EVENT: &str = r#"{"httpMethod":"GET","queryStringParameters":{"userId":"7"}}"#;
 
-/// A table behind `client`, with nothing taken from this machine's environment.
+/// A table behind `client`.
 fn table(client: impl HttpClient + 'static) -> DynamoTable {
-    let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("session".into()), None, "test");
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(client)
-        .build();
-    DynamoTable::new(&sdk, "UserData")
+    let aws = Aws {
+        region: Region::new("eu-central-1"),
+        credentials: Credentials::new("AKIDEXAMPLE", "secret", Some("session".into()), None, "test"),
+        endpoint: None,
+    };
+    DynamoTable::new(aws, client, "UserData")
 }
 
 fn replay<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> StaticReplayClient {
@@ -191,6 +191,15 @@ async fn a_connection_that_fails_is_500() {
         cause.contains("no more test data"),
         "the innermost cause is told: {cause}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_early_does_not_wait_for_a_table_that_is_silent() {
+    let client = NeverClient::new();
+    let started = Instant::now();
+    table(client.clone()).connect().await;
+    assert_eq!(client.num_calls(), 1);
+    assert_eq!(started.elapsed(), Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]

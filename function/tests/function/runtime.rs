@@ -25,6 +25,8 @@ type Posted = (String, String);
 struct Server {
     address: String,
     posted: Receiver<Posted>,
+    /// What was asked, in this order: `next`, or the key of a GetItem.
+    asked: Receiver<String>,
 }
 
 impl Server {
@@ -32,19 +34,26 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let (sender, posted) = channel();
+        let (asks, asked) = channel();
         let events: VecDeque<(usize, String)> = events.iter().cloned().enumerate().collect();
         let events = Arc::new(Mutex::new(events));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (stream, events, sender) = (stream.expect("a connection"), Arc::clone(&events), sender.clone());
-                thread::spawn(move || serve(&stream, &events, &sender));
+                let (stream, events) = (stream.expect("a connection"), Arc::clone(&events));
+                let (sender, asks) = (sender.clone(), asks.clone());
+                thread::spawn(move || serve(&stream, &events, &sender, &asks));
             }
         });
-        Self { address, posted }
+        Self { address, posted, asked }
     }
 }
 
-fn serve(mut stream: &TcpStream, events: &Mutex<VecDeque<(usize, String)>>, posted: &Sender<Posted>) {
+fn serve(
+    mut stream: &TcpStream,
+    events: &Mutex<VecDeque<(usize, String)>>,
+    posted: &Sender<Posted>,
+    asked: &Sender<String>,
+) {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
     let mut line = String::new();
@@ -62,6 +71,7 @@ fn serve(mut stream: &TcpStream, events: &Mutex<VecDeque<(usize, String)>>, post
     let path = request.split(' ').nth(1).expect("a path").to_owned();
 
     let (status, headers, answer) = if path.ends_with("/invocation/next") {
+        asked.send("next".to_owned()).ok();
         let Some((id, event)) = events.lock().expect("no server panicked").pop_front() else {
             // As Lambda does while there is nothing to do: the connection stays open, without an answer.
             loop {
@@ -75,7 +85,9 @@ fn serve(mut stream: &TcpStream, events: &Mutex<VecDeque<(usize, String)>>, post
         )
     } else if header("x-amz-target") == Some("dynamodb_20120810.getitem") {
         let request: Value = serde_json::from_str(&body).expect("JSON");
-        match request["Key"]["userId"]["S"].as_str() {
+        let key = request["Key"]["userId"]["S"].as_str();
+        asked.send(key.unwrap_or_default().to_owned()).ok();
+        match key {
             Some("1") => (
                 200,
                 String::new(),
@@ -206,6 +218,43 @@ fn every_event_is_answered_and_logged() {
         "AccessDeniedException: no (DynamoDB request unknown)"
     );
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn it_is_connected_before_the_first_event() {
+    let event = json!({"httpMethod": "GET", "queryStringParameters": {"userId": "1"}}).to_string();
+    let server = Server::start(&[event]);
+    let running = Running(Some(
+        program(&server.address, &SETTINGS).spawn().expect("the program starts"),
+    ));
+    server.posted.recv_timeout(PATIENCE).expect("an answer");
+    let asked: Vec<String> = server.asked.try_iter().take(3).collect();
+    assert_eq!(asked, ["connect", "next", "1"]);
+    assert_eq!(lines(&running.stop()).len(), 1, "only the request is logged");
+}
+
+#[test]
+fn without_dynamodb_it_starts_and_says_what_is_wrong_with_each_request() {
+    let event = json!({"httpMethod": "GET", "queryStringParameters": {"userId": "1"}}).to_string();
+    let server = Server::start(&[event]);
+    // Port 9 of this machine refuses, as a table's endpoint does that isn't reachable.
+    let unreachable = [
+        SETTINGS[0],
+        SETTINGS[1],
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
+    ];
+    let running = Running(Some(
+        program(&server.address, &unreachable)
+            .spawn()
+            .expect("the program starts"),
+    ));
+    let (_, body) = server.posted.recv_timeout(PATIENCE).expect("an answer");
+    let response: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(response["statusCode"], 500);
+    let lines = lines(&running.stop());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let cause = lines[0]["error"].as_str().expect("a cause");
+    assert!(cause.contains("Connection refused"), "{cause}");
 }
 
 #[test]
