@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::{Global, PackageArgs};
 use crate::error::{Context, Result};
-use crate::package::{self, Target};
+use crate::package::{self, LAMBDAS_GLIBC, Target};
 use crate::project::Project;
 use crate::report::{Outcome, Paint, Reporter};
 
@@ -61,7 +61,7 @@ impl Outcome for Packed {
     fn text(&self, paint: &Paint) -> String {
         let file = self.file.display();
         let glibc = self.glibc.as_ref().map_or("no glibc".to_owned(), |version| {
-            format!("glibc {version}, and Lambda has 2.34")
+            format!("glibc {version}, and Lambda has {LAMBDAS_GLIBC}")
         });
         format!(
             "{}\n  {} KiB, for {}, needs {glibc}\nDeploy it with `deployer up --function-package {file}`.\n",

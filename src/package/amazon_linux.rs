@@ -10,17 +10,20 @@ use object::elf::{EM_AARCH64, EM_X86_64, Machine};
 use super::elf::Executable;
 use crate::project::stages::Architecture;
 
-/// Amazon Linux 2023's glibc: <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>.
-const GLIBC: (u32, u32) = (2, 34);
+/// Amazon Linux 2023's glibc: <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>. Its later builds have a few
+/// newer symbols as well, but no newer version as a whole.
+pub(super) const GLIBC: &str = "2.34";
 
 /// The parts of glibc, and what its programs are linked with besides: these are always there.
 const LIBRARIES: &[&str] = &[
     "ld-linux-aarch64.so.1",
     "ld-linux-x86-64.so.2",
+    "libanl.so.1",
     "libc.so.6",
     "libdl.so.2",
     "libgcc_s.so.1",
     "libm.so.6",
+    "libmvec.so.1",
     "libpthread.so.0",
     "libresolv.so.2",
     "librt.so.1",
@@ -61,15 +64,13 @@ pub(super) fn check(program: &Executable, architecture: Architecture) -> Result<
         return Err(Misfit::Loader(other.clone()));
     }
     let too_new = || program.needs.iter().filter(|need| is_too_new(&need.version));
-    match too_new().max_by_key(|need| number(&need.version).unwrap_or((u32::MAX, 0))) {
+    // A version with a symbol says more than one without.
+    match too_new().max_by_key(|need| (!need.symbols.is_empty(), number(&need.version))) {
         None => Ok(()),
         Some(newest) => Err(Misfit::Glibc {
             version: newest.version.clone(),
             symbol: newest.symbols.first().cloned(),
-            more: too_new()
-                .map(|need| need.symbols.len())
-                .sum::<usize>()
-                .saturating_sub(1),
+            more: too_new().flat_map(|need| &need.symbols).skip(1).count(),
         }),
     }
 }
@@ -88,12 +89,16 @@ pub(super) fn newest_glibc(program: &Executable) -> Option<String> {
 
 fn is_too_new(version: &str) -> bool {
     // These name abilities of the loader; the first of them came with glibc 2.36.
-    version.starts_with("GLIBC_ABI_") || number(version).is_some_and(|number| number > GLIBC)
+    version.starts_with("GLIBC_ABI_") || number(version).is_some_and(|own| Some(own) > parse(GLIBC))
 }
 
 /// The first two numbers of a glibc version: `GLIBC_2.2.5` is 2.2. Other libraries' versions have none.
 fn number(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.strip_prefix("GLIBC_")?.split('.').map(str::parse);
+    parse(version.strip_prefix("GLIBC_")?)
+}
+
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
@@ -126,7 +131,7 @@ impl fmt::Display for Misfit {
                     1 => write!(f, ", another symbol is too new as well")?,
                     more => write!(f, ", {more} more are too new as well")?,
                 }
-                write!(f, ", and Lambda's Amazon Linux 2023 has glibc {}.{}", GLIBC.0, GLIBC.1)
+                write!(f, ", and Lambda's Amazon Linux 2023 has glibc {GLIBC}")
             }
         }
     }
@@ -193,8 +198,12 @@ mod tests {
     #[test]
     fn an_ability_of_newer_loaders_is_too_new() {
         assert_eq!(
-            refusal(&program(&[("GLIBC_2.36", &["arc4random"]), ("GLIBC_ABI_DT_RELR", &[])])),
+            refusal(&program(&[("GLIBC_2.34", &["a"]), ("GLIBC_ABI_DT_RELR", &[])])),
             "it needs GLIBC_ABI_DT_RELR, and Lambda's Amazon Linux 2023 has glibc 2.34"
+        );
+        assert_eq!(
+            refusal(&program(&[("GLIBC_2.36", &["arc4random"]), ("GLIBC_ABI_DT_RELR", &[])])),
+            "its symbol `arc4random` needs GLIBC_2.36, and Lambda's Amazon Linux 2023 has glibc 2.34"
         );
     }
 

@@ -74,11 +74,10 @@ pub(super) fn open(zip: &[u8]) -> Result<Contents, Unusable> {
     if bytes > MAX_UNPACKED {
         return Err(Unusable::TooLarge(bytes));
     }
-    let entry = match archive.by_name(BOOTSTRAP) {
-        Ok(entry) => entry,
-        Err(ZipError::FileNotFound) => return Err(Unusable::NoBootstrap(files)),
-        Err(error) => return Err(Unusable::Broken(error)),
+    let Some(name) = files.iter().find(|file| file.trim_start_matches("./") == BOOTSTRAP) else {
+        return Err(Unusable::NoBootstrap(files));
     };
+    let entry = archive.by_name(name).map_err(Unusable::Broken)?;
     let mode = entry.unix_mode();
     if mode.is_none_or(|mode| mode & BY_EVERYONE != BY_EVERYONE) {
         return Err(Unusable::NotExecutable(mode));
@@ -133,9 +132,7 @@ impl fmt::Display for Unusable {
             Self::NotExecutable(None) => write!(f, "its `{BOOTSTRAP}` isn't marked as executable"),
             Self::TooLarge(bytes) => write!(
                 f,
-                "its files have at least {} MB unpacked, and Lambda takes {}",
-                bytes / 1_000_000,
-                MAX_UNPACKED / 1_000_000
+                "unpacked it has at least {bytes} bytes, and Lambda takes {MAX_UNPACKED} (250 MB)"
             ),
         }
     }
@@ -178,7 +175,7 @@ mod tests {
 
     #[test]
     fn other_files_may_come_along() {
-        let contents = open(&zip(&[("lib/libssl.so.3", 0o644), (BOOTSTRAP, 0o755)])).expect("usable");
+        let contents = open(&zip(&[("lib/libssl.so.3", 0o644), ("./bootstrap", 0o755)])).expect("usable");
         assert_eq!(contents.bootstrap, b"content");
         assert!(contents.files.iter().any(|file| file == "lib/libssl.so.3"));
     }
@@ -227,7 +224,7 @@ mod tests {
         let zip = archive.finish().expect("a zip").into_inner();
         assert_eq!(
             refusal(&zip),
-            "its files have at least 263 MB unpacked, and Lambda takes 262"
+            "unpacked it has at least 263000007 bytes, and Lambda takes 262144000 (250 MB)"
         );
     }
 }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
+use super::GET_CARGO_LAMBDA;
+use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
 use crate::error::{Context, Error, Result};
 use crate::project::Project;
@@ -37,12 +39,12 @@ pub(super) fn manifest(project: &Project) -> Result<PathBuf> {
         .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."))
 }
 
-/// Builds for this machine, quickly; gives the binary's path.
-pub(super) async fn for_this_host(project: &Project, reporter: &Reporter) -> Result<PathBuf> {
-    cargo(&manifest(project)?, "build", &[], reporter).await
+/// Builds for this machine, quickly; gives the binary.
+pub(super) async fn for_this_host(project: &Project, reporter: &Reporter) -> Result<Vec<u8>> {
+    read(&cargo(&manifest(project)?, "build", &[], reporter).await?).await
 }
 
-/// Builds for Lambda; gives the binary's path, and what built it.
+/// Builds for Lambda; gives the binary, and what built it.
 ///
 /// # Errors
 /// It doesn't compile (cargo's own words are the cause), or nothing here can build for the architecture.
@@ -50,25 +52,31 @@ pub(super) async fn for_lambda(
     project: &Project,
     architecture: Architecture,
     reporter: &Reporter,
-) -> Result<(PathBuf, Builder)> {
+) -> Result<(Vec<u8>, Builder)> {
     let manifest = manifest(project)?;
     let builder = Builder::choose(architecture).await?;
     let binary = match builder {
         Builder::CargoLambda => cargo_lambda(&manifest, &project.build_dir(), architecture, reporter).await?,
         Builder::Zigbuild => {
-            let target = format!("{}.2.34", triple(architecture));
-            cargo(&manifest, "zigbuild", &["--release", "--target", &target], reporter).await?
+            let target = format!("{}.{GLIBC}", triple(architecture));
+            read(&cargo(&manifest, "zigbuild", &["--release", "--target", &target], reporter).await?).await?
         }
-        Builder::Cargo => cargo(&manifest, "build", &["--release"], reporter).await?,
+        Builder::Cargo => read(&cargo(&manifest, "build", &["--release"], reporter).await?).await?,
     };
     Ok((binary, builder))
 }
 
+async fn read(binary: &Path) -> Result<Vec<u8>> {
+    tokio::fs::read(binary)
+        .await
+        .or_fail(|| format!("could not read {}", binary.display()))
+}
+
 impl Builder {
     async fn choose(architecture: Architecture) -> Result<Self> {
-        if answers(&["lambda", "--version"]).await {
+        if answers(&["lambda", "--version"]).await? {
             Ok(Self::CargoLambda)
-        } else if answers(&["zigbuild", "--help"]).await {
+        } else if answers(&["zigbuild", "--help"]).await? {
             Ok(Self::Zigbuild)
         } else if cfg!(target_os = "linux") && Architecture::of_this_host() == Some(architecture) {
             Ok(Self::Cargo)
@@ -77,7 +85,9 @@ impl Builder {
                 "this machine can't build the function for {} without cargo-lambda or cargo-zigbuild",
                 architecture.as_str()
             ))
-            .hint("Install one (`pip install cargo-lambda`), then run the same command again."))
+            .hint(format!(
+                "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
+            )))
         }
     }
 }
@@ -90,13 +100,19 @@ fn triple(architecture: Architecture) -> &'static str {
 }
 
 /// Whether cargo knows a subcommand.
-async fn answers(arguments: &[&str]) -> bool {
-    Command::new("cargo")
+async fn answers(arguments: &[&str]) -> Result<bool> {
+    let output = Command::new("cargo")
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .await
-        .is_ok_and(|output| output.status.success())
+        .await;
+    Ok(output.map_err(no_cargo)?.status.success())
+}
+
+fn no_cargo(error: std::io::Error) -> Error {
+    Error::usage("could not start cargo")
+        .because(error)
+        .hint("Install Rust (https://rustup.rs), then run the same command again.")
 }
 
 async fn cargo_lambda(
@@ -104,20 +120,33 @@ async fn cargo_lambda(
     build_dir: &Path,
     architecture: Architecture,
     reporter: &Reporter,
-) -> Result<PathBuf> {
+) -> Result<Vec<u8>> {
     let flag = match architecture {
         Architecture::X86_64 => "--x86-64",
         Architecture::Arm64 => "--arm64",
     };
+    // A folder of this run's own: another run may build for another stage, and an earlier one's binary isn't this one's.
+    let unwritable = || format!("could not make a folder in {}", build_dir.display());
+    std::fs::create_dir_all(build_dir).or_fail(unwritable)?;
+    let folder = tempfile::tempdir_in(build_dir).or_fail(unwritable)?;
     let mut command = Command::new("cargo");
     command
         .args(["lambda", "build", "--release", flag, "--bin", BOOTSTRAP])
+        .args(["--output-format", "binary"])
         .arg("--manifest-path")
         .arg(real(manifest)?)
         .arg("--lambda-dir")
-        .arg(build_dir);
+        .arg(folder.path());
     run(command, reporter).await?;
-    Ok(build_dir.join(BOOTSTRAP).join(BOOTSTRAP))
+    tokio::fs::read(folder.path().join(BOOTSTRAP).join(BOOTSTRAP))
+        .await
+        .map_err(|error| {
+            Error::usage("cargo-lambda built the function, but no binary where it was told to put it")
+                .because(error)
+                .hint(
+                    "Look for `extension` or `lambda_dir` in CargoLambda.toml and under [package.metadata.lambda] of                      function/Cargo.toml, and remove it.",
+                )
+        })
 }
 
 /// Runs `cargo build`, or a subcommand that takes and says the same.
@@ -160,11 +189,7 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| {
-            Error::usage("could not start cargo")
-                .because(error)
-                .hint("Install Rust (https://rustup.rs), then run the same command again.")
-        })?;
+        .map_err(no_cargo)?;
     let mut stdout = child
         .stdout
         .take()
@@ -210,7 +235,7 @@ fn remedy(complaint: &str) -> String {
     let no_zig = ["Failed to find zig", "Zig is not installed"].map(|words| complaint.contains(words));
     let first = match not_installed {
         Some(triple) => format!("`rustup target add {triple}`, then"),
-        None if no_zig.contains(&true) => "`pip install ziglang`, then".to_owned(),
+        None if no_zig.contains(&true) => format!("`{GET_CARGO_LAMBDA}` brings a zig along;"),
         None => "Correct function/ and".to_owned(),
     };
     format!("Nothing was changed. {first} run the same command again.")
@@ -238,7 +263,7 @@ mod tests {
             "Error: Failed to find zig\n\nCaused by:\n    cannot find binary path",
             "Error:   × Zig is not installed in your system, please install it and run Cargo\n  │ Lambda again",
         ] {
-            assert!(remedy(complaint).contains("`pip install ziglang`"));
+            assert!(remedy(complaint).contains("pip install cargo-lambda` brings a zig along"));
         }
         assert!(remedy("error[E0308]: mismatched types").contains("Correct function/"));
     }

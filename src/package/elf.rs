@@ -2,7 +2,7 @@
 
 use object::elf::{DT_NEEDED, ET_DYN, ET_EXEC, FileHeader64, Machine, SHT_DYNSYM, VER_FLG_WEAK};
 use object::read::elf::{FileHeader, ProgramHeader, SectionTable, Sym};
-use object::{Endianness, SymbolIndex};
+use object::{LittleEndian, SymbolIndex};
 
 /// An executable's demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Executable {
     pub(super) needs: Vec<Need>,
 }
 
-/// A version that a library must have.
+/// A version that one or more of the libraries must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     /// As the linker wrote it, such as `GLIBC_2.34`.
@@ -49,38 +49,52 @@ impl Executable {
         if !content.starts_with(b"\x7fELF") {
             return Err(NotExecutable::NotElf(kind(content)));
         }
-        // A 32-bit or a big-endian one fails here.
-        let header = FileHeader64::<Endianness>::parse(content).map_err(malformed)?;
-        let endian = header.endian().map_err(malformed)?;
+        if content.get(CLASS) == Some(&CLASS_32) {
+            return Err(NotExecutable::Malformed(
+                "it is built for a 32-bit processor".to_owned(),
+            ));
+        }
+        let header = Header::parse(content).map_err(malformed)?;
+        let endian = LittleEndian;
         if !matches!(header.e_type(endian), ET_EXEC | ET_DYN) || header.e_entry(endian) == 0 {
             return Err(NotExecutable::Malformed(
                 "it is an object file or a library, not a program".to_owned(),
             ));
         }
         let sections = header.sections(endian, content).map_err(malformed)?;
-        Ok(Self {
+        let this = Self {
             machine: header.e_machine(endian),
-            loader: loader(header, endian, content)?,
-            libraries: libraries(&sections, endian, content)?,
-            needs: needs(&sections, endian, content)?,
-        })
+            loader: loader(header, content)?,
+            libraries: libraries(&sections, content)?,
+            needs: needs(&sections, content)?,
+        };
+        if this.loader.is_some() && this.libraries.is_empty() {
+            return Err(NotExecutable::Malformed(
+                "its section headers were removed, so that nobody can tell which libraries it needs".to_owned(),
+            ));
+        }
+        Ok(this)
     }
 }
 
-type Header = FileHeader64<Endianness>;
+type Header = FileHeader64<LittleEndian>;
 type Sections<'data> = SectionTable<'data, Header>;
 
-fn loader(header: &Header, endian: Endianness, content: &[u8]) -> Result<Option<String>, NotExecutable> {
-    for segment in header.program_headers(endian, content).map_err(malformed)? {
-        if let Some(path) = segment.interpreter(endian, content).map_err(malformed)? {
+/// Where the header says how wide the processor's words are.
+const CLASS: usize = 4;
+const CLASS_32: u8 = 1;
+
+fn loader(header: &Header, content: &[u8]) -> Result<Option<String>, NotExecutable> {
+    for segment in header.program_headers(LittleEndian, content).map_err(malformed)? {
+        if let Some(path) = segment.interpreter(LittleEndian, content).map_err(malformed)? {
             return Ok(Some(text(path)));
         }
     }
     Ok(None)
 }
 
-fn libraries(sections: &Sections<'_>, endian: Endianness, content: &[u8]) -> Result<Vec<String>, NotExecutable> {
-    let table = sections.dynamic_table(endian, content).map_err(malformed)?;
+fn libraries(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<String>, NotExecutable> {
+    let table = sections.dynamic_table(LittleEndian, content).map_err(malformed)?;
     table
         .iter()
         .filter(|entry| entry.tag == DT_NEEDED)
@@ -88,47 +102,46 @@ fn libraries(sections: &Sections<'_>, endian: Endianness, content: &[u8]) -> Res
         .collect()
 }
 
-fn needs(sections: &Sections<'_>, endian: Endianness, content: &[u8]) -> Result<Vec<Need>, NotExecutable> {
-    let Some((mut libraries, strings)) = sections.gnu_verneed(endian, content).map_err(malformed)? else {
+fn needs(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<Need>, NotExecutable> {
+    let Some((mut libraries, strings)) = sections.gnu_verneed(LittleEndian, content).map_err(malformed)? else {
         return Ok(Vec::new());
     };
-    let strings = sections.strings(endian, content, strings).map_err(malformed)?;
-    let mut needs = Vec::new();
+    let strings = sections.strings(LittleEndian, content, strings).map_err(malformed)?;
+    let mut needs: Vec<Need> = Vec::new();
     while let Some((_, mut versions)) = libraries.next().map_err(malformed)? {
         while let Some(version) = versions.next().map_err(malformed)? {
             // The loader goes on without a weak one.
-            if version.vna_flags.get(endian).contains(VER_FLG_WEAK) {
+            if version.vna_flags.get(LittleEndian).contains(VER_FLG_WEAK) {
                 continue;
             }
-            needs.push(Need {
-                version: text(version.name(endian, strings).map_err(malformed)?),
-                symbols: Vec::new(),
-            });
+            let version = text(version.name(LittleEndian, strings).map_err(malformed)?);
+            // glibc's libraries have their versions in common.
+            if needs.iter().all(|need| need.version != version) {
+                needs.push(Need {
+                    version,
+                    symbols: Vec::new(),
+                });
+            }
         }
     }
-    name_symbols(&mut needs, sections, endian, content)?;
+    name_symbols(&mut needs, sections, content)?;
     Ok(needs)
 }
 
 /// Adds to each need the symbols that it comes from.
-fn name_symbols(
-    needs: &mut [Need],
-    sections: &Sections<'_>,
-    endian: Endianness,
-    content: &[u8],
-) -> Result<(), NotExecutable> {
-    let Some(versions) = sections.versions(endian, content).map_err(malformed)? else {
+fn name_symbols(needs: &mut [Need], sections: &Sections<'_>, content: &[u8]) -> Result<(), NotExecutable> {
+    let Some(versions) = sections.versions(LittleEndian, content).map_err(malformed)? else {
         return Ok(());
     };
-    let symbols = sections.symbols(endian, content, SHT_DYNSYM).map_err(malformed)?;
+    let symbols = sections.symbols(LittleEndian, content, SHT_DYNSYM).map_err(malformed)?;
     for (index, symbol) in symbols.iter().enumerate() {
-        let index = versions.version_index(endian, SymbolIndex(index)).index();
+        let index = versions.version_index(LittleEndian, SymbolIndex(index)).index();
         let Some(version) = versions.version(index).map_err(malformed)? else {
             continue;
         };
         let version = String::from_utf8_lossy(version.name());
         if let Some(need) = needs.iter_mut().find(|need| need.version == version) {
-            let name = symbol.name(endian, symbols.strings()).map_err(malformed)?;
+            let name = symbol.name(LittleEndian, symbols.strings()).map_err(malformed)?;
             need.symbols.push(text(name));
         }
     }

@@ -6,7 +6,7 @@ mod archive;
 mod build;
 mod elf;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -20,9 +20,16 @@ use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
 use amazon_linux::Misfit;
-use archive::{MAX_UNPACKED, Unusable};
+use archive::{Contents, MAX_UNPACKED, Unusable};
 use build::Builder;
 use elf::{Executable, NotExecutable};
+
+/// Brings cargo-lambda and the zig that it links with; a plain `pip install` is refused by newer distributions.
+const GET_CARGO_LAMBDA: &str =
+    "python3 -m venv ~/.cargo-lambda && . ~/.cargo-lambda/bin/activate && pip install cargo-lambda";
+
+/// The glibc that Lambda's Amazon Linux 2023 has.
+pub const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
 
 /// A function that is ready to be uploaded. It is in memory, so that what was checked is what is uploaded, whatever
 /// is built meanwhile.
@@ -74,67 +81,110 @@ pub fn check_crate(project: &Project) -> Result<()> {
 /// It doesn't compile (cargo's own words are the cause), this machine can't build for the target, or the result
 /// wouldn't run on Lambda.
 pub async fn build(project: &Project, target: Target, reporter: &Reporter) -> Result<Package> {
-    let (binary, checked_for) = match target {
-        Target::ThisHost => (build::for_this_host(project, reporter).await?, None),
+    match target {
+        Target::ThisHost => {
+            let binary = build::for_this_host(project, reporter).await?;
+            Package::new(Content::Binary(binary), None).await
+        }
         Target::Lambda(architecture) => {
             let (binary, builder) = build::for_lambda(project, architecture, reporter).await?;
-            (binary, Some((builder, architecture)))
+            let origin = Origin::Built(builder);
+            let program = Executable::parse(&binary).map_err(|error| origin.not_executable(&error))?;
+            let glibc = check(&program, &[], architecture, origin, reporter)?;
+            Package::new(Content::Binary(binary), glibc).await
         }
-    };
-    let content = tokio::fs::read(&binary)
-        .await
-        .or_fail(|| format!("could not read {}", binary.display()))?;
-    let glibc = match checked_for {
-        None => None,
-        Some((builder, architecture)) => check(&content, &[], architecture, Origin::Built(builder), reporter)?,
-    };
-    Package::new(Content::Binary(content), glibc).await
+    }
 }
 
-/// Takes a function that was built before: a zip with `bootstrap` in it, or that binary.
-///
-/// # Errors
-/// It can't be read, isn't a package, or wouldn't run on a function of this architecture.
-pub async fn prebuilt(file: &Path, architecture: Architecture, reporter: &Reporter) -> Result<Package> {
-    let unreadable = |error: std::io::Error| {
-        Error::usage(format!("could not read the function's package {}", file.display()))
-            .because(error)
-            .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
-    };
-    let size = tokio::fs::metadata(file).await.map_err(unreadable)?.len();
-    if size > MAX_UNPACKED {
-        return Err(unusable(file, &Unusable::TooLarge(size)));
+/// A function that was built before: a zip with `bootstrap` in it, or that binary.
+#[derive(Debug)]
+pub struct Prebuilt {
+    file: PathBuf,
+    content: Content,
+    program: Executable,
+    /// The paths in the zip.
+    files: Vec<String>,
+}
+
+impl Prebuilt {
+    /// Reads it, and makes sure that it is a program.
+    ///
+    /// # Errors
+    /// It can't be read, or is neither a package nor a Linux program.
+    pub async fn open(file: &Path) -> Result<Self> {
+        let file = file.to_owned();
+        tokio::task::spawn_blocking(move || Self::read(file))
+            .await
+            .or_fail(|| "the reading of the function's package was interrupted".to_owned())?
     }
-    let content = tokio::fs::read(file).await.map_err(unreadable)?;
-    let origin = Origin::Given(file);
-    if archive::is_zip(&content) {
-        let contents = archive::open(&content).map_err(|error| unusable(file, &error))?;
-        let glibc = check(&contents.bootstrap, &contents.files, architecture, origin, reporter)?;
-        Package::new(Content::Zip(content), glibc).await
-    } else {
-        let glibc = check(&content, &[], architecture, origin, reporter)?;
-        Package::new(Content::Binary(content), glibc).await
+
+    fn read(file: PathBuf) -> Result<Self> {
+        let unreadable = |error: std::io::Error| {
+            Error::usage(format!("could not read the function's package {}", file.display()))
+                .because(error)
+                .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
+        };
+        let size = std::fs::metadata(&file).map_err(unreadable)?.len();
+        if size > MAX_UNPACKED {
+            return Err(unusable(&file, &Unusable::TooLarge(size)));
+        }
+        let content = std::fs::read(&file).map_err(unreadable)?;
+        let parse =
+            |binary: &[u8]| Executable::parse(binary).map_err(|error| Origin::Given(&file).not_executable(&error));
+        if !archive::is_zip(&content) {
+            return Ok(Self {
+                program: parse(&content)?,
+                content: Content::Binary(content),
+                files: Vec::new(),
+                file,
+            });
+        }
+        let Contents { bootstrap, files } = archive::open(&content).map_err(|error| unusable(&file, &error))?;
+        Ok(Self {
+            program: parse(&bootstrap)?,
+            // A zip of our own making is the same package as its binary, and goes by the same name.
+            content: match archive::pack(&bootstrap) {
+                Ok(packed) if packed == content => Content::Binary(bootstrap),
+                _ => Content::Zip(content),
+            },
+            files,
+            file,
+        })
+    }
+
+    /// The package, if it runs on a function of this architecture.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub async fn package(self, architecture: Architecture, reporter: &Reporter) -> Result<Package> {
+        let origin = Origin::Given(&self.file);
+        let glibc = check(&self.program, &self.files, architecture, origin, reporter)?;
+        Package::new(self.content, glibc).await
     }
 }
 
 /// Checks that Lambda can run a program; gives the newest glibc that it needs. `files` are those beside it.
 fn check(
-    program: &[u8],
+    program: &Executable,
     files: &[String],
     architecture: Architecture,
     origin: Origin<'_>,
     reporter: &Reporter,
 ) -> Result<Option<String>> {
-    let program = Executable::parse(program).map_err(|error| origin.not_executable(&error))?;
-    amazon_linux::check(&program, architecture).map_err(|misfit| origin.misfit(&misfit, architecture))?;
-    let is_beside = |library: &str| files.iter().any(|file| file.rsplit('/').next() == Some(library));
-    for library in amazon_linux::doubtful_libraries(&program).filter(|library| !is_beside(library)) {
+    amazon_linux::check(program, architecture).map_err(|misfit| origin.misfit(&misfit, architecture))?;
+    for library in amazon_linux::doubtful_libraries(program).filter(|library| !brought_along(library, files)) {
         reporter.warn(format!(
             "the function is linked with {library}, which Lambda's Amazon Linux 2023 may not have: link it statically, \
              or put it into the zip's lib/"
         ));
     }
-    Ok(amazon_linux::newest_glibc(&program))
+    Ok(amazon_linux::newest_glibc(program))
+}
+
+/// Whether a library is where Lambda's loader looks: the package's root and its lib/.
+fn brought_along(library: &str, files: &[String]) -> bool {
+    let mut paths = files.iter().map(|file| file.trim_start_matches("./"));
+    paths.any(|path| path.strip_prefix("lib/").unwrap_or(path) == library)
 }
 
 fn unusable(file: &Path, error: &Unusable) -> Error {
@@ -155,7 +205,7 @@ impl Origin<'_> {
     fn not_executable(self, error: &NotExecutable) -> Error {
         let cause = match error {
             NotExecutable::Empty => "it is empty".to_owned(),
-            NotExecutable::NotElf(kind) => format!("it is {kind}, and Lambda runs 64-bit ELF executables"),
+            NotExecutable::NotElf(kind) => format!("it is {kind}, and a function in Rust is a 64-bit ELF executable"),
             NotExecutable::Malformed(why) => format!("it isn't a whole 64-bit ELF executable: {why}"),
         };
         self.refuse(cause).hint(match self {
@@ -165,38 +215,29 @@ impl Origin<'_> {
     }
 
     fn misfit(self, misfit: &Misfit, architecture: Architecture) -> Error {
-        let flag = match architecture {
-            Architecture::X86_64 => "--x86-64",
-            Architecture::Arm64 => "--arm64",
-        };
-        let with_cargo_lambda = format!(
-            "`pip install cargo-lambda`, then `cargo lambda build --release {flag}` in function/, and give what that makes"
-        );
+        let again = "then run the same command again";
+        let give = format!("(`{GET_CARGO_LAMBDA}`), then give what `deployer package` writes");
         let hint = match (self, misfit) {
             (Self::Given(_), Misfit::Glibc { .. }) => {
-                format!("Link it against an older glibc: {with_cargo_lambda}.")
+                format!("Link it against an older glibc, with cargo-lambda {give}.")
             }
-            (Self::Given(_), Misfit::Machine { .. }) => {
-                format!(
-                    "Build it for {}: {with_cargo_lambda}. Or change the stage's `architecture` in stacks/stages.yaml.",
-                    architecture.as_str()
-                )
+            (Self::Given(_), Misfit::Machine { .. }) => format!(
+                "Build it for {}, with cargo-lambda {give}. On AWS the stage's `architecture` in stacks/stages.yaml decides.",
+                architecture.as_str()
+            ),
+            (Self::Given(_), Misfit::Loader(_)) => {
+                format!("Link it with glibc, or statically: with cargo-lambda {give}.")
             }
-            (Self::Given(_), Misfit::Loader(_)) => format!("Link it with glibc, or statically: {with_cargo_lambda}."),
             (Self::Built(Builder::Cargo), Misfit::Glibc { .. }) => {
-                "`pip install cargo-lambda`, then run the same command again: it links against an older glibc."
-                    .to_owned()
+                format!("Get cargo-lambda, which links against an older glibc (`{GET_CARGO_LAMBDA}`), {again}.")
             }
-            (Self::Built(Builder::CargoLambda), Misfit::Glibc { .. }) => {
-                "cargo-lambda was told to link with this machine's own linker: unset CARGO_LAMBDA_COMPILER, or remove \
-                 `compiler` from its configuration, then run the same command again."
-                    .to_owned()
-            }
-            (Self::Built(_), _) => {
-                "Look for a build target or a linker in .cargo/config.toml, CARGO_BUILD_TARGET and RUSTFLAGS, then run \
-                 the same command again."
-                    .to_owned()
-            }
+            (Self::Built(Builder::CargoLambda), _) => format!(
+                "Look for a compiler or a target in CARGO_LAMBDA_COMPILER, CargoLambda.toml and [package.metadata.lambda] \
+                 of function/Cargo.toml, remove it, {again}."
+            ),
+            (Self::Built(Builder::Zigbuild | Builder::Cargo), _) => format!(
+                "Look for a target or a linker in .cargo/config.toml, CARGO_BUILD_TARGET and RUSTFLAGS, remove it, {again}."
+            ),
         };
         self.refuse(misfit).hint(hint)
     }
@@ -252,5 +293,18 @@ impl Package {
             .await
             .map_err(|error| explain(&error, &format!("could not upload the function to {bucket}")))?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_helps_only_where_the_loader_looks() {
+        let files = ["bootstrap", "lib/libssl.so.3", "./libz.so.1", "deps/libpq.so.5"].map(str::to_owned);
+        let helps = |library| brought_along(library, &files);
+        assert!(helps("libssl.so.3") && helps("libz.so.1"));
+        assert!(!helps("libpq.so.5") && !helps("libcrypto.so.3"));
     }
 }

@@ -14,14 +14,13 @@ mod plan;
 mod provision;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::Context;
 use super::status;
 use crate::cli::{Global, Part, UpArgs};
 use crate::error::{Error, Result};
 use crate::fact::{Teller, fact};
-use crate::package::{self, Package, Target};
+use crate::package::{self, Package, Prebuilt, Target};
 use crate::project::did_you_mean;
 use crate::project::seed::Item;
 use crate::project::stages::Architecture;
@@ -43,20 +42,25 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     let items = project.seed_items(None)?;
     check_templates(&project)?;
     let scope = Scope::new(args.only);
-    match &args.function_package {
-        None if scope.logic => package::check_crate(&project)?,
-        Some(_) if !scope.logic => return Err(no_use_for_a_package()),
-        _ => {}
-    }
+    let prebuilt = match &args.function_package {
+        Some(file) if scope.logic => Some(Prebuilt::open(file).await?),
+        Some(_) => return Err(no_use_for_a_package()),
+        None if scope.logic => package::check_crate(&project).map(|()| None)?,
+        None => None,
+    };
     let site = scope.site.then(|| site::read(&project.site_dir())).transpose()?;
     let context = Context::connect(project, global, reporter).await?;
+    let prebuilt = match prebuilt {
+        Some(prebuilt) => Some(fitting(prebuilt, &context).await?),
+        None => None,
+    };
     let _lock = context.lock().await?;
     let before = context.settled_stacks().await?;
     scope.check_needs(&before)?;
     Up {
         context: &context,
         scope,
-        prebuilt: args.function_package.as_deref(),
+        prebuilt,
         items,
         site,
         before,
@@ -69,6 +73,26 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
 fn no_use_for_a_package() -> Error {
     Error::usage("--function-package has no use here: the function isn't among what --only names")
         .hint("Leave one of the two out, or use `--only function`.")
+}
+
+/// The package, if the function runs where this run works. It is checked as for Lambda everywhere: what was tried with
+/// an emulator can be shipped.
+async fn fitting(prebuilt: Prebuilt, context: &Context<'_>) -> Result<Package> {
+    if !context.cloud.endpoint.is_aws() && !cfg!(target_os = "linux") {
+        return Err(
+            Error::usage("an emulator runs the function on this machine, which isn't Linux as Lambda is")
+                .hint("Leave out --function-package: the function is built for this machine then."),
+        );
+    }
+    prebuilt.package(architecture(context), context.reporter).await
+}
+
+/// What the function runs on: this host off AWS, if Lambda has such a thing.
+fn architecture(context: &Context<'_>) -> Architecture {
+    let here = (!context.cloud.endpoint.is_aws())
+        .then(Architecture::of_this_host)
+        .flatten();
+    here.unwrap_or(context.project.stage.architecture)
 }
 
 /// The outputs of each tier that others need.
@@ -182,7 +206,7 @@ struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
     /// The function's package, if it was built before.
-    prebuilt: Option<&'a Path>,
+    prebuilt: Option<Package>,
     items: Vec<Item>,
     site: Option<Site>,
     before: BTreeMap<Tier, Stack>,
@@ -248,20 +272,25 @@ impl Up<'_> {
         }
     }
 
-    /// Builds the function, or takes the one given; none if this run has no use for it.
+    /// Builds the function, unless it was given; none if this run has no use for it.
     async fn build(&self, teller: Teller<Package>) -> Result<Option<Package>> {
         if !self.scope.logic {
             return Ok(None);
         }
-        let (working, done) = match self.prebuilt {
-            Some(_) => ("checking", "checked"),
-            None => ("building", "built"),
+        if let Some(prebuilt) = &self.prebuilt {
+            teller.tell(prebuilt.clone());
+            return Ok(Some(prebuilt.clone()));
+        }
+        let target = if self.context.cloud.endpoint.is_aws() {
+            Target::Lambda(self.context.project.stage.architecture)
+        } else {
+            Target::ThisHost
         };
-        self.reporter().working("function", working);
-        let built = self.package().await;
+        self.reporter().working("function", "building");
+        let built = package::build(&self.context.project, target, self.reporter()).await;
         match &built {
             Ok(package) => {
-                self.reporter().finished("function", done, false);
+                self.reporter().finished("function", "built", false);
                 teller.tell(package.clone());
             }
             Err(error) => self.reporter().event(&Event::Stopped {
@@ -272,40 +301,12 @@ impl Up<'_> {
         built.map(Some)
     }
 
-    async fn package(&self) -> Result<Package> {
-        let on_aws = self.context.cloud.endpoint.is_aws();
-        match self.prebuilt {
-            Some(_) if !on_aws && !cfg!(target_os = "linux") => Err(Error::usage(
-                "an emulator runs the function on this machine, which isn't Linux as Lambda is",
-            )
-            .hint("Leave out --function-package: the function is built for this machine then.")),
-            // Checked as for Lambda everywhere: what was tried with an emulator can be shipped.
-            Some(file) => package::prebuilt(file, self.architecture(), self.reporter()).await,
-            None => {
-                let target = if on_aws {
-                    Target::Lambda(self.architecture())
-                } else {
-                    Target::ThisHost
-                };
-                package::build(&self.context.project, target, self.reporter()).await
-            }
-        }
-    }
-
-    /// What the function runs on: this host off AWS, if Lambda has such a thing.
-    fn architecture(&self) -> Architecture {
-        let here = (!self.context.cloud.endpoint.is_aws())
-            .then(Architecture::of_this_host)
-            .flatten();
-        here.unwrap_or(self.context.project.stage.architecture)
-    }
-
     fn wanted(&self, tier: Tier, more: &[(&str, String)]) -> Result<Wanted> {
         let mut all = more.to_vec();
         if !self.context.cloud.endpoint.is_aws() {
             // An emulator serves plain HTTP; and it runs the function on this host.
             all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
-            all.push(("Architecture", self.architecture().as_str().to_owned()));
+            all.push(("Architecture", architecture(self.context).as_str().to_owned()));
         }
         Wanted::new(&self.context.project, tier, &all)
     }
