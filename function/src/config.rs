@@ -20,7 +20,7 @@ pub struct Config {
     pub aws: Aws,
 }
 
-/// What Lambda itself sets, for as long as the process lives:
+/// What Lambda itself sets, for as long as the process lives, and which of AWS's endpoints is wanted:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>.
 ///
 /// The `aws-config` crate would read the same and look in other places, too, none of which Lambda has: files, a
@@ -33,6 +33,10 @@ pub struct Aws {
     pub credentials: Credentials,
     /// Where DynamoDB is if not at AWS; an emulator sets this.
     pub endpoint: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT`: an endpoint with validated cryptography, for those who must.
+    pub fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`: an endpoint that has IPv6, too.
+    pub dual_stack: bool,
 }
 
 /// Variables that are not set, or empty, which is as good as not set. All of them, so that one look is enough.
@@ -46,6 +50,7 @@ impl Config {
     /// Names every variable that is missing or empty.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariables> {
         let optional = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let is_true = |name: &str| lookup(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let mut missing = Vec::new();
         let mut required = |name: &'static str| {
             let value = optional(name);
@@ -67,6 +72,8 @@ impl Config {
                     "environment",
                 ),
                 endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| optional("AWS_ENDPOINT_URL")),
+                fips: is_true("AWS_USE_FIPS_ENDPOINT"),
+                dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
             },
         };
         if missing.is_empty() {
@@ -127,6 +134,7 @@ mod tests {
             ("AKIDEXAMPLE", "hidden", Some("token"))
         );
         assert_eq!(config.aws.endpoint, None);
+        assert!(!config.aws.fips && !config.aws.dual_stack);
         assert!(!format!("{config:?}").contains("hidden"));
     }
 
@@ -144,6 +152,18 @@ mod tests {
             endpoint(&[common, ("AWS_ENDPOINT_URL_DYNAMODB", "")]).as_deref(),
             Some(common.1)
         );
+    }
+
+    #[test]
+    fn special_endpoints_can_be_asked_for() {
+        let config = read(&[
+            (TABLE_NAME, "t"),
+            (ALLOWED_ORIGIN, "o"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"),
+        ])
+        .expect("complete");
+        assert!(config.aws.fips && config.aws.dual_stack);
     }
 
     #[test]

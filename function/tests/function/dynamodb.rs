@@ -26,6 +26,8 @@ fn table(client: impl HttpClient + 'static) -> DynamoTable {
         region: Region::new("eu-central-1"),
         credentials: Credentials::new("AKIDEXAMPLE", "secret", Some("session".into()), None, "test"),
         endpoint: None,
+        fips: false,
+        dual_stack: false,
     };
     DynamoTable::new(aws, client, "UserData")
 }
@@ -199,7 +201,15 @@ async fn connecting_early_does_not_wait_for_a_table_that_is_silent() {
     let started = Instant::now();
     table(client.clone()).connect().await;
     assert_eq!(client.num_calls(), 1);
-    assert_eq!(started.elapsed(), Duration::from_secs(2));
+    assert_eq!(started.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_early_asks_once_whatever_the_answer() {
+    let throttled = service_error("ThrottlingException", "Rate exceeded");
+    let client = replay([(400, throttled.as_str()); 4]);
+    table(client.clone()).connect().await;
+    assert_eq!(client.actual_requests().count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

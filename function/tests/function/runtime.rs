@@ -25,7 +25,7 @@ type Posted = (String, String);
 struct Server {
     address: String,
     posted: Receiver<Posted>,
-    /// What was asked, in this order: `next`, or the key of a GetItem.
+    /// What was asked, in this order: `next`, or the key of a GetItem, after `connection` if it came by a new one.
     asked: Receiver<String>,
 }
 
@@ -55,12 +55,34 @@ fn serve(
     asked: &Sender<String>,
 ) {
     let mut reader = BufReader::new(stream);
+    let mut is_new = true;
+    while serve_one(
+        &mut reader,
+        &mut stream,
+        std::mem::take(&mut is_new),
+        events,
+        posted,
+        asked,
+    )
+    .is_some()
+    {}
+}
+
+/// Answers one request; none if there are no more.
+fn serve_one(
+    reader: &mut BufReader<&TcpStream>,
+    stream: &mut &TcpStream,
+    is_new: bool,
+    events: &Mutex<VecDeque<(usize, String)>>,
+    posted: &Sender<Posted>,
+    asked: &Sender<String>,
+) -> Option<()> {
     let mut head = Vec::new();
     let mut line = String::new();
     while reader.read_line(&mut line).is_ok_and(|length| length > 2) {
         head.push(std::mem::take(&mut line).trim_end().to_ascii_lowercase());
     }
-    let Some(request) = head.first() else { return };
+    let request = head.first()?;
     let header = |name: &str| head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let length = header("content-length")
         .and_then(|length| length.parse().ok())
@@ -86,6 +108,9 @@ fn serve(
     } else if header("x-amz-target") == Some("dynamodb_20120810.getitem") {
         let request: Value = serde_json::from_str(&body).expect("JSON");
         let key = request["Key"]["userId"]["S"].as_str();
+        if is_new {
+            asked.send("connection".to_owned()).ok();
+        }
         asked.send(key.unwrap_or_default().to_owned()).ok();
         match key {
             Some("1") => (
@@ -107,9 +132,9 @@ fn serve(
     let length = answer.len();
     write!(
         stream,
-        "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{answer}"
+        "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\n\r\n{answer}"
     )
-    .ok();
+    .ok()
 }
 
 /// The program with the variables that Lambda sets, and `variables`.
@@ -228,8 +253,8 @@ fn it_is_connected_before_the_first_event() {
         program(&server.address, &SETTINGS).spawn().expect("the program starts"),
     ));
     server.posted.recv_timeout(PATIENCE).expect("an answer");
-    let asked: Vec<String> = server.asked.try_iter().take(3).collect();
-    assert_eq!(asked, ["connect", "next", "1"]);
+    let asked: Vec<String> = server.asked.try_iter().take(4).collect();
+    assert_eq!(asked, ["connection", "connect", "next", "1"]);
     assert_eq!(lines(&running.stop()).len(), 1, "only the request is logged");
 }
 
@@ -237,12 +262,10 @@ fn it_is_connected_before_the_first_event() {
 fn without_dynamodb_it_starts_and_says_what_is_wrong_with_each_request() {
     let event = json!({"httpMethod": "GET", "queryStringParameters": {"userId": "1"}}).to_string();
     let server = Server::start(&[event]);
-    // Port 9 of this machine refuses, as a table's endpoint does that isn't reachable.
-    let unreachable = [
-        SETTINGS[0],
-        SETTINGS[1],
-        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
-    ];
+    // A port that was free a moment ago refuses, as a table's endpoint does that isn't reachable.
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
+    let nobody = format!("http://{}", nobody.expect("an address"));
+    let unreachable = [SETTINGS[0], SETTINGS[1], ("AWS_ENDPOINT_URL_DYNAMODB", nobody.as_str())];
     let running = Running(Some(
         program(&server.address, &unreachable)
             .spawn()
