@@ -1,0 +1,8 @@
+//! What benchmarks have in common: building what they measure, statistics, and the table they print.
+
+pub mod cargo;
+pub mod error;
+pub mod progress;
+pub mod quantity;
+pub mod sample;
+pub mod table;
