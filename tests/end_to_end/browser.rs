@@ -206,6 +206,35 @@ async fn a_visitor_looks_a_user_up() {
 }
 
 #[tokio::test]
+async fn a_missing_page_has_its_style_however_deep_it_is() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let up = project
+        .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+        .success()
+        .json();
+    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let browser = Browser::open(&chromium, &chromedriver).await;
+    browser
+        .client
+        .goto(&format!("{site}some/where/else"))
+        .await
+        .expect("the page opens");
+    let heading = browser.client.find(Locator::Css("h1")).await.expect("a heading");
+    assert_eq!(heading.text().await.expect("text"), "Page not found");
+    let plain = "return getComputedStyle(document.querySelector('main')).maxWidth";
+    let width = browser.client.execute(plain, vec![]).await.expect("it runs");
+    assert_ne!(width, "none", "the style sheet applies");
+    let home = browser.client.find(Locator::Css("a")).await.expect("a link");
+    home.click().await.expect("clicked");
+    assert!(browser.ask("1").await.contains("Test User"));
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_changed_page_is_seen_on_reload() {
     let Some((chromium, chromedriver)) = browser() else {
         return;

@@ -92,6 +92,23 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
         "allow-all",
         "a local stage serves plain HTTP"
     );
+    let errors = config.custom_error_responses().expect("error responses").items();
+    let errors: Vec<_> = errors
+        .iter()
+        .map(|e| {
+            (
+                e.error_code(),
+                e.response_code(),
+                e.response_page_path(),
+                e.error_caching_min_ttl(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        errors,
+        [403, 404].map(|code| (code, Some("404"), Some("/404.html"), Some(5))),
+        "a missing page is a 404, and not for long"
+    );
     let mut methods: Vec<&str> = behavior
         .allowed_methods()
         .expect("methods")
