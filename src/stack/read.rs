@@ -27,6 +27,8 @@ pub struct Stack {
     pub status: String,
     /// Why it is in that status, where CloudFormation says.
     pub reason: Option<String>,
+    /// The values that its parameters were given.
+    pub parameters: BTreeMap<String, String>,
     /// Its outputs; there are none while it is being created.
     pub outputs: BTreeMap<String, String>,
     /// Whether CloudFormation refuses to delete it until this is switched off.
@@ -83,6 +85,12 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
             arn: stack.stack_id.unwrap_or_default(),
             status: stack.stack_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
             reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+            parameters: stack
+                .parameters
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value.unwrap_or_default())))
+                .collect(),
             outputs: stack
                 .outputs
                 .unwrap_or_default()

@@ -103,6 +103,18 @@ impl Browser {
         self.answer().await
     }
 
+    /// Runs `script` in the page; returns the directive of the content security policy that stops it, or "none".
+    async fn violation(&self, script: &str) -> String {
+        let script = format!(
+            "const done = arguments[0];
+             document.addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective), {{ once: true }});
+             setTimeout(() => done('none'), 5000);
+             {script};"
+        );
+        let answer = self.client.execute_async(&script, vec![]).await.expect("it runs");
+        answer.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The result, once the page is neither idle nor loading.
     async fn answer(&self) -> String {
         for _ in 0..200 {
@@ -183,6 +195,17 @@ async fn a_visitor_looks_a_user_up() {
     let words = browser.answer().await;
     assert!(words.contains("enter a user id"), "{words}");
     assert_eq!(asked(), 0, "an empty field asks nobody");
+
+    // The page calls this API and nobody else, and runs and wears nothing but its own files.
+    let elsewhere = format!("fetch('{}/')", emulator.endpoint());
+    assert_eq!(browser.violation(&elsewhere).await, "connect-src");
+    let inline =
+        "const s = document.createElement('script'); s.textContent = 'document.title = 1'; document.head.append(s)";
+    assert_eq!(browser.violation(inline).await, "script-src-elem");
+    let styled = "document.body.setAttribute('style', 'color: red')";
+    assert_eq!(browser.violation(styled).await, "style-src-attr");
+    let form = "HTMLFormElement.prototype.submit.call(document.getElementById('lookup'))";
+    assert_eq!(browser.violation(form).await, "form-action");
 
     // Markup in an answer stays text.
     let hostile = "<img src=x onerror=document.title='broken'>";

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_cloudformation::types::{ChangeSetSummary, ExecutionStatus};
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, http};
 
 #[test]
 fn a_second_up_writes_nothing() {
@@ -163,8 +163,64 @@ fn parts_can_be_done_alone() {
         .deployer(&endpoint, &["status", "--stage", "dev", "--output", "json"])
         .json();
     let site = &status["outputs"]["siteUrl"];
-    let page = crate::support::http::get(site.as_str().expect("a URL")).expect("an answer");
+    let page = http::get(site.as_str().expect("a URL")).expect("an answer");
     assert!(page.body.contains("<title>Changed: "), "{}", page.body);
+}
+
+/// The API comes after the site's policy, which names it: whoever makes the API brings the policy up to date.
+#[test]
+fn the_policy_names_the_api_whatever_is_done_alone() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let only = |part: &str| {
+        let up = project.deployer(
+            &emulator.endpoint(),
+            &["up", "--stage", "dev", "--only", part, "--output", "json"],
+        );
+        up.success()
+    };
+    let allowed = |up: &Ran| {
+        let document = up.json();
+        let site = document["outputs"]["siteUrl"].as_str().expect("a URL");
+        let page = http::get(site).expect("an answer");
+        let policy = page.header("Content-Security-Policy").expect("a policy").to_owned();
+        let api = document["outputs"]["apiUrl"].as_str().unwrap_or_default();
+        let origin = api.split('/').take(3).collect::<Vec<_>>().join("/");
+        (policy, origin)
+    };
+    let names_it = |up: &Ran| {
+        let (policy, api) = allowed(up);
+        policy.contains(&format!("connect-src 'self' {api};"))
+    };
+    only("data");
+    let (policy, _) = allowed(&only("presentation"));
+    assert!(policy.contains("connect-src 'self' ;"), "no API yet: {policy}");
+    assert!(names_it(&only("logic")));
+    let again = only("presentation");
+    assert!(names_it(&again));
+    assert!(!again.stderr.contains("UPDATE"), "nothing to do: {}", again.stderr);
+
+    // Another API, beside a change of the presentation tier that isn't to be deployed with it.
+    project.edit("stacks/presentation.yaml", "ErrorCode: 404,", "ErrorCode: 416,");
+    let logic = project.read("stacks/logic.yaml");
+    let renamed = logic
+        .replace("!Ref Api\n", "!Ref NewApi\n")
+        .replace("${Api}", "${NewApi}");
+    let renamed = renamed
+        .replace("  Api:\n", "  NewApi:\n")
+        .replace("!GetAtt Api.", "!GetAtt NewApi.");
+    project.write(
+        "stacks/logic.yaml",
+        &renamed.replace("Value: !Ref Api }", "Value: !Ref NewApi }"),
+    );
+    let moved = only("logic");
+    assert!(!names_it(&moved));
+    assert!(moved.stderr.contains("up --only presentation"), "{}", moved.stderr);
+    assert!(names_it(&only("presentation")));
+
+    // And without such a change it is brought along.
+    project.write("stacks/logic.yaml", &logic);
+    assert!(names_it(&only("logic")));
 }
 
 #[test]
@@ -281,7 +337,10 @@ async fn the_logic_tier_does_not_wait_for_cloudfront() {
     assert_eq!(allowed.map(|origin| origin + "/").as_deref(), Some(site));
     let stacks = up["stacks"].as_array().expect("stacks");
     assert!(
-        stacks.iter().all(|stack| stack["status"] == "CREATE_COMPLETE"),
-        "none was deployed twice: {up}"
+        stacks
+            .iter()
+            .filter(|stack| stack["tier"] != "presentation")
+            .all(|stack| stack["status"] == "CREATE_COMPLETE"),
+        "none was deployed twice but the one whose policy got the API: {up}"
     );
 }

@@ -6,9 +6,13 @@
 //! ```text
 //! artifacts ─ upload ─ code ┐
 //! data ──────────── table ──┼─► logic ── api ──┐
-//!            └─► seed       │                  ├─► site
-//! presentation ─── origin ──┘      bucket ─────┘
+//!            └─► seed       │                  ├─► policy ── place ──► site
+//! presentation ─── origin ──┘      stack ──────┘
 //! ```
+//!
+//! The logic tier needs the site's origin, and the site's security policy names the API's. So the presentation stack is
+//! made without the API, and when that is there the policy gets it: a second, small update, in the first run alone. Later
+//! ones know the API beforehand.
 
 mod plan;
 mod provision;
@@ -16,7 +20,7 @@ mod provision;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
-use super::status;
+use super::status::{self, api_url};
 use crate::cli::{Global, Part, UpArgs};
 use crate::error::{Error, Result};
 use crate::fact::{Teller, fact};
@@ -34,6 +38,9 @@ use provision::Stop;
 
 /// Parameters of the logic stack that other stacks and the build give.
 const FROM_OTHERS: &[&str] = &["TableName", "TableArn", "AllowedOrigin", "CodeBucket", "CodeKey"];
+
+/// The parameter of the presentation stack that has the API's origin, once there is an API.
+const API_ORIGIN: &str = "ApiOrigin";
 
 /// Runs the command.
 pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<()> {
@@ -302,7 +309,12 @@ impl Up<'_> {
     }
 
     fn wanted(&self, tier: Tier, more: &[(&str, String)]) -> Result<Wanted> {
-        let mut all = more.to_vec();
+        let mut all = Vec::new();
+        // Known beforehand, the API is planned with. What `more` says of it is newer.
+        if let Some(Ok(api)) = self.before.get(&Tier::Logic).map(|logic| api_url(self.context, logic)) {
+            all.push((API_ORIGIN, origin_of(&api)));
+        }
+        all.extend_from_slice(more);
         if !self.context.cloud.endpoint.is_aws() {
             // An emulator serves plain HTTP; and it runs the function on this host.
             all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
@@ -325,9 +337,36 @@ impl Up<'_> {
     }
 }
 
+/// Scheme, host and port of a URL.
+fn origin_of(url: &str) -> String {
+    url.split('/').take(3).collect::<Vec<_>>().join("/")
+}
+
 fn table_of(data: &Stack) -> Result<Table> {
     Ok(Table {
         name: data.output("TableName")?,
         arn: data.output("TableArn")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_url_without_its_path() {
+        for (url, origin) in [
+            (
+                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users",
+                "https://abc.execute-api.eu-west-1.amazonaws.com",
+            ),
+            (
+                "http://abc.execute-api.localhost:4566/dev/users",
+                "http://abc.execute-api.localhost:4566",
+            ),
+            ("https://api.example.com", "https://api.example.com"),
+        ] {
+            assert_eq!(origin_of(url), origin);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::plan::Plans;
-use super::{Code, Place, Table, Up, table_of};
+use super::{API_ORIGIN, Code, Place, Table, Up, origin_of, table_of};
 use crate::commands::status::api_url;
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
@@ -46,23 +46,25 @@ impl Up<'_> {
         let (code_teller, code) = fact();
         let (table_teller, table) = fact();
         let (origin_teller, origin) = fact();
-        let (place_teller, place) = fact();
+        let (stack_teller, stack) = fact();
         let (api_teller, api) = fact();
-        let (artifacts, data, presentation, logic, seed, site) = tokio::join!(
+        let (place_teller, place) = fact();
+        let (artifacts, data, presentation, logic, seed, policy, site) = tokio::join!(
             self.part("artifacts", self.artifacts(plans.artifacts, package, code_teller)),
             self.part("data", self.data(plans.data, table_teller)),
             self.part(
                 "presentation",
-                self.presentation(plans.presentation, origin_teller, place_teller)
+                self.presentation(plans.presentation, origin_teller, stack_teller)
             ),
             self.part(
                 "logic",
                 self.logic_tier(plans.logic, code, table.clone(), origin, api_teller)
             ),
             self.part("seed", self.seed(table)),
+            self.part("presentation", self.policy(stack, api.clone(), place_teller)),
             self.part("site", self.site(place, api)),
         );
-        vec![artifacts, data, presentation, logic, seed, site]
+        vec![artifacts, data, presentation, logic, seed, policy, site]
     }
 
     async fn artifacts(&self, planned: Option<Planned>, package: Option<Package>, code: Teller<Code>) -> Done {
@@ -108,7 +110,7 @@ impl Up<'_> {
         Ok(())
     }
 
-    async fn presentation(&self, planned: Option<Planned>, origin: Teller<String>, place: Teller<Place>) -> Done {
+    async fn presentation(&self, planned: Option<Planned>, origin: Teller<String>, deployed: Teller<Stack>) -> Done {
         let tell = |stack: &Stack| -> Result<()> {
             origin.tell(
                 self.context
@@ -116,10 +118,7 @@ impl Up<'_> {
                     .endpoint
                     .site_origin(&stack.output("DistributionDomain")?),
             );
-            place.tell(Place {
-                bucket: stack.output("SiteBucket")?,
-                distribution: stack.output("DistributionId")?,
-            });
+            deployed.tell(stack.clone());
             Ok(())
         };
         let Some(planned) = planned else {
@@ -202,6 +201,42 @@ impl Up<'_> {
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
         api.tell(api_url(self.context, &stack)?);
+        Ok(())
+    }
+
+    /// Lets the page call the API: the presentation stack's policy names it, once it is known.
+    async fn policy(&self, mut stack: Fact<Stack>, mut api: Fact<String>, place: Teller<Place>) -> Done {
+        // Without one of them there is nothing to allow, and the part that failed has said why.
+        let Ok((stack, api)) = tokio::try_join!(stack.wait(), api.wait()) else {
+            return Ok(());
+        };
+        let api = origin_of(&api);
+        // A template of the project's own making may have no such policy.
+        if let Some(allowed) = stack.parameters.get(API_ORIGIN).filter(|allowed| **allowed != api)
+            && (self.scope.presentation || self.scope.logic || self.scope.site)
+        {
+            let wanted = |api: &str| self.wanted(Tier::Presentation, &[(API_ORIGIN, api.to_owned())]);
+            // `--only` another part doesn't bring along what else was changed in the template.
+            if self.scope.presentation || stack.digest() == Some(&wanted(allowed)?.digest()) {
+                self.reporter()
+                    .working("presentation", format!("letting the page call {api}"));
+                let wanted = wanted(&api)?;
+                let planned = self.plan_stack(&wanted, Some(stack.clone())).await?;
+                deploy::apply(&self.context.cloud, &wanted, planned, self.reporter(), |_| {}).await?;
+                self.reporter()
+                    .finished("presentation", format!("the page can call {api}"), true);
+            } else {
+                self.reporter().warn(format!(
+                    "the page can't call {api} yet, and {} has other changes that aren't deployed: run `deployer up \
+                     --only presentation`",
+                    self.context.project.template_file(Tier::Presentation).display()
+                ));
+            }
+        }
+        place.tell(Place {
+            bucket: stack.output("SiteBucket")?,
+            distribution: stack.output("DistributionId")?,
+        });
         Ok(())
     }
 

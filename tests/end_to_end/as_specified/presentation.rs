@@ -109,6 +109,8 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
         [403, 404].map(|code| (code, Some("404"), Some("/404.html"), Some(5))),
         "a missing page is a 404, and not for long"
     );
+    let api = document["outputs"]["apiUrl"].as_str().expect("a URL");
+    headers_policy(clients, behavior.response_headers_policy_id().expect("a policy"), api).await;
     let mut methods: Vec<&str> = behavior
         .allowed_methods()
         .expect("methods")
@@ -174,8 +176,72 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
     format!("http://{label}.cloudfront.localhost:{}", emulator.port())
 }
 
+/// The content security policy of a site whose API is at `api_url`.
+fn content_security_policy(api_url: &str) -> String {
+    let api = api_url.split('/').take(3).collect::<Vec<_>>().join("/");
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+         connect-src 'self' {api}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+async fn headers_policy(clients: &Clients, id: &str, api_url: &str) {
+    let found = clients.cloudfront.get_response_headers_policy().id(id).send().await;
+    let found = found.expect("the policy");
+    let policy = found.response_headers_policy().expect("a policy");
+    let config = policy.response_headers_policy_config().expect("a configuration");
+    assert_eq!(config.name(), "three-tier-prod-us-east-1");
+    let security = config.security_headers_config().expect("security headers");
+    let https = security.strict_transport_security().expect("HSTS");
+    assert_eq!(
+        (https.r#override(), https.access_control_max_age_sec()),
+        (true, 31_536_000)
+    );
+    assert!(security.content_type_options().expect("nosniff").r#override());
+    let frames = security.frame_options().expect("frame options");
+    assert_eq!((frames.r#override(), frames.frame_option().as_str()), (true, "DENY"));
+    let referrer = security.referrer_policy().expect("a referrer policy");
+    assert_eq!(
+        (referrer.r#override(), referrer.referrer_policy().as_str()),
+        (true, "no-referrer")
+    );
+    let content = security.content_security_policy().expect("a CSP");
+    assert_eq!(
+        (content.r#override(), content.content_security_policy()),
+        (true, content_security_policy(api_url).as_str())
+    );
+    // The emulator goes through all of a stack's resources at an update; AWS through those that a parameter reaches.
+    let template = super::deployed_template(clients, "three-tier-prod-presentation").await;
+    let resources = template["Resources"].as_object().expect("resources");
+    let reached: Vec<&String> = resources
+        .iter()
+        .filter(|(_, resource)| resource.to_string().contains("ApiOrigin"))
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(reached, ["ResponseHeaders"], "a new API doesn't touch the distribution");
+}
+
 pub(super) fn site(document: &Value) {
     let url = document["outputs"]["siteUrl"].as_str().expect("a URL");
+    let csp = content_security_policy(document["outputs"]["apiUrl"].as_str().expect("a URL"));
+    for (path, status) in [("", 200), ("script.js", 200), ("no/such/page", 404)] {
+        let answer = http::get(&format!("{url}{path}")).expect("an answer");
+        assert_eq!(answer.status, status, "{path}");
+        for (header, value) in [
+            ("Content-Security-Policy", csp.as_str()),
+            ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Referrer-Policy", "no-referrer"),
+        ] {
+            assert_eq!(answer.header(header), Some(value), "{header} of /{path}");
+        }
+        assert_eq!(
+            answer.body.contains("<h1>Page not found</h1>"),
+            status == 404,
+            "/{path}"
+        );
+    }
     for (path, kind) in [
         ("", "text/html; charset=utf-8"),
         ("style.css", "text/css; charset=utf-8"),
