@@ -1,6 +1,7 @@
-//! The templates, judged by AWS's own linter.
+//! The templates, judged by AWS's own linter and by a scanner for what is insecure.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use crate::support::project::repository;
 use crate::support::tools;
@@ -30,4 +31,48 @@ fn cfn_lint_has_nothing_to_say() {
     .expect("written");
     let output = Command::new(&lint).arg(bad.path()).output().expect("cfn-lint starts");
     assert!(!output.status.success());
+}
+
+fn checkov(folder: &Path) -> Output {
+    Command::new(tools::checkov())
+        .args([
+            "--framework",
+            "cloudformation",
+            "--compact",
+            "--quiet",
+            "--skip-download",
+            "--directory",
+        ])
+        .arg(folder)
+        // It would ask its maker's server for more to say about each finding.
+        .env("BC_SKIP_MAPPING", "TRUE")
+        .env("LOG_LEVEL", "ERROR")
+        .output()
+        .expect("checkov starts")
+}
+
+#[test]
+fn checkov_finds_nothing_that_is_not_explained() {
+    let stacks = repository().join("stacks");
+    let output = checkov(&stacks);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Failed checks: 0"), "{said}");
+    for template in ["artifacts", "data", "presentation", "logic"] {
+        let text = std::fs::read_to_string(stacks.join(format!("{template}.yaml"))).expect("readable");
+        for skip in text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("# checkov:skip="))
+        {
+            let reason = skip.split_once(':').map_or("", |(_, reason)| reason);
+            assert!(reason.split_whitespace().count() > 4, "{template}: {skip}");
+        }
+    }
+    // The same templates without the explanations have findings.
+    let bare = tempfile::tempdir().expect("a folder");
+    let table = std::fs::read_to_string(stacks.join("data.yaml")).expect("readable");
+    let table: Vec<&str> = table.lines().filter(|line| !line.contains("checkov:skip")).collect();
+    std::fs::write(bare.path().join("data.yaml"), table.join("\n")).expect("written");
+    let output = checkov(bare.path());
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -12,6 +12,12 @@ pub(crate) fn cfn_lint() -> PathBuf {
     TOOLS.get_or_init(|| installed(&["cfn-lint==1.58.0"])).join("cfn-lint")
 }
 
+/// The command `checkov`.
+pub(crate) fn checkov() -> PathBuf {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS.get_or_init(|| installed(&["checkov==3.3.30"])).join("checkov")
+}
+
 /// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`.
 pub(crate) fn cargo_lambda() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
