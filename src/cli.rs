@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::verify::Layer;
+
 /// Takes a project folder to a running, private-by-default three-tier serverless app on AWS, and back to nothing.
 #[derive(Debug, Parser)]
 #[command(name = "deployer", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -16,7 +18,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 5 cancelled or refused.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 verification failed, 5 cancelled or refused.";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -76,7 +79,7 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Build, provision, seed and publish a stage, then print its URLs
+    /// Build, provision, seed, publish and verify a stage, then print its URLs
     Up(UpArgs),
     /// Build the function for Lambda and write its zip, deploying nothing
     Package(PackageArgs),
@@ -84,6 +87,8 @@ pub enum Command {
     Seed(SeedArgs),
     /// Show the stage's stacks and URLs
     Status,
+    /// Prove that the stage works, is private, and can do no more than it must
+    Verify(VerifyArgs),
     /// Remove a stage
     Down(DownArgs),
     /// The local cloud: start, stop, look at or empty it
@@ -105,6 +110,9 @@ pub struct UpArgs {
     /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
     #[arg(long, value_name = "FILE")]
     pub function_package: Option<PathBuf>,
+    /// Don't prove at the end that it works
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// A part of `up`.
@@ -130,6 +138,17 @@ pub struct PackageArgs {
     /// Where to write the zip [default: target/deployer/function.zip in the project's folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Check one layer only
+    #[arg(long, value_enum, value_name = "LAYER")]
+    pub only: Option<Layer>,
+    /// How long to wait for what AWS is still about, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "600")]
+    pub timeout: u64,
 }
 
 /// Arguments of `seed`.

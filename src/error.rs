@@ -11,6 +11,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line, the project's files or the machine's set-up must change first.
     Usage = 2,
+    /// What is deployed isn't as it should be.
+    Unverified = 3,
     /// The user said no, nobody could be asked, or the run was interrupted.
     Refused = 5,
 }
@@ -59,6 +61,13 @@ impl Error {
     #[must_use]
     pub fn as_usage(mut self) -> Self {
         self.exit = Exit::Usage;
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
         self
     }
 

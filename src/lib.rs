@@ -3,7 +3,7 @@
 //! [`run::run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
 //! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine. What templates can't do is
 //! in [`package`], [`site`], [`seeding`], [`bucket`] and [`table`]; [`conflicts`] finds taken names before, [`readiness`]
-//! waits for what is made after. All waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`]
+//! waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`]
 //! prints.
 
 pub mod bucket;
@@ -24,4 +24,5 @@ pub mod seeding;
 pub mod site;
 pub mod stack;
 pub mod table;
+pub mod verify;
 pub mod wait;

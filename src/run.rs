@@ -40,6 +40,7 @@ async fn dispatch(cli: &Cli, reporter: &Reporter) -> Result<()> {
         Command::Package(args) => commands::package::run(args, global, reporter).await,
         Command::Seed(args) => commands::seed::run(args, global, reporter).await,
         Command::Status => commands::status::run(&Context::open(global, reporter).await?).await,
+        Command::Verify(args) => commands::verify::run(args, global, reporter).await,
         Command::Down(args) => commands::down::run(args, &Context::open(global, reporter).await?).await,
         Command::Local(command) => commands::local::run(*command, reporter).await,
         Command::Completions { shell } => {

@@ -56,10 +56,7 @@ const WRITES_AT_ONCE: usize = 16;
 /// Reads first, so that nothing is written when nothing is missing; and each write says again that the item must be
 /// missing, so that an item written meanwhile by somebody else is never lost.
 pub async fn seed(cloud: &Cloud, table: &str, items: &[Item], overwrite: bool, reporter: &Reporter) -> Result<Seeded> {
-    let mut present = BTreeSet::new();
-    for chunk in items.chunks(KEYS_A_READ) {
-        present.extend(existing_keys(cloud, table, chunk).await?);
-    }
+    let present = present(cloud, table, items).await?;
     let to_write: Vec<&Item> = items
         .iter()
         .filter(|item| overwrite || !present.contains(&item.key))
@@ -84,6 +81,15 @@ pub async fn seed(cloud: &Cloud, table: &str, items: &[Item], overwrite: bool, r
         }
     }
     Ok(seeded)
+}
+
+/// The keys of those `items` that `table` has, whatever else is in them.
+pub async fn present(cloud: &Cloud, table: &str, items: &[Item]) -> Result<BTreeSet<String>> {
+    let mut present = BTreeSet::new();
+    for chunk in items.chunks(KEYS_A_READ) {
+        present.extend(existing_keys(cloud, table, chunk).await?);
+    }
+    Ok(present)
 }
 
 async fn existing_keys(cloud: &Cloud, table: &str, items: &[Item]) -> Result<BTreeSet<String>> {

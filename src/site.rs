@@ -79,6 +79,19 @@ struct File {
     content_type: String,
 }
 
+/// A file as visitors should get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Its key in the bucket.
+    pub key: String,
+    /// Its URL's path, escaped.
+    pub path: String,
+    /// Its content's MD5, in hexadecimal.
+    pub md5: String,
+    /// Its `Content-Type`.
+    pub content_type: String,
+}
+
 #[derive(Debug, Clone)]
 enum Content {
     OnDisk(PathBuf),
@@ -86,9 +99,25 @@ enum Content {
 }
 
 /// The site's folder as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Site {
     files: Vec<File>,
+}
+
+impl Site {
+    /// What visitors should get, beside the object with the API's address.
+    pub fn served(&self) -> Vec<Served> {
+        let served = |path: String, file: &File| Served {
+            key: file.key.clone(),
+            path,
+            md5: file.etag.clone(),
+            content_type: file.content_type.clone(),
+        };
+        let root = self.files.iter().find(|file| file.key == "index.html");
+        let root = root.map(|file| served("/".to_owned(), file));
+        let files = self.files.iter().map(|file| served(url_path(&file.key), file));
+        root.into_iter().chain(files).collect()
+    }
 }
 
 /// What has to be done, decided without a call.
@@ -225,7 +254,8 @@ fn content_type(path: &Path) -> String {
     }
 }
 
-async fn list(cloud: &Cloud, bucket: &str) -> Result<BTreeMap<String, String>> {
+/// The objects of a bucket: their keys with their ETags.
+pub async fn list(cloud: &Cloud, bucket: &str) -> Result<BTreeMap<String, String>> {
     let mut pages = cloud.s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut found = BTreeMap::new();
     while let Some(page) = pages.next().await {
@@ -293,7 +323,7 @@ fn paths(keys: &[String]) -> Vec<String> {
 }
 
 /// A key as CloudFront sees it in a URL: everything but unreserved characters escaped.
-fn url_path(key: &str) -> String {
+pub fn url_path(key: &str) -> String {
     let mut path = String::from("/");
     for byte in key.bytes() {
         match byte {

@@ -19,6 +19,7 @@ pub enum Endpoint {
 
 /// The services that we call, as the SDK's `AWS_ENDPOINT_URL_<SERVICE>` names them.
 const SERVICES: &[&str] = &[
+    "API Gateway",
     "CloudFormation",
     "CloudFront",
     "CloudWatch Logs",
@@ -127,6 +128,11 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     }
 }
 
+/// Scheme, host and port of a URL.
+pub fn origin_of(url: &str) -> String {
+    url.split('/').take(3).collect::<Vec<_>>().join("/")
+}
+
 /// `http` and `:4566` of `http://[::1]:4566/`; no port if the URL names none.
 fn scheme_and_port(url: &str) -> (&str, String) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
@@ -156,6 +162,23 @@ mod tests {
             local.api_url("abc", "prod", "users").as_deref(),
             Some("http://abc.execute-api.localhost:4566/prod/users")
         );
+    }
+
+    #[test]
+    fn an_origin_is_a_url_without_its_path() {
+        for (url, origin) in [
+            (
+                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users",
+                "https://abc.execute-api.eu-west-1.amazonaws.com",
+            ),
+            (
+                "http://abc.execute-api.localhost:4566/dev/users",
+                "http://abc.execute-api.localhost:4566",
+            ),
+            ("https://api.example.com", "https://api.example.com"),
+        ] {
+            assert_eq!(origin_of(url), origin);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::project::stages::Stage;
 use crate::project::template::Scope;
 use crate::report::Reporter;
 use crate::wait::Pace;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, origin_of};
 use sdk_error::explain;
 
 /// Clients and facts; made once a run.
@@ -35,6 +35,8 @@ pub struct Cloud {
     pub account: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
+    /// API Gateway.
+    pub apigateway: aws_sdk_apigateway::Client,
     /// CloudFormation.
     pub cloudformation: aws_sdk_cloudformation::Client,
     /// S3.
@@ -97,6 +99,7 @@ impl Cloud {
             region,
             account,
             partition,
+            apigateway: aws_sdk_apigateway::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             cloudfront: aws_sdk_cloudfront::Client::new(&config),
@@ -122,18 +125,22 @@ impl Cloud {
         }
     }
 
-    /// What `Ref: AWS::…` means here.
-    pub fn pseudo_parameters(&self) -> Scope {
-        let suffix = match self.partition.as_str() {
+    /// What the partition's host names end in.
+    pub fn url_suffix(&self) -> &'static str {
+        match self.partition.as_str() {
             "aws-cn" => "amazonaws.com.cn",
             "aws-eusc" => "amazonaws.eu",
             _ => "amazonaws.com",
-        };
+        }
+    }
+
+    /// What `Ref: AWS::…` means here.
+    pub fn pseudo_parameters(&self) -> Scope {
         [
             ("AWS::AccountId", self.account.as_str()),
             ("AWS::Region", &self.region),
             ("AWS::Partition", &self.partition),
-            ("AWS::URLSuffix", suffix),
+            ("AWS::URLSuffix", self.url_suffix()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -6,6 +6,7 @@ pub mod package;
 pub mod seed;
 pub mod status;
 pub mod up;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,10 +17,11 @@ use crate::cli::Global;
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::local as local_cloud;
+use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
 use crate::stack::follow;
-use crate::stack::read::Stack;
+use crate::stack::read::{self, Stack};
 
 /// What every command on a stage needs.
 #[derive(Debug)]
@@ -57,10 +59,24 @@ impl<'a> Context<'a> {
 
     /// The stage's stacks, read side by side. Operations that are under way on them are waited for.
     pub async fn settled_stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
+        self.each_stack(async |tier, name| follow::settled(&self.cloud, tier, name, self.reporter).await)
+            .await
+    }
+
+    /// The stage's stacks as they are at this moment, read side by side.
+    pub async fn stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
+        self.each_stack(async |_, name| read::describe(&self.cloud, name).await)
+            .await
+    }
+
+    async fn each_stack(
+        &self,
+        read: impl AsyncFn(Tier, &str) -> Result<Option<Stack>>,
+    ) -> Result<BTreeMap<Tier, Stack>> {
+        let read = &read;
         let found = try_join_all(Tier::ALL.map(|tier| async move {
             let name = self.project.stack_name(tier);
-            let stack = follow::settled(&self.cloud, tier, &name, self.reporter).await?;
-            Ok::<_, Error>((tier, stack))
+            Ok::<_, Error>((tier, read(tier, &name).await?))
         }))
         .await?;
         Ok(found
@@ -80,4 +96,12 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+/// What the function runs on: this host off AWS, if Lambda has such a thing.
+pub fn architecture(context: &Context<'_>) -> Architecture {
+    let here = (!context.cloud.endpoint.is_aws())
+        .then(Architecture::of_this_host)
+        .flatten();
+    here.unwrap_or(context.project.stage.architecture)
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anstyle::AnsiColor;
-use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::project::Tier;
 use crate::report::{Outcome, Paint};
-use crate::stack::read::{self, Stack};
+use crate::stack::read::Stack;
 use crate::stack::status::{Meaning, Outlook};
 
 /// What is deployed of a stage.
@@ -83,16 +82,7 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
 
 /// Reads the four stacks side by side.
 pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
-    let found = try_join_all(Tier::ALL.map(|tier| async move {
-        let name = context.project.stack_name(tier);
-        Ok::<_, Error>((tier, read::describe(&context.cloud, &name).await?))
-    }))
-    .await?;
-    let stacks: BTreeMap<Tier, Stack> = found
-        .into_iter()
-        .filter_map(|(tier, stack)| Some((tier, stack?)))
-        .collect();
-    Ok(summarize(context, &stacks))
+    Ok(summarize(context, &context.stacks().await?))
 }
 
 /// The URL of the API, its path included.
@@ -104,7 +94,8 @@ pub fn api_url(context: &Context<'_>, logic: &Stack) -> Result<String> {
     }
 }
 
-fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
+/// What `stacks` tell of the stage.
+pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
     let output = |tier: Tier, key: &str| stacks.get(&tier).and_then(|stack| stack.outputs.get(key).cloned());
     let api_id = output(Tier::Logic, "ApiId");
     let origin =

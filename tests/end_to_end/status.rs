@@ -37,15 +37,17 @@ fn a_deployed_stage_is_told_with_its_addresses() {
     let emulator = Emulator::start();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
-    let up = project
+    let mut up = project
         .deployer(&endpoint, &["up", "--output", "json"])
         .success()
         .json();
+    let proof = up.as_object_mut().and_then(|up| up.remove("verification"));
+    assert_eq!(proof.expect("`up` proves it")["verified"], true);
     let document = project
         .deployer(&endpoint, &["status", "--output", "json"])
         .success()
         .json();
-    assert_eq!(document, up, "`up` ends with what `status` says");
+    assert_eq!(document, up, "`up` says what `status` does, too");
     assert_eq!(document["deployed"], true);
     let tiers: Vec<&Value> = document["stacks"]
         .as_array()

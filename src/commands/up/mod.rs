@@ -1,4 +1,4 @@
-//! `deployer up`: build, provision, seed and publish a stage.
+//! `deployer up`: build, provision, seed, publish and verify a stage.
 //!
 //! First the function is built and, beside that, everything is read and planned; nothing is created, so that bad input
 //! of any kind leaves nothing behind. Then the parts run side by side; each waits only for the facts it needs:
@@ -18,22 +18,27 @@ mod plan;
 mod provision;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::Context;
-use super::status::{self, api_url};
+use serde::Serialize;
+
+use super::status::{self, StageStatus, api_url};
+use super::{Context, architecture};
 use crate::cli::{Global, Part, UpArgs};
+use crate::cloud::origin_of;
 use crate::error::{Error, Result};
 use crate::fact::{Teller, fact};
 use crate::package::{self, Package, Prebuilt, Target};
 use crate::project::did_you_mean;
 use crate::project::seed::Item;
-use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
-use crate::report::{Event, Reporter};
+use crate::report::{Event, Outcome, Paint, Reporter};
 use crate::site::{self, Site};
 use crate::stack::change::StackPlan;
 use crate::stack::read::Stack;
+use crate::stack::status::Meaning;
 use crate::stack::wanted::Wanted;
+use crate::verify::{Layer, Subject, Verification, verify};
 use provision::Stop;
 
 /// Parameters of the logic stack that other stacks and the build give.
@@ -64,6 +69,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     let _lock = context.lock().await?;
     let before = context.settled_stacks().await?;
     scope.check_needs(&before)?;
+    let expected = (items.clone(), site.clone().unwrap_or_default());
     Up {
         context: &context,
         scope,
@@ -74,7 +80,52 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     }
     .run()
     .await?;
-    reporter.outcome(&status::read_stage(&context).await?)
+    let stacks = context.stacks().await?;
+    let verification = if args.no_verify || !is_complete(&stacks) {
+        None
+    } else {
+        let (items, site) = expected;
+        let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
+        reporter.working("verify", "checking");
+        let verification = verify(&subject, scope.layers(), VERIFY_WITHIN, reporter).await;
+        verification.report(reporter);
+        Some(verification)
+    };
+    let failure = verification.as_ref().and_then(Verification::failure);
+    reporter.outcome(&UpOutcome {
+        status: status::summarize(&context, &stacks),
+        verification,
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// How long what CloudFront and IAM are still about may take.
+const VERIFY_WITHIN: Duration = Duration::from_secs(600);
+
+/// What a stage is like after `up`.
+#[derive(Debug, Serialize)]
+struct UpOutcome {
+    #[serde(flatten)]
+    status: StageStatus,
+    /// None if it wasn't wanted, or the stage isn't complete yet.
+    verification: Option<Verification>,
+}
+
+impl Outcome for UpOutcome {
+    fn text(&self, paint: &Paint) -> String {
+        let mut text = self.status.text(paint);
+        if let Some(verification) = &self.verification {
+            text.push_str(&verification.troubles(paint));
+        }
+        text
+    }
+}
+
+fn is_complete(stacks: &BTreeMap<Tier, Stack>) -> bool {
+    Tier::ALL.iter().all(|tier| {
+        let stack = stacks.get(tier);
+        stack.is_some_and(|stack| stack.meaning().meaning == Meaning::Ready)
+    })
 }
 
 fn no_use_for_a_package() -> Error {
@@ -92,14 +143,6 @@ async fn fitting(prebuilt: Prebuilt, context: &Context<'_>) -> Result<Package> {
         );
     }
     prebuilt.package(architecture(context), context.reporter).await
-}
-
-/// What the function runs on: this host off AWS, if Lambda has such a thing.
-fn architecture(context: &Context<'_>) -> Architecture {
-    let here = (!context.cloud.endpoint.is_aws())
-        .then(Architecture::of_this_host)
-        .flatten();
-    here.unwrap_or(context.project.stage.architecture)
 }
 
 /// The outputs of each tier that others need.
@@ -158,6 +201,17 @@ impl Scope {
             logic: function,
             seed: is(&[Part::Seed]),
             site: is(&[Part::Site]),
+        }
+    }
+
+    /// What has to be proven afterwards: what this run had to do with.
+    fn layers(&self) -> &'static [Layer] {
+        match (self.data, self.presentation, self.logic, self.seed, self.site) {
+            (true, true, ..) => &Layer::ALL,
+            (true, ..) | (.., true, _) => &[Layer::Data],
+            (_, true, ..) => &[Layer::Privacy],
+            (_, _, true, ..) => &[Layer::Function, Layer::Api, Layer::Permissions],
+            _ => &[Layer::Site],
         }
     }
 
@@ -337,36 +391,9 @@ impl Up<'_> {
     }
 }
 
-/// Scheme, host and port of a URL.
-fn origin_of(url: &str) -> String {
-    url.split('/').take(3).collect::<Vec<_>>().join("/")
-}
-
 fn table_of(data: &Stack) -> Result<Table> {
     Ok(Table {
         name: data.output("TableName")?,
         arn: data.output("TableArn")?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_is_a_url_without_its_path() {
-        for (url, origin) in [
-            (
-                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users",
-                "https://abc.execute-api.eu-west-1.amazonaws.com",
-            ),
-            (
-                "http://abc.execute-api.localhost:4566/dev/users",
-                "http://abc.execute-api.localhost:4566",
-            ),
-            ("https://api.example.com", "https://api.example.com"),
-        ] {
-            assert_eq!(origin_of(url), origin);
-        }
-    }
 }

@@ -20,7 +20,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// Whether the request could have changed something.
     pub(crate) fn writes(&self) -> bool {
-        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head", "Validate"];
+        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head", "Validate", "Simulate"];
+        // The function only reads.
+        if self.path.ends_with("/invocations") || self.method == "OPTIONS" {
+            return false;
+        }
         if self.operation.is_empty() {
             self.method != "GET" && self.method != "HEAD"
         } else {

@@ -1,0 +1,27 @@
+//! `deployer verify`: the checks that a careful person would make by hand.
+
+use std::time::Duration;
+
+use super::{Context, architecture};
+use crate::cli::{Global, VerifyArgs};
+use crate::error::Result;
+use crate::project::Project;
+use crate::report::Reporter;
+use crate::site;
+use crate::verify::{Layer, Subject, verify};
+
+/// Runs the command.
+pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+    let project = Project::open(&global.project_dir, &global.stage)?;
+    let items = project.seed_items(None)?;
+    let site = site::read(&project.site_dir())?;
+    let context = Context::connect(project, global, reporter).await?;
+    let stacks = context.settled_stacks().await?;
+    let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
+    let layers = args.only.map_or(Layer::ALL.to_vec(), |only| vec![only]);
+    reporter.working("verify", "checking");
+    let verification = verify(&subject, &layers, Duration::from_secs(args.timeout), reporter).await;
+    verification.report(reporter);
+    reporter.outcome(&verification)?;
+    verification.failure().map_or(Ok(()), Err)
+}

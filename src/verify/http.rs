@@ -1,0 +1,100 @@
+//! Requests as anybody could make them: unsigned, and answered whatever the status.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect};
+
+use super::Problem;
+use crate::cloud::Endpoint;
+use crate::error::{Context, Result};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client that follows no redirects: where one leads to is a part of what is checked.
+pub(super) fn client(endpoint: &Endpoint) -> Result<Client> {
+    let mut builder = Client::builder().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    if !endpoint.is_aws() {
+        builder = builder.no_proxy().dns_resolver(Arc::new(BelowLocalhost));
+    }
+    builder.build().or_fail(|| "could not make an HTTP client".to_owned())
+}
+
+/// Names below `localhost` are this host, as browsers have it; not every system's resolver knows that.
+#[derive(Debug)]
+struct BelowLocalhost;
+
+impl Resolve for BelowLocalhost {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let name = name.as_str();
+            if name == "localhost" || name.ends_with(".localhost") {
+                let here: Addrs = Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
+                return Ok(here);
+            }
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+            let found: Addrs = Box::new(found.into_iter());
+            Ok(found)
+        })
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) url: String,
+    pub(super) status: u16,
+    headers: reqwest::header::HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value, "" if there is none.
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The beginning of the body, for people.
+    pub(super) fn beginning(&self) -> String {
+        String::from_utf8_lossy(&self.body).chars().take(200).collect()
+    }
+}
+
+/// Sends one request.
+pub(super) async fn send(
+    client: &Client,
+    method: Method,
+    url: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Answer, Problem> {
+    let mut request: RequestBuilder = client.request(method, url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let unreachable = |error: reqwest::Error| {
+        Problem::failed(
+            format!("{url} doesn't answer: {}", innermost(&error)),
+            "Check the network, then run the same command again.",
+        )
+    };
+    let answer: Response = request.send().await.map_err(unreachable)?;
+    Ok(Answer {
+        url: url.to_owned(),
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.bytes().await.map_err(unreachable)?.to_vec(),
+    })
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
