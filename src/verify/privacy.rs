@@ -84,6 +84,13 @@ pub(super) async fn site_policy(subject: &Subject<'_>) -> Finding {
         cloud.partition, cloud.account, subject.distribution_id
     );
     let policy = policy(subject, &subject.site_bucket).await?;
+    // Off AWS the site's bucket is read by plain HTTP, and its template leaves the refusal out.
+    if cloud.endpoint.is_aws() && !requires_tls(&policy) {
+        return Err(Problem::failed(
+            format!("the policy of {} doesn't refuse plain HTTP", subject.site_bucket),
+            RESTORE,
+        ));
+    }
     let allowed: Vec<&Value> = allowing(&policy).collect();
     if allowed.is_empty() {
         return Err(Problem::failed(
@@ -106,11 +113,21 @@ pub(super) async fn site_policy(subject: &Subject<'_>) -> Finding {
     }
 }
 
-/// Nobody is allowed anything by the policy of the artifacts bucket: the account's own identities are enough.
+/// Nobody is allowed anything by the policy of the artifacts bucket, where the account's own identities are enough; what
+/// it does is to refuse plain HTTP.
 pub(super) async fn artifacts_policy(subject: &Subject<'_>) -> Finding {
     let policy = policy(subject, &subject.artifacts_bucket).await?;
+    if !requires_tls(&policy) {
+        return Err(Problem::failed(
+            format!("the policy of {} doesn't refuse plain HTTP", subject.artifacts_bucket),
+            RESTORE,
+        ));
+    }
     match allowing(&policy).next() {
-        None => Ok(format!("the policy of {} allows nothing", subject.artifacts_bucket)),
+        None => Ok(format!(
+            "the policy of {} allows nothing, and refuses plain HTTP",
+            subject.artifacts_bucket
+        )),
         Some(statement) => Err(Problem::failed(
             format!("the policy of {} allows {statement}", subject.artifacts_bucket),
             RESTORE,
@@ -130,6 +147,16 @@ async fn policy(subject: &Subject<'_>, bucket: &str) -> Result<Value, Problem> {
     };
     serde_json::from_str(&text)
         .map_err(|error| Problem::failed(format!("the policy of {bucket} isn't JSON: {error}"), RESTORE))
+}
+
+/// Whether everybody is denied everything by plain HTTP.
+fn requires_tls(policy: &Value) -> bool {
+    super::permissions::statements(policy).any(|statement| {
+        statement["Effect"] == "Deny"
+            && statement["Principal"] == "*"
+            && statement["Action"] == "s3:*"
+            && statement["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+    })
 }
 
 fn allowing(policy: &Value) -> impl Iterator<Item = &Value> {
@@ -171,6 +198,24 @@ mod tests {
         });
         change(&mut statement);
         statement
+    }
+
+    #[test]
+    fn plain_http_is_refused_by_a_denial_of_everything() {
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["a", "b"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+        assert!(requires_tls(&json!({"Statement": [deny]})));
+        for (key, value) in [
+            ("Effect", json!("Allow")),
+            ("Action", json!("s3:GetObject")),
+            ("Principal", json!({"AWS": "1"})),
+            ("Condition", Value::Null),
+        ] {
+            let mut lax = deny.clone();
+            lax[key] = value;
+            assert!(!requires_tls(&json!({"Statement": [lax]})), "{key}");
+        }
+        assert!(!requires_tls(&Value::Null));
     }
 
     #[test]

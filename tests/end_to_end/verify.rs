@@ -462,10 +462,19 @@ async fn buckets_that_others_may_read() {
             .await
             .expect("put");
     }
+    let bucket = stage.artifacts();
+    s3.delete_bucket_policy().bucket(&bucket).send().await.expect("deleted");
+    let artifacts = "privacy artifacts bucket policy";
+    stage.caught(&[artifacts], &["doesn't refuse plain HTTP"]);
     let bucket = stage.output("siteBucket");
     s3.delete_bucket_policy().bucket(&bucket).send().await.expect("deleted");
     stage.caught(
-        &["privacy site bucket policy", "site files", "site api address"],
+        &[
+            artifacts,
+            "privacy site bucket policy",
+            "site files",
+            "site api address",
+        ],
         &["lets nobody read, CloudFront neither"],
     );
 }
