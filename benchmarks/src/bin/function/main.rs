@@ -19,7 +19,7 @@ mod tls;
 
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
@@ -89,9 +89,11 @@ fn run(options: Options) -> Result<()> {
 
 /// The programs' paths, built unless given.
 fn programs(floor: Option<PathBuf>, function: Option<PathBuf>) -> Result<Pair<PathBuf>> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // At run time: a build folder that several checkouts share may hold a program that was compiled in another one.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     Ok(Pair {
-        floor: given(floor).unwrap_or_else(|| cargo::build(here, "floor"))?,
+        floor: given(floor).unwrap_or_else(|| cargo::build(&here, "floor"))?,
         function: given(function).unwrap_or_else(|| cargo::build(&here.join("../function"), "bootstrap"))?,
     })
 }
