@@ -52,6 +52,11 @@ impl Error {
         Self::new(Exit::Usage, message)
     }
 
+    /// What is deployed isn't as it should be (exit 3).
+    pub fn unverified(message: impl Into<String>) -> Self {
+        Self::new(Exit::Unverified, message)
+    }
+
     /// Refused by the user or for want of one, or interrupted (exit 5).
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Exit::Refused, message)
@@ -61,13 +66,6 @@ impl Error {
     #[must_use]
     pub fn as_usage(mut self) -> Self {
         self.exit = Exit::Usage;
-        self
-    }
-
-    /// The same with another exit code.
-    #[must_use]
-    pub fn with_exit(mut self, exit: Exit) -> Self {
-        self.exit = exit;
         self
     }
 

@@ -19,9 +19,7 @@ pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Res
     let stacks = context.settled_stacks().await?;
     let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
     let layers = args.only.map_or(Layer::ALL.to_vec(), |only| vec![only]);
-    reporter.working("verify", "checking");
     let verification = verify(&subject, &layers, Duration::from_secs(args.timeout), reporter).await;
-    verification.report(reporter);
     reporter.outcome(&verification)?;
     verification.failure().map_or(Ok(()), Err)
 }

@@ -6,6 +6,7 @@ mod data;
 mod function;
 mod http;
 mod permissions;
+mod policy;
 mod privacy;
 mod site;
 mod subject;
@@ -24,7 +25,7 @@ use serde::Serialize;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::report::{Event, Outcome, Paint, Reporter};
 use crate::wait::{Probe, Waited, until};
 pub use subject::Subject;
@@ -249,15 +250,19 @@ fn checks<'a>(subject: &'a Subject<'_>) -> Vec<Check<'a>> {
     ]
 }
 
-/// Makes the checks of `layers`, all at once. What AWS is still about is looked at again until `timeout`.
+/// Makes the checks of `layers`, all at once, and tells how it went. What AWS is still about is looked at again until
+/// `timeout`.
 pub async fn verify(subject: &Subject<'_>, layers: &[Layer], timeout: Duration, reporter: &Reporter) -> Verification {
+    reporter.working("verify", "checking");
     let wanted = checks(subject);
     let wanted = wanted.iter().filter(|check| layers.contains(&check.layer));
     let checks = join_all(wanted.map(|check| made(check, subject.cloud, timeout, reporter))).await;
-    Verification {
+    let verification = Verification {
         verified: checks.iter().all(|check| check.result != Verdict::Failed),
         checks,
-    }
+    };
+    verification.report(reporter);
+    verification
 }
 
 async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Reporter) -> Checked {
@@ -304,7 +309,7 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
 
 impl Verification {
     /// "18 checks: 17 passed, 1 failed".
-    pub fn describe(&self) -> String {
+    fn describe(&self) -> String {
         let count = |verdict| self.checks.iter().filter(|check| check.result == verdict).count();
         let parts = [
             (count(Verdict::Passed), "passed"),
@@ -331,7 +336,7 @@ impl Verification {
             1 => "a check failed".to_owned(),
             count => format!("{count} checks failed"),
         };
-        let mut error = Error::failed(what).with_exit(Exit::Unverified);
+        let mut error = Error::unverified(what);
         for check in &failed {
             error = error.because(format!("{} {}: {}", check.layer.as_str(), check.name, check.evidence));
         }
@@ -341,7 +346,7 @@ impl Verification {
 
 impl Verification {
     /// Tells how it went, in a line.
-    pub fn report(&self, reporter: &Reporter) {
+    fn report(&self, reporter: &Reporter) {
         if self.verified {
             reporter.finished("verify", self.describe(), false);
         } else {

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::function::configuration;
+use super::policy::{statements, texts};
 use super::{Finding, Problem, Subject, asked};
 
 const RESTORE: &str = "Restore FunctionRole in stacks/logic.yaml, then run `deployer up --only logic`. If it says that \
@@ -123,24 +124,6 @@ fn is_log_group(resource: &str, log_group: &str) -> bool {
         && resource
             .split_once(log_group)
             .is_some_and(|(before, after)| before.ends_with(':') && !before.contains('*') && matches!(after, "" | ":*"))
-}
-
-/// A policy's statements: a single one needn't be in a list.
-pub(super) fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
-    several(&policy["Statement"])
-}
-
-/// A string, or those of a list. Anything else is no string, and shows as "".
-pub(super) fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    several(value).map(|one| one.as_str().unwrap_or_default())
-}
-
-fn several(value: &Value) -> impl Iterator<Item = &Value> {
-    match value {
-        Value::Array(values) => values.iter(),
-        Value::Null => [].iter(),
-        one => std::slice::from_ref(one).iter(),
-    }
 }
 
 /// IAM's simulator, which sees boundaries and the organization's policies as well, says the same.

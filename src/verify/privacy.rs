@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::http::send;
+use super::policy::{statements, texts};
 use super::{Finding, Problem, Subject, asked};
 use crate::cloud::sdk_error::code;
 use crate::site::url_path;
@@ -151,7 +152,7 @@ async fn policy(subject: &Subject<'_>, bucket: &str) -> Result<Value, Problem> {
 
 /// Whether everybody is denied everything by plain HTTP.
 fn requires_tls(policy: &Value) -> bool {
-    super::permissions::statements(policy).any(|statement| {
+    statements(policy).any(|statement| {
         statement["Effect"] == "Deny"
             && statement["Principal"] == "*"
             && statement["Action"] == "s3:*"
@@ -160,19 +161,18 @@ fn requires_tls(policy: &Value) -> bool {
 }
 
 fn allowing(policy: &Value) -> impl Iterator<Item = &Value> {
-    super::permissions::statements(policy).filter(|statement| statement["Effect"] != "Deny")
+    statements(policy).filter(|statement| statement["Effect"] != "Deny")
 }
 
 /// Whether a statement lets this distribution read objects, and nobody and nothing else.
 fn is_for(statement: &Value, distribution: &str) -> bool {
-    let reads = super::permissions::texts(&statement["Action"])
-        .all(|action| action == "s3:GetObject" || action == "s3:ListBucket");
+    let reads = texts(&statement["Action"]).all(|action| action == "s3:GetObject" || action == "s3:ListBucket");
     let arns: Vec<&str> = ["StringEquals", "ArnEquals"]
         .iter()
         .filter_map(|operator| statement["Condition"][operator].as_object())
         .flatten()
         .filter(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn"))
-        .flat_map(|(_, value)| super::permissions::texts(value))
+        .flat_map(|(_, value)| texts(value))
         .collect();
     reads
         && statement["NotAction"].is_null()

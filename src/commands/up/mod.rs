@@ -86,10 +86,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     } else {
         let (items, site) = expected;
         let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
-        reporter.working("verify", "checking");
-        let verification = verify(&subject, scope.layers(), VERIFY_WITHIN, reporter).await;
-        verification.report(reporter);
-        Some(verification)
+        Some(verify(&subject, layers(args.only), VERIFY_WITHIN, reporter).await)
     };
     let failure = verification.as_ref().and_then(Verification::failure);
     reporter.outcome(&UpOutcome {
@@ -101,6 +98,17 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
 
 /// How long what CloudFront and IAM are still about may take.
 const VERIFY_WITHIN: Duration = Duration::from_secs(600);
+
+/// What has to be proven afterwards: what this run had to do with.
+fn layers(only: Option<Part>) -> &'static [Layer] {
+    match only {
+        None => &Layer::ALL,
+        Some(Part::Data | Part::Seed) => &[Layer::Data],
+        Some(Part::Presentation) => &[Layer::Privacy],
+        Some(Part::Logic | Part::Function) => &[Layer::Function, Layer::Api, Layer::Permissions],
+        Some(Part::Site) => &[Layer::Site],
+    }
+}
 
 /// What a stage is like after `up`.
 #[derive(Debug, Serialize)]
@@ -201,17 +209,6 @@ impl Scope {
             logic: function,
             seed: is(&[Part::Seed]),
             site: is(&[Part::Site]),
-        }
-    }
-
-    /// What has to be proven afterwards: what this run had to do with.
-    fn layers(&self) -> &'static [Layer] {
-        match (self.data, self.presentation, self.logic, self.seed, self.site) {
-            (true, true, ..) => &Layer::ALL,
-            (true, ..) | (.., true, _) => &[Layer::Data],
-            (_, true, ..) => &[Layer::Privacy],
-            (_, _, true, ..) => &[Layer::Function, Layer::Api, Layer::Permissions],
-            _ => &[Layer::Site],
         }
     }
 

@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use super::plan::Plans;
-use super::{API_ORIGIN, Code, Place, Table, Up, origin_of, table_of};
+use super::{API_ORIGIN, Code, Place, Table, Up, table_of};
+use crate::cloud::origin_of;
 use crate::commands::status::api_url;
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
