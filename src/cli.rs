@@ -110,6 +110,9 @@ pub struct UpArgs {
     /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
     #[arg(long, value_name = "FILE")]
     pub function_package: Option<PathBuf>,
+    /// Undo what was changed by hand in the stacks' resources, too
+    #[arg(long)]
+    pub revert_drift: bool,
     /// Don't prove at the end that it works
     #[arg(long)]
     pub no_verify: bool,

@@ -2,6 +2,7 @@
 //!
 //! AWS finds some of these itself, late and without naming the resource; an emulator may silently take the thing over.
 
+use aws_sdk_cloudfront::types::{ResponseHeadersPolicySummary, ResponseHeadersPolicyType};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::cloud::Cloud;
@@ -63,6 +64,8 @@ pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
 
 fn shown(resource: &NamedResource) -> String {
     let kind = match resource.resource_type.as_str() {
+        "AWS::CloudFront::OriginAccessControl" => "origin access control",
+        "AWS::CloudFront::ResponseHeadersPolicy" => "response headers policy",
         "AWS::DynamoDB::Table" => "table",
         "AWS::IAM::Role" => "role",
         "AWS::Lambda::Function" => "function",
@@ -77,6 +80,8 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
     let name = resource.name.as_str();
     let what = || format!("could not find out whether the {} exists", shown(resource));
     match resource.resource_type.as_str() {
+        "AWS::CloudFront::OriginAccessControl" => origin_access_control(cloud, name, &what).await,
+        "AWS::CloudFront::ResponseHeadersPolicy" => response_headers_policy(cloud, name, &what).await,
         "AWS::DynamoDB::Table" => {
             let answer = cloud.dynamodb.describe_table().table_name(name).send().await;
             Ok(found(answer, |e| e.is_resource_not_found_exception(), what)?.is_some())
@@ -115,5 +120,52 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
             }
         }
         _ => Ok(false),
+    }
+}
+
+/// CloudFront finds these two by id only. Both are unique by name in an account, across regions.
+async fn origin_access_control(cloud: &Cloud, name: &str, what: &impl Fn() -> String) -> Result<bool> {
+    let mut marker = None;
+    loop {
+        let request = cloud.cloudfront.list_origin_access_controls().set_marker(marker);
+        let page = request.send().await.map_err(|error| explain(&error, &what()))?;
+        let Some(list) = page.origin_access_control_list else {
+            return Ok(false);
+        };
+        if list.items().iter().any(|item| item.name() == name) {
+            return Ok(true);
+        }
+        marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
+        if marker.is_none() {
+            return Ok(false);
+        }
+    }
+}
+
+async fn response_headers_policy(cloud: &Cloud, name: &str, what: &impl Fn() -> String) -> Result<bool> {
+    let mut marker = None;
+    loop {
+        let request = cloud
+            .cloudfront
+            .list_response_headers_policies()
+            .r#type(ResponseHeadersPolicyType::Custom)
+            .set_marker(marker);
+        let page = request.send().await.map_err(|error| explain(&error, &what()))?;
+        let Some(list) = page.response_headers_policy_list else {
+            return Ok(false);
+        };
+        let named = |item: &ResponseHeadersPolicySummary| {
+            let config = item
+                .response_headers_policy()
+                .and_then(|policy| policy.response_headers_policy_config());
+            config.is_some_and(|config| config.name() == name)
+        };
+        if list.items().iter().any(named) {
+            return Ok(true);
+        }
+        marker = list.next_marker.filter(|next| !next.is_empty());
+        if marker.is_none() {
+            return Ok(false);
+        }
     }
 }

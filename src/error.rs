@@ -24,6 +24,7 @@ pub enum Exit {
 #[derive(Debug, Clone)]
 pub struct Error {
     exit: Exit,
+    denied: bool,
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
@@ -36,6 +37,7 @@ impl Error {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
+            denied: false,
             message: message.into(),
             causes: Vec::new(),
             hint: None,
@@ -69,6 +71,13 @@ impl Error {
         self
     }
 
+    /// The same for want of a permission.
+    #[must_use]
+    pub fn for_want_of_permission(mut self) -> Self {
+        self.denied = true;
+        self
+    }
+
     /// Adds a cause, the nearest first.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
@@ -93,6 +102,11 @@ impl Error {
     /// The process's exit code.
     pub fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Whether the cloud refused it for want of a permission: what was asked about may be right or wrong.
+    pub fn is_denied(&self) -> bool {
+        self.denied
     }
 
     /// What failed, in one line without causes.

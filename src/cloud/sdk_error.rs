@@ -6,6 +6,14 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use crate::error::Error;
 
+/// The codes of AWS's services for "you may not".
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "Forbidden",
+];
+
 /// AWS's error code, e.g. `AccessDenied`; "" when there was no answer.
 pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
     error
@@ -52,6 +60,11 @@ where
             let failure = match known {
                 Some((Blame::User, _)) => Error::usage(what),
                 _ => Error::failed(what),
+            };
+            let failure = if DENIED.contains(&code) {
+                failure.for_want_of_permission()
+            } else {
+                failure
             };
             let failure = failure.because(match (code, message) {
                 ("", "") => "the answer names no reason".to_owned(),

@@ -24,6 +24,11 @@ const NAMING: &[(&str, &str, usize)] = &[
         "OriginAccessControlConfig.Name",
         64,
     ),
+    (
+        "AWS::CloudFront::ResponseHeadersPolicy",
+        "ResponseHeadersPolicyConfig.Name",
+        128,
+    ),
     ("AWS::CloudWatch::Alarm", "AlarmName", 255),
     ("AWS::DynamoDB::Table", "TableName", 255),
     ("AWS::IAM::Role", "RoleName", 64),

@@ -225,11 +225,14 @@ impl Reporter {
         }
     }
 
-    /// Shows an error: what, why, and what to do next. Commands in that have the flags that this run has.
+    /// `text` with the flags of this run added to the commands in it, so that they work on the same stage.
+    pub fn next_step(&self, text: &str) -> String {
+        self.flags.add_to(text)
+    }
+
+    /// Shows an error: what, why, and what to do next.
     pub fn error(&self, error: &Error) {
-        let next = self
-            .flags
-            .add_to(error.next_step().unwrap_or("-v shows more of what happened."));
+        let next = self.next_step(error.next_step().unwrap_or("-v shows more of what happened."));
         match &self.style {
             Style::Human(human) => human.error(error, &next),
             Style::Json => json_line(&json!({

@@ -8,7 +8,7 @@ use crate::cli::Global;
 pub(super) struct Flags(Vec<(&'static str, String)>);
 
 /// The commands that take those flags.
-const COMMANDS: &[&str] = &["up", "down", "package", "seed", "status"];
+const COMMANDS: &[&str] = &["up", "down", "package", "seed", "status", "verify"];
 
 impl Flags {
     pub(super) fn of(global: &Global) -> Self {

@@ -38,7 +38,8 @@ pub fn keep_deployments(template: &Template, deployed: &Template) -> Template {
     })
 }
 
-fn deployments(template: &Template) -> impl Iterator<Item = &str> {
+/// The logical ids of a template's deployments.
+pub fn deployments(template: &Template) -> impl Iterator<Item = &str> {
     template
         .resources()
         .filter(|(_, resource)| Template::type_of(resource) == DEPLOYMENT)

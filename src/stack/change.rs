@@ -32,6 +32,19 @@ pub enum Verdict {
     Update,
 }
 
+/// How CloudFormation works at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Compares templates, and waits for everything that it changes.
+    Standard,
+    /// Calls a resource done when it is configured, before it is ready everywhere.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html>
+    Express,
+    /// Compares with what is really there, and so undoes what was changed by hand.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html>
+    RevertDrift,
+}
+
 /// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -101,6 +114,12 @@ pub(super) const API_DEFINITION: &[&str] = &[
     "AWS::ApiGateway::RequestValidator",
     "AWS::ApiGateway::Resource",
     "AWS::ApiGateway::RestApi",
+];
+
+/// Types with names whose physical id is another than the name.
+const HAS_ID: &[&str] = &[
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudFront::ResponseHeadersPolicy",
 ];
 
 impl ResourceChange {
@@ -181,8 +200,11 @@ impl StackPlan {
     /// Whether a resource of this name will be created for `logical_id`: a new one, or one that replaces another.
     pub fn creates(&self, logical_id: &str, name: &str) -> bool {
         self.changes.iter().any(|change| {
+            // What has an id beside its name can't be told from one that is renamed.
+            let has_id = HAS_ID.contains(&change.resource_type.as_str());
+            let replaced = change.replacement != Replacement::Never && !has_id;
             change.logical_id == logical_id
-                && (change.action == Action::Add || change.replacement != Replacement::Never)
+                && (change.action == Action::Add || replaced)
                 && change.physical_id.as_deref() != Some(name)
         })
     }

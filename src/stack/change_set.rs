@@ -5,12 +5,12 @@ use std::time::Duration;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, EventFilter,
-    HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
+    EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
     ValidationStatus,
 };
 
-use super::change::{Action, Replacement, ResourceChange};
+use super::change::{Action, Mode, Replacement, ResourceChange};
 use super::read::{self, Stack};
 use super::status::Meaning;
 use super::wanted::Rendered;
@@ -29,7 +29,8 @@ pub struct ChangeSet {
     pub stack_arn: String,
     /// What it will do.
     pub changes: Vec<ResourceChange>,
-    express: bool,
+    /// How it is carried out.
+    pub mode: Mode,
 }
 
 /// Whether a change set makes a stack or changes one.
@@ -50,7 +51,7 @@ pub async fn create(
     stack: &str,
     rendered: &Rendered,
     purpose: Purpose,
-    express: bool,
+    mode: Mode,
 ) -> Result<Option<ChangeSet>> {
     let token = fresh_token();
     let mut request = cloud
@@ -65,16 +66,18 @@ pub async fn create(
         })
         .template_body(&rendered.body)
         .capabilities(Capability::CapabilityNamedIam);
-    if express {
+    request = match mode {
+        Mode::Standard => request,
         // Express mode switches rollback off unless told otherwise, and without rollback the first replacement wedges
         // the stack.
-        request = request.deployment_config(
+        Mode::Express => request.deployment_config(
             DeploymentConfig::builder()
                 .mode(DeploymentConfigMode::Express)
                 .disable_rollback(false)
                 .build(),
-        );
-    }
+        ),
+        Mode::RevertDrift => request.deployment_mode(DeploymentMode::RevertDrift),
+    };
     for (key, value) in &rendered.parameters {
         let parameter = Parameter::builder().parameter_key(key);
         request = request.parameters(match value {
@@ -94,7 +97,7 @@ pub async fn create(
             changes: all_changes(cloud, &arn, made).await?,
             arn,
             stack_arn,
-            express,
+            mode,
         }));
     }
     let reason = made.status_reason().unwrap_or_default().to_owned();
@@ -321,7 +324,7 @@ pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<String> {
         .execute_change_set()
         .change_set_name(&change_set.arn)
         .client_request_token(&token);
-    if !change_set.express {
+    if change_set.mode != Mode::Express {
         // Beside a deployment config, both of these are refused or said to be.
         request = request
             // The API reference gives "true" as its default.

@@ -1,12 +1,12 @@
 //! Bringing a stack to what the project wants: planned first, applied later.
 
-use super::change::{ResourceChange, StackPlan, Verdict};
+use super::change::{Mode, ResourceChange, StackPlan, Verdict};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
 use super::read::{self, Stack};
 use super::remove::Data;
 use super::status::{self, Meaning, Outlook};
-use super::wanted::Wanted;
+use super::wanted::{Rendered, Wanted};
 use super::{follow, remove};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
@@ -45,7 +45,9 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
         Some(stack) => match stack.meaning().meaning {
             Meaning::Gone | Meaning::Shell => plan_creation(cloud, wanted).await?,
             Meaning::Dead => (Verdict::Recreate, wanted.additions(), Step::Recreate(stack)),
-            Meaning::Ready if stack.digest() == Some(&digest) => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+            Meaning::Ready if stack.digest() == Some(&digest) && wanted.mode != Mode::RevertDrift => {
+                (Verdict::Unchanged, Vec::new(), Step::Nothing(stack))
+            }
             Meaning::Ready => plan_update(cloud, wanted, stack).await?,
             Meaning::Wedged => {
                 let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
@@ -73,15 +75,15 @@ async fn plan_creation(cloud: &Cloud, wanted: &Wanted) -> Result<(Verdict, Vec<R
 
 async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
     let rendered = wanted.render()?;
-    let make = async |express| change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, express).await;
-    let mut made = make(wanted.express).await?;
+    let make = async |mode| change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, mode).await;
+    let mut made = make(wanted.mode).await?;
     if let Some(express) = &made
-        && wanted.express
+        && wanted.mode == Mode::Express
         && express.changes.iter().any(ResourceChange::leaves)
     {
         // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone.
         change_set::delete(cloud, &express.arn).await?;
-        made = make(false).await?;
+        made = make(Mode::Standard).await?;
     }
     Ok(match made {
         None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
@@ -137,11 +139,14 @@ pub async fn apply(
             change_set::delete(cloud, &made.arn).await?;
             let deployed = read::deployed_template(cloud, &stack.arn).await?;
             let first = wanted.render_keeping_deployment(&deployed)?;
-            if let Some(made) = change_set::create(cloud, &wanted.name, &first, Purpose::Update, false).await? {
+            let mode = made.mode;
+            let make = async |rendered: &Rendered| {
+                change_set::create(cloud, &wanted.name, rendered, Purpose::Update, mode).await
+            };
+            if let Some(made) = make(&first).await? {
                 execute(cloud, wanted, &made, reporter, &mut watch).await?;
             }
-            let second = wanted.render()?;
-            match change_set::create(cloud, &wanted.name, &second, Purpose::Update, false).await? {
+            match make(&wanted.render()?).await? {
                 Some(made) => execute(cloud, wanted, &made, reporter, &mut watch).await,
                 None => Ok(stack),
             }
@@ -158,7 +163,12 @@ async fn create(
 ) -> Result<Stack> {
     reporter.working(wanted.tier.as_str(), format!("creating {}", wanted.name));
     let rendered = wanted.render()?;
-    let made = change_set::create(cloud, &wanted.name, &rendered, Purpose::Create, wanted.express)
+    // Of what isn't there nothing can have drifted.
+    let mode = match wanted.mode {
+        Mode::RevertDrift => Mode::Standard,
+        mode => mode,
+    };
+    let made = change_set::create(cloud, &wanted.name, &rendered, Purpose::Create, mode)
         .await?
         .ok_or_else(|| Error::failed(format!("CloudFormation finds nothing to create in {}", wanted.name)))?;
     execute(cloud, wanted, &made, reporter, watch).await

@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudformation::types::StackResourceSummary;
 
+use super::change::Mode;
 use super::change_set::{self, Purpose};
 use super::digest::DIGEST;
 use super::read::{self, Stack};
@@ -106,7 +107,7 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
             .map(|name| (name.to_owned(), (name == DIGEST).then(|| "released".to_owned())))
             .collect(),
     };
-    let Some(made) = change_set::create(cloud, &stack.name, &rendered, Purpose::Update, false).await? else {
+    let Some(made) = change_set::create(cloud, &stack.name, &rendered, Purpose::Update, Mode::Standard).await? else {
         return Ok(());
     };
     let bookmark = read::bookmark(cloud, &stack.arn).await?;

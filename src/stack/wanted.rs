@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::api;
+use super::change::{Mode, ResourceChange};
 use super::digest::{self, DIGEST};
-use super::{api, change::ResourceChange};
 use crate::error::{Error, Result};
 use crate::project::naming::NamedResource;
 use crate::project::template::{Scope, Template};
@@ -20,8 +21,8 @@ pub struct Wanted {
     pub tier: Tier,
     /// The stack's name.
     pub name: String,
-    /// Ask CloudFormation to call a resource done when it is configured, before it is ready everywhere.
-    pub express: bool,
+    /// How CloudFormation is to bring it there.
+    pub mode: Mode,
     template: Template,
     parameters: BTreeMap<String, String>,
     file: String,
@@ -40,7 +41,11 @@ impl Wanted {
         Ok(Self {
             tier,
             name: project.stack_name(tier),
-            express: !project.stage.protected,
+            mode: if project.stage.protected {
+                Mode::Standard
+            } else {
+                Mode::Express
+            },
             template,
             parameters,
             file: project.template_file(tier).display().to_string(),
@@ -101,6 +106,12 @@ impl Wanted {
             .filter(|(_, resource)| self.template.is_wanted(resource, &scope))
             .map(|(id, resource)| ResourceChange::addition(id, Template::type_of(resource)))
             .collect()
+    }
+
+    /// The API's deployments as they will be called: with the hash of the definition that each is a snapshot of.
+    pub fn deployments(&self) -> Vec<String> {
+        let named = api::name_deployments(&self.template, &self.parameters);
+        api::deployments(&named).map(str::to_owned).collect()
     }
 
     /// See [`digest::of_stack`].

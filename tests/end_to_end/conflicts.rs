@@ -1,5 +1,9 @@
 //! Names that something else has: found before anything is created.
 
+use aws_sdk_cloudfront::types::{
+    OriginAccessControlConfig, OriginAccessControlOriginTypes, OriginAccessControlSigningBehaviors,
+    OriginAccessControlSigningProtocols, ResponseHeadersPolicyConfig,
+};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
@@ -62,6 +66,29 @@ async fn each_is_named_and_nothing_is_created() {
         .expect("a bucket");
     refused(&[&format!("the bucket {bucket} (SiteBucket) exists already")]);
     clients.s3.delete_bucket().bucket(bucket).send().await.expect("deleted");
+
+    let config = OriginAccessControlConfig::builder()
+        .name("three-tier-prod-us-east-1")
+        .signing_protocol(OriginAccessControlSigningProtocols::Sigv4)
+        .signing_behavior(OriginAccessControlSigningBehaviors::Always)
+        .origin_access_control_origin_type(OriginAccessControlOriginTypes::S3);
+    let create = clients.cloudfront.create_origin_access_control();
+    let made = create.origin_access_control_config(config.build().expect("complete"));
+    let made = made.send().await.expect("an origin access control");
+    refused(&["the origin access control three-tier-prod-us-east-1 (OriginAccessControl) exists already"]);
+    let delete = clients.cloudfront.delete_origin_access_control();
+    let delete = delete.set_if_match(made.e_tag);
+    let id = made.origin_access_control.expect("it").id;
+    delete.id(id).send().await.expect("deleted");
+    let config = ResponseHeadersPolicyConfig::builder().name("three-tier-prod-us-east-1");
+    let create = clients.cloudfront.create_response_headers_policy();
+    let made = create.response_headers_policy_config(config.build().expect("complete"));
+    let made = made.send().await.expect("a policy");
+    refused(&["the response headers policy three-tier-prod-us-east-1 (ResponseHeaders) exists already"]);
+    let delete = clients.cloudfront.delete_response_headers_policy();
+    let delete = delete.set_if_match(made.e_tag);
+    let id = made.response_headers_policy.expect("it").id;
+    delete.id(id).send().await.expect("deleted");
 
     let role = "three-tier-prod-function-us-east-1";
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;

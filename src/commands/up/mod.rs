@@ -34,7 +34,7 @@ use crate::project::seed::Item;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Outcome, Paint, Reporter};
 use crate::site::{self, Site};
-use crate::stack::change::StackPlan;
+use crate::stack::change::{Mode, StackPlan};
 use crate::stack::read::Stack;
 use crate::stack::status::Meaning;
 use crate::stack::wanted::Wanted;
@@ -73,6 +73,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     Up {
         context: &context,
         scope,
+        revert_drift: args.revert_drift,
         prebuilt,
         items,
         site,
@@ -263,6 +264,8 @@ struct Place {
 struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
+    /// Compare with what is really there, not with what was deployed.
+    revert_drift: bool,
     /// The function's package, if it was built before.
     prebuilt: Option<Package>,
     items: Vec<Item>,
@@ -371,7 +374,11 @@ impl Up<'_> {
             all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
             all.push(("Architecture", architecture(self.context).as_str().to_owned()));
         }
-        Wanted::new(&self.context.project, tier, &all)
+        let mut wanted = Wanted::new(&self.context.project, tier, &all)?;
+        if self.revert_drift {
+            wanted.mode = Mode::RevertDrift;
+        }
+        Ok(wanted)
     }
 
     fn logic(&self, code: &Code, table: &Table, origin: &str) -> Result<Wanted> {
