@@ -74,6 +74,7 @@ struct File {
     /// Its key in the bucket, which is its path in the URL.
     key: String,
     content: Content,
+    size: u64,
     /// MD5 in hexadecimal: S3's ETag of an object sent in one piece and encrypted by S3 itself, as ours are.
     etag: String,
     content_type: String,
@@ -86,6 +87,8 @@ pub struct Served {
     pub key: String,
     /// Its URL's path, escaped.
     pub path: String,
+    /// How many bytes it has.
+    pub size: u64,
     /// Its content's MD5, in hexadecimal.
     pub md5: String,
     /// Its `Content-Type`.
@@ -110,6 +113,7 @@ impl Site {
         let served = |path: String, file: &File| Served {
             key: file.key.clone(),
             path,
+            size: file.size,
             md5: file.etag.clone(),
             content_type: file.content_type.clone(),
         };
@@ -218,6 +222,7 @@ pub fn read(folder: &Path) -> Result<Site> {
                 .hint("Correct its permissions, or remove it.")
         })?;
         files.push(File {
+            size: content.len() as u64,
             etag: hex(&Md5::digest(&content)),
             content_type: content_type(path),
             content: Content::OnDisk(path.to_owned()),
@@ -232,6 +237,7 @@ fn config(api_url: &str) -> File {
     let text = format!("{}\n", json!({ "apiUrl": api_url })).into_bytes();
     File {
         key: CONFIG.to_owned(),
+        size: text.len() as u64,
         etag: hex(&Md5::digest(&text)),
         content_type: content_type(Path::new(CONFIG)),
         content: Content::Made(text),
@@ -387,6 +393,7 @@ mod tests {
     fn file(key: &str, etag: &str) -> File {
         File {
             key: key.into(),
+            size: 0,
             etag: etag.into(),
             content_type: content_type(Path::new(key)),
             content: Content::Made(Vec::new()),

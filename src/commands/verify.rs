@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::project::Project;
 use crate::report::Reporter;
 use crate::site;
-use crate::verify::{Layer, Subject, verify};
+use crate::verify::{Subject, verify};
 
 /// Runs the command.
 pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Result<()> {
@@ -18,8 +18,8 @@ pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Res
     let context = Context::connect(project, global, reporter).await?;
     let stacks = context.settled_stacks().await?;
     let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
-    let layers = args.only.map_or(Layer::ALL.to_vec(), |only| vec![only]);
-    let verification = verify(&subject, &layers, Duration::from_secs(args.timeout), reporter).await;
+    let wanted = |layer, _: &str| args.only.is_none_or(|only| only == layer);
+    let verification = verify(&subject, wanted, Duration::from_secs(args.timeout), reporter).await;
     reporter.outcome(&verification)?;
     verification.failure().map_or(Ok(()), Err)
 }

@@ -1,64 +1,75 @@
 //! The API as browsers see it.
 
+use aws_sdk_apigateway::types::GatewayResponseType;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::function::expected;
+use super::function::{known_item, requests, saw_all};
 use super::http::{Answer, send};
 use super::{Finding, Problem, Subject, asked};
+use crate::project::Tier;
 
 const STRANGER: &str = "https://stranger.example";
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
-const REDEPLOY: &str = "Run `deployer up --only logic`. If it says that nothing changed, the API was changed by hand: put it \
-                        right in API Gateway's console, as stacks/logic.yaml has it, and deploy it to its stage.";
-
 /// 200, 400 and 404 as JSON that the site's pages may read.
 pub(super) async fn answers(subject: &Subject<'_>) -> Finding {
-    for (id, status) in expected(subject).await? {
+    let known = known_item(subject).await;
+    for request in requests(known.as_ref().ok().and_then(Option::as_ref)) {
         let mut url = reqwest::Url::parse(&subject.api_url).map_err(|error| {
             Problem::failed(
                 format!("the API's address {} is no URL: {error}", subject.api_url),
-                REDEPLOY,
+                "Correct the output ApiUrl of stacks/logic.yaml, then run `deployer up --only logic`.",
             )
         })?;
-        if let Some(id) = id {
+        if let Some(id) = request.id {
             url.query_pairs_mut().append_pair("userId", id);
         }
         let origin = [("origin", subject.origin.as_str())];
-        let answer = send(&subject.http, Method::GET, url.as_str(), &origin).await?;
-        if answer.status != status {
+        let mut answer = send(&subject.http, Method::GET, url.as_str(), &origin).await?;
+        answer.url = format!("{}, asked for {},", subject.api_url, request.about);
+        if answer.status != request.status {
             return Err(Problem::failed(
                 format!(
-                    "{url} answers {} instead of {status}: {}",
+                    "{} answers {} instead of {}: {}",
+                    answer.url,
                     answer.status,
+                    request.status,
                     answer.beginning()
                 ),
-                advice(answer.status),
+                advice(subject, answer.status),
             ));
         }
-        is_json(&answer)?;
+        is_json(subject, &answer)?;
         allows(subject, &answer)?;
     }
+    saw_all(subject, known)?;
     Ok(format!(
-        "{} answers as the contract says, in JSON that the site may read",
+        "{} answers 200, 400 and 404 as the contract says, in JSON that the site may read",
         subject.api_url
     ))
 }
 
-fn advice(status: u16) -> &'static str {
+fn restore(subject: &Subject<'_>) -> String {
+    subject.restore("the API", Tier::Logic)
+}
+
+fn advice(subject: &Subject<'_>, status: u16) -> String {
     match status {
-        403 => "The path or the method isn't deployed. `deployer up --only logic` deploys what stacks/logic.yaml has.",
-        429 => "The API's throttle let nothing through: raise throttleRate in stacks/stages.yaml.",
-        500 => "If the function's own checks pass, the API may not invoke it: run `deployer up --only logic`.",
+        429 => "The API's throttle let nothing through: raise throttleRate in stacks/stages.yaml.".to_owned(),
+        500 => format!(
+            "If the function's own checks pass, API Gateway may not invoke it. {}",
+            subject.restore("ApiMayInvoke", Tier::Logic)
+        ),
         502 => {
             "The function answers with something that API Gateway can't read, or ends before it answers: see its checks."
+                .to_owned()
         }
-        _ => REDEPLOY,
+        _ => restore(subject),
     }
 }
 
-fn is_json(answer: &Answer) -> Result<(), Problem> {
+fn is_json(subject: &Subject<'_>, answer: &Answer) -> Result<(), Problem> {
     let parsed: Result<Value, _> = serde_json::from_slice(&answer.body);
     match parsed {
         Ok(_) if answer.header("content-type").starts_with("application/json") => Ok(()),
@@ -68,7 +79,7 @@ fn is_json(answer: &Answer) -> Result<(), Problem> {
                 answer.url,
                 answer.header("content-type")
             ),
-            REDEPLOY,
+            restore(subject),
         )),
         Err(_) => Err(Problem::failed(
             format!(
@@ -76,7 +87,7 @@ fn is_json(answer: &Answer) -> Result<(), Problem> {
                 answer.url,
                 answer.beginning()
             ),
-            REDEPLOY,
+            restore(subject),
         )),
     }
 }
@@ -89,11 +100,11 @@ fn allows(subject: &Subject<'_>, answer: &Answer) -> Result<(), Problem> {
                 "{} names no allowed origin, so that browsers hide the answer",
                 answer.url
             ),
-            REDEPLOY,
+            restore(subject),
         )),
         other => Err(Problem::failed(
             format!("{} allows the origin {other} instead of {}", answer.url, subject.origin),
-            REDEPLOY,
+            restore(subject),
         )),
     }
 }
@@ -111,7 +122,7 @@ pub(super) async fn preflight(subject: &Subject<'_>) -> Finding {
                 "the preflight (OPTIONS {}) is answered with {}",
                 subject.api_url, answer.status
             ),
-            REDEPLOY,
+            restore(subject),
         ));
     }
     allows(subject, &answer)?;
@@ -123,7 +134,7 @@ pub(super) async fn preflight(subject: &Subject<'_>) -> Finding {
         if !listed.split(',').any(|one| one.trim().eq_ignore_ascii_case(wanted)) {
             return Err(Problem::failed(
                 format!("the preflight's {header} is `{listed}`, without {wanted}"),
-                REDEPLOY,
+                restore(subject),
             ));
         }
     }
@@ -133,7 +144,7 @@ pub(super) async fn preflight(subject: &Subject<'_>) -> Finding {
             format!(
                 "the preflight from {STRANGER} is allowed ({allowed}): any site may use this API in its visitors' browsers"
             ),
-            REDEPLOY,
+            restore(subject),
         )),
         _ => Ok(format!("allowed for {}, not for others", subject.origin)),
     }
@@ -144,7 +155,7 @@ pub(super) async fn unknown_path(subject: &Subject<'_>) -> Finding {
     let root = subject.api_url.trim_end_matches("users");
     let origin = [("origin", subject.origin.as_str())];
     let answer = send(&subject.http, Method::GET, root, &origin).await?;
-    let told = String::from_utf8_lossy(&answer.body).contains("/users?userId=");
+    let told = answer.text().contains("/users?userId=");
     if answer.status != 404 || !told {
         return Err(Problem::failed(
             format!(
@@ -152,15 +163,38 @@ pub(super) async fn unknown_path(subject: &Subject<'_>) -> Finding {
                 answer.status,
                 answer.beginning()
             ),
-            REDEPLOY,
+            restore(subject),
         ));
     }
-    is_json(&answer)?;
+    is_json(subject, &answer)?;
     allows(subject, &answer)?;
     Ok(format!("{root} answers 404 and names the right path"))
 }
 
-/// The API's stage serves the newest snapshot of its definition.
+/// What API Gateway answers by itself can be read by the site's pages, too: a browser hides what has no such header.
+pub(super) async fn error_answers(subject: &Subject<'_>) -> Finding {
+    const HEADER: &str = "gatewayresponse.header.Access-Control-Allow-Origin";
+    let wanted = format!("'{}'", subject.origin);
+    for kind in [GatewayResponseType::Default4Xx, GatewayResponseType::Default5Xx] {
+        let name = kind.as_str().to_owned();
+        let request = subject.cloud.apigateway.get_gateway_response();
+        let answer = request.rest_api_id(&subject.api_id).response_type(kind).send().await;
+        let answer = asked(answer, &format!("could not look at the API's answer {name}"))?;
+        let origin = answer.response_parameters().and_then(|all| all.get(HEADER));
+        if origin != Some(&wanted) {
+            let is = origin.map_or("names no allowed origin".to_owned(), |origin| {
+                format!("allows the origin {origin} instead of {wanted}")
+            });
+            return Err(Problem::failed(
+                format!("API Gateway's own answer {name} {is}, so that browsers hide it"),
+                restore(subject),
+            ));
+        }
+    }
+    Ok(format!("those that API Gateway makes allow {} as well", subject.origin))
+}
+
+/// The API's stage serves the newest snapshot: that of the definition in the project's template.
 pub(super) async fn deployment(subject: &Subject<'_>) -> Finding {
     let (api, stage) = (&subject.api_id, &subject.stage);
     let answer = subject
@@ -173,6 +207,12 @@ pub(super) async fn deployment(subject: &Subject<'_>) -> Finding {
         .await;
     let live = asked(answer, &format!("could not look at the stage {stage} of the API {api}"))?;
     let live = live.deployment_id().unwrap_or("none");
+    if subject.deployments.is_empty() {
+        return Err(Problem::failed(
+            "stacks/logic.yaml has no deployment of the API",
+            "Restore ApiDeployment there, then run `deployer up --only logic`.",
+        ));
+    }
     let mut pages = subject
         .cloud
         .cloudformation
@@ -181,22 +221,20 @@ pub(super) async fn deployment(subject: &Subject<'_>) -> Finding {
         .into_paginator()
         .items()
         .send();
-    let mut newest = None;
+    let mut newest = Vec::new();
     while let Some(resource) = pages.next().await {
         let resource = asked(resource, "could not list the resources of the logic stack")?;
-        // One that couldn't be deleted after its time is no longer the stack's choice.
-        let leaves = resource
-            .resource_status()
-            .is_some_and(|status| status.as_str().starts_with("DELETE_"));
-        if resource.resource_type() == Some("AWS::ApiGateway::Deployment") && !leaves {
-            newest = resource.physical_resource_id;
+        let id = resource.logical_resource_id().unwrap_or_default();
+        if subject.deployments.iter().any(|wanted| wanted == id) {
+            newest.extend(resource.physical_resource_id);
         }
     }
-    match newest {
-        // The id may stand beside the API's.
-        Some(newest) if newest.split(['|', '/']).any(|part| part == live) => {
-            Ok(format!("the stage {stage} serves {live}, the stack's newest"))
-        }
+    // The id may stand beside the API's.
+    let is_live = |id: &String| id.split(['|', '/']).any(|part| part == live);
+    match newest.first() {
+        Some(_) if newest.iter().any(is_live) => Ok(format!(
+            "the stage {stage} serves {live}, the snapshot of what stacks/logic.yaml has"
+        )),
         Some(newest) => Err(Problem::failed(
             format!("the stage {stage} serves the deployment {live}, and the newest is {newest}"),
             format!(
@@ -205,8 +243,8 @@ pub(super) async fn deployment(subject: &Subject<'_>) -> Finding {
             ),
         )),
         None => Err(Problem::failed(
-            "the logic stack has no deployment of the API",
-            "Restore ApiDeployment in stacks/logic.yaml, then run `deployer up --only logic`.",
+            format!("the stage {stage} serves another definition of the API than stacks/logic.yaml has"),
+            "`deployer up --only logic` deploys it.",
         )),
     }
 }

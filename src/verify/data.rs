@@ -60,9 +60,7 @@ pub(super) async fn table(subject: &Subject<'_>) -> Finding {
 
 /// All there.
 pub(super) async fn seed_items(subject: &Subject<'_>) -> Finding {
-    let there = seeding::present(subject.cloud, &subject.table_name, &subject.items)
-        .await
-        .map_err(Problem::from)?;
+    let there = seeding::present(subject.cloud, &subject.table_name, &subject.items).await?;
     let missing = || subject.items.iter().filter(|item| !there.contains(&item.key));
     match missing().next() {
         None => Ok(format!("all {} are in {}", subject.items.len(), subject.table_name)),

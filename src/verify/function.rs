@@ -6,6 +6,8 @@ use aws_sdk_lambda::types::{LastUpdateStatus, Runtime, State};
 use serde_json::{Value, json};
 
 use super::{Finding, Problem, Subject, asked};
+use crate::project::Tier;
+use crate::project::seed::KEY;
 use crate::seeding;
 
 /// What the environment's variables must be is decided here and read by the function.
@@ -17,14 +19,14 @@ pub(super) const NOBODY: &str = "deployer-verify: nobody has this id";
 
 pub(super) async fn configuration(subject: &Subject<'_>) -> Result<GetFunctionConfigurationOutput, Problem> {
     let name = &subject.function_name;
-    let answer = subject
-        .cloud
-        .lambda
-        .get_function_configuration()
-        .function_name(name)
-        .send()
-        .await;
-    asked(answer, &format!("could not look at the function {name}"))
+    subject
+        .function
+        .get(async || {
+            let request = subject.cloud.lambda.get_function_configuration();
+            let answer = request.function_name(name).send().await;
+            asked(answer, &format!("could not look at the function {name}"))
+        })
+        .await
 }
 
 /// Active, with its newest code, on the runtime and the architecture that it was built for.
@@ -57,7 +59,7 @@ pub(super) async fn state(subject: &Subject<'_>) -> Finding {
     if runtime != "provided.al2023" || architecture != wanted {
         return Err(Problem::failed(
             format!("{name} runs on {runtime} for {architecture}, and was built for provided.al2023 and {wanted}"),
-            "Run `deployer up --only function`, which sets both with the code.",
+            subject.restore("Function's Runtime and Architectures", Tier::Logic),
         ));
     }
     Ok(format!("{name} is active, on {runtime} for {architecture}"))
@@ -75,8 +77,7 @@ pub(super) async fn environment(subject: &Subject<'_>) -> Finding {
                     Some(value) => format!("{name} is `{value}` and should be `{wanted}`"),
                     None => format!("{name} isn't set and should be `{wanted}`"),
                 },
-                "Run `deployer up --only function`. If it says that nothing changed, the function was changed by hand: set \
-                 the variable right in Lambda's console.",
+                subject.restore("Function's Environment", Tier::Logic),
             ));
         }
     }
@@ -94,16 +95,16 @@ pub(super) async fn answers(subject: &Subject<'_>) -> Finding {
         .environment()
         .and_then(|all| all.variables()?.get(ALLOWED_ORIGIN))
         .map(String::as_str);
-    for (id, status) in expected(subject).await? {
-        let query = id.map(|id| json!({ "userId": id }));
+    let known = known_item(subject).await;
+    for request in requests(known.as_ref().ok().and_then(Option::as_ref)) {
+        let query = request.id.map(|id| json!({ "userId": id }));
         let event = json!({"httpMethod": "GET", "path": "/users", "queryStringParameters": query});
         let answer = invoke(subject, &event).await?;
-        let of = id.map_or("no userId".to_owned(), |id| format!("userId `{id}`"));
-        if answer["statusCode"] != status {
+        if answer["statusCode"] != request.status {
             return Err(Problem::failed(
                 format!(
-                    "for {of} it answers {} instead of {status}: {}",
-                    answer["statusCode"], answer["body"]
+                    "for {} it answers {} instead of {}: {}",
+                    request.about, answer["statusCode"], request.status, answer["body"]
                 ),
                 format!(
                     "Its log, /aws/lambda/{}, has a line for the request with the cause.",
@@ -114,24 +115,105 @@ pub(super) async fn answers(subject: &Subject<'_>) -> Finding {
         let origin = answer["headers"]["Access-Control-Allow-Origin"].as_str();
         if origin != allowed {
             return Err(Problem::failed(
-                format!("for {of} it allows the origin {origin:?} and not its {ALLOWED_ORIGIN}"),
+                format!(
+                    "for {} it allows the origin {origin:?} and not its {ALLOWED_ORIGIN}",
+                    request.about
+                ),
                 "Correct function/, then run `deployer up --only function`.",
             ));
         }
     }
-    Ok("invoked directly it answers as the contract says".to_owned())
+    saw_all(subject, known)?;
+    Ok("invoked directly it answers 200, 400 and 404 as the contract says".to_owned())
 }
 
-/// Ids to ask for (none: without `userId`), and the status that each must get. Whether the seed items are there is
-/// another check.
-pub(super) async fn expected<'a>(subject: &'a Subject<'_>) -> Result<Vec<(Option<&'a str>, u16)>, Problem> {
-    let one = subject.items.get(..1).unwrap_or_default();
-    let there = seeding::present(subject.cloud, &subject.table_name, one)
-        .await
-        .map_err(Problem::from)?;
-    let known = one.iter().filter(|item| there.contains(&item.key));
-    let known = known.map(|item| (Some(item.key.as_str()), 200));
-    Ok(known.chain([(None, 400), (Some(NOBODY), 404)]).collect())
+/// The id of an item that is in the table.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    id: String,
+    /// The item in words. Who isn't a seed item may be a person, and isn't named.
+    about: String,
+}
+
+/// A request that the contract has an answer for.
+pub(super) struct Request<'a> {
+    /// The `userId`, if there is to be one.
+    pub(super) id: Option<&'a str>,
+    /// The status of the right answer.
+    pub(super) status: u16,
+    /// What is asked for, in words.
+    pub(super) about: &'a str,
+}
+
+pub(super) fn requests(known: Option<&Known>) -> Vec<Request<'_>> {
+    let known = known.map(|known| Request {
+        id: Some(&known.id),
+        status: 200,
+        about: &known.about,
+    });
+    let others = [
+        Request {
+            id: None,
+            status: 400,
+            about: "a request without userId",
+        },
+        Request {
+            id: Some(NOBODY),
+            status: 404,
+            about: "an id that nobody has",
+        },
+    ];
+    known.into_iter().chain(others).collect()
+}
+
+/// An item to ask for: a seed item if one is there (whether all are is another check), else any.
+pub(super) async fn known_item(subject: &Subject<'_>) -> Result<Option<Known>, Problem> {
+    subject.known_item.get(async || find_item(subject).await).await
+}
+
+async fn find_item(subject: &Subject<'_>) -> Result<Option<Known>, Problem> {
+    let (cloud, table) = (subject.cloud, &subject.table_name);
+    let first = subject.items.get(..1).unwrap_or_default();
+    if let Some(id) = seeding::present(cloud, table, first).await?.pop_first() {
+        let about = format!("the seed item `{id}`");
+        return Ok(Some(Known { id, about }));
+    }
+    let answer = cloud
+        .dynamodb
+        .scan()
+        .table_name(table)
+        .limit(1)
+        .projection_expression("#key")
+        .expression_attribute_names("#key", KEY)
+        .send()
+        .await;
+    let answer = asked(answer, &format!("could not look for an item in the table {table}"))?;
+    let id = answer.items().first().and_then(|item| item.get(KEY)?.as_s().ok());
+    Ok(id.map(|id| Known {
+        id: id.clone(),
+        about: "an item of the table".to_owned(),
+    }))
+}
+
+/// Refuses to call it proven when there was no item to see a 200 with.
+pub(super) fn saw_all(subject: &Subject<'_>, known: Result<Option<Known>, Problem>) -> Result<(), Problem> {
+    match known {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Problem::not_proven(
+            format!(
+                "400 and 404 are right, but {} has no item for which it would answer 200",
+                subject.table_name
+            ),
+            "`deployer seed` puts the seed items there.",
+        )),
+        Err(problem) => Err(Problem {
+            evidence: format!(
+                "400 and 404 are right, but no item was found to see a 200 with: {}",
+                problem.evidence
+            ),
+            ..problem
+        }),
+    }
 }
 
 async fn invoke(subject: &Subject<'_>, event: &Value) -> Result<Value, Problem> {

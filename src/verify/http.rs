@@ -1,21 +1,29 @@
 //! Requests as anybody could make them: unsigned, and answered whatever the status.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use md5::{Digest as _, Md5};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 
 use super::Problem;
 use crate::cloud::Endpoint;
 use crate::error::{Context, Result};
+use crate::ident::hex;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// For a connection, and for each next part of an answer: a large file may take longer in all.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client that follows no redirects: where one leads to is a part of what is checked.
 pub(super) fn client(endpoint: &Endpoint) -> Result<Client> {
-    let mut builder = Client::builder().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    let mut builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(TIMEOUT)
+        .read_timeout(TIMEOUT);
     if !endpoint.is_aws() {
         builder = builder.no_proxy().dns_resolver(Arc::new(BelowLocalhost));
     }
@@ -41,14 +49,19 @@ impl Resolve for BelowLocalhost {
     }
 }
 
-/// An answer, read to its end.
+/// An answer: all of it, or as much of a long one as people would read.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) url: String,
     pub(super) status: u16,
-    headers: reqwest::header::HeaderMap,
+    headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// The whole body's MD5, in hexadecimal.
+    pub(super) md5: String,
 }
+
+/// How much of a body is kept. What is longer is a file of the site, of which the sum is enough.
+const KEPT: usize = 1 << 20;
 
 impl Answer {
     /// A header's value, "" if there is none.
@@ -59,9 +72,13 @@ impl Answer {
             .unwrap_or_default()
     }
 
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
     /// The beginning of the body, for people.
     pub(super) fn beginning(&self) -> String {
-        String::from_utf8_lossy(&self.body).chars().take(200).collect()
+        self.text().chars().take(200).collect()
     }
 }
 
@@ -79,15 +96,21 @@ pub(super) async fn send(
     let unreachable = |error: reqwest::Error| {
         Problem::failed(
             format!("{url} doesn't answer: {}", innermost(&error)),
-            "Check the network, then run the same command again.",
+            "A new name is known everywhere only after some minutes. Check the network, then run `deployer verify`.",
         )
     };
-    let answer: Response = request.send().await.map_err(unreachable)?;
+    let mut answer: Response = request.send().await.map_err(unreachable)?;
+    let (mut body, mut md5) = (Vec::new(), Md5::new());
+    while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+        md5.update(&chunk);
+        body.extend(chunk.iter().take(KEPT - body.len()));
+    }
     Ok(Answer {
         url: url.to_owned(),
         status: answer.status().as_u16(),
         headers: answer.headers().clone(),
-        body: answer.bytes().await.map_err(unreachable)?.to_vec(),
+        body,
+        md5: hex(&md5.finalize()),
     })
 }
 

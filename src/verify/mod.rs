@@ -3,31 +3,31 @@
 
 mod api;
 mod data;
+mod finding;
 mod function;
 mod http;
+mod outcome;
 mod permissions;
 mod policy;
 mod privacy;
+mod recent;
 mod site;
 mod subject;
 
 use std::cell::RefCell;
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anstyle::AnsiColor;
-use aws_sdk_sts::error::ProvideErrorMetadata;
-use aws_smithy_runtime_api::client::result::SdkError;
 use clap::ValueEnum;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
-use crate::error::Error;
-use crate::report::{Event, Outcome, Paint, Reporter};
+use crate::report::Reporter;
 use crate::wait::{Probe, Waited, until};
+use finding::{Finding, Kind, Problem, asked};
+pub use outcome::{Checked, Verdict, Verification};
 pub use subject::Subject;
 
 /// A part of the stage that is tested by itself, so that a failure is told where it is and not where it shows.
@@ -72,128 +72,14 @@ impl Layer {
     }
 }
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// It is as it should be.
-    Passed,
-    /// It isn't.
-    Failed,
-    /// It couldn't be found out, for want of a permission.
-    NotProven,
-}
-
-/// A check that was made.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Checked {
-    /// Where.
-    pub layer: Layer,
-    /// What is to be so, in a few words; stable, for scripts.
-    pub name: &'static str,
-    /// Whether it is.
-    pub result: Verdict,
-    /// What was seen.
-    pub evidence: String,
-    /// What to do about it, unless it passed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_step: Option<String>,
-}
-
-/// All checks of a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Verification {
-    /// Whether none failed.
-    pub verified: bool,
-    /// In the order of the layers.
-    pub checks: Vec<Checked>,
-}
-
-/// Why a check didn't pass.
-#[derive(Debug, Clone)]
-struct Problem {
-    kind: Kind,
-    evidence: String,
-    next_step: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// It won't pass by waiting.
-    Failed,
-    /// AWS is still at it.
-    Pending,
-    /// It may not be looked at.
-    NotProven,
-}
-
-/// What a look at something gave: what was seen when all is well.
-type Finding = Result<String, Problem>;
-
-impl Problem {
-    fn failed(evidence: impl Into<String>, next_step: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Failed,
-            evidence: evidence.into(),
-            next_step: next_step.into(),
-        }
-    }
-
-    fn pending(evidence: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Pending,
-            evidence: evidence.into(),
-            next_step: "Run `deployer verify` again in some minutes.".to_owned(),
-        }
-    }
-}
-
-impl Problem {
-    fn not_proven(evidence: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::NotProven,
-            evidence: evidence.into(),
-            next_step: "Run the same command again.".to_owned(),
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self::failed(error.to_string(), error.next_step().unwrap_or_default())
-    }
-}
-
-/// The codes of AWS's services for "you may not".
-const DENIED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "Forbidden",
-];
-
-/// An answer, or why there is none: what the caller may not see is not proven, neither right nor wrong.
-fn asked<T, E, R>(answer: Result<T, SdkError<E, R>>, what: &str) -> Result<T, Problem>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug + 'static,
-{
-    answer.map_err(|error| {
-        let denied = DENIED.contains(&code(&error));
-        let error = explain(&error, what);
-        Problem {
-            kind: if denied { Kind::NotProven } else { Kind::Failed },
-            evidence: error.to_string(),
-            next_step: error.next_step().unwrap_or_default().to_owned(),
-        }
-    })
-}
-
 /// How long something may look wrong because AWS is still spreading what was changed: a new role, policy or permission,
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.
 const SETTLING: Duration = Duration::from_secs(90);
 const SETTLING_OFF_AWS: Duration = Duration::from_secs(1);
+
+/// The least that a single look may take, however little time is left. A look that is under way is given up after the
+/// timeout: a server that sends ever more, or ever less, would hold it forever.
+const LONGEST_LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// A check that can be made, again and again.
 struct Check<'a> {
@@ -224,6 +110,7 @@ fn checks<'a>(subject: &'a Subject<'_>) -> Vec<Check<'a>> {
         check(Layer::Api, "answers", || api::answers(subject)),
         check(Layer::Api, "preflight", || api::preflight(subject)),
         check(Layer::Api, "unknown path", || api::unknown_path(subject)),
+        check(Layer::Api, "error answers", || api::error_answers(subject)),
         check(Layer::Api, "deployment", || api::deployment(subject)),
         check(Layer::Site, "files", || site::files(subject)),
         check(Layer::Site, "https", || site::https(subject)),
@@ -250,17 +137,19 @@ fn checks<'a>(subject: &'a Subject<'_>) -> Vec<Check<'a>> {
     ]
 }
 
-/// Makes the checks of `layers`, all at once, and tells how it went. What AWS is still about is looked at again until
-/// `timeout`.
-pub async fn verify(subject: &Subject<'_>, layers: &[Layer], timeout: Duration, reporter: &Reporter) -> Verification {
+/// Makes those checks that are `wanted` by layer and name, all at once, and tells how it went. What AWS is still about is
+/// looked at again until `timeout`.
+pub async fn verify(
+    subject: &Subject<'_>,
+    wanted: impl Fn(Layer, &str) -> bool,
+    timeout: Duration,
+    reporter: &Reporter,
+) -> Verification {
     reporter.working("verify", "checking");
-    let wanted = checks(subject);
-    let wanted = wanted.iter().filter(|check| layers.contains(&check.layer));
-    let checks = join_all(wanted.map(|check| made(check, subject.cloud, timeout, reporter))).await;
-    let verification = Verification {
-        verified: checks.iter().all(|check| check.result != Verdict::Failed),
-        checks,
-    };
+    let checks = checks(subject);
+    let wanted = checks.iter().filter(|check| wanted(check.layer, check.name));
+    let made = join_all(wanted.map(|check| made(check, subject.cloud, timeout, reporter))).await;
+    let verification = Verification::of(made);
     verification.report(reporter);
     verification
 }
@@ -272,16 +161,21 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
     } else {
         SETTLING_OFF_AWS
     });
+    let look = async || {
+        let end = (started + timeout).max(Instant::now() + LONGEST_LAST_LOOK);
+        timeout_at(end, (check.look)()).await.ok()
+    };
     let last = RefCell::new(None);
-    let end = until(cloud.pace(timeout), async || match (check.look)().await {
-        Ok(evidence) => Probe::Ready(evidence),
-        Err(problem) if problem.kind == Kind::NotProven => Probe::Failed(problem),
-        Err(problem) if problem.kind == Kind::Pending || started.elapsed() < settling => {
+    let end = until(cloud.pace(timeout), async || match look().await {
+        Some(Ok(evidence)) => Probe::Ready(evidence),
+        Some(Err(problem)) if problem.kind == Kind::NotProven => Probe::Failed(problem),
+        Some(Err(problem)) if problem.kind == Kind::Pending || started.elapsed() < settling => {
             reporter.working("verify", format!("waiting: {}", problem.evidence));
             last.replace(Some(problem));
             Probe::Pending
         }
-        Err(problem) => Probe::Failed(problem),
+        Some(Err(problem)) => Probe::Failed(problem),
+        None => Probe::Pending,
     })
     .await;
     let finding = match end {
@@ -289,14 +183,18 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
         Waited::Failed(problem) => Err(problem),
         Waited::TimedOut => Err(last
             .into_inner()
-            .unwrap_or_else(|| Problem::pending("there was no time to look"))),
+            .unwrap_or_else(|| Problem::pending("it couldn't be looked at in the time given"))),
     };
     let (result, evidence, next_step) = match finding {
         Ok(evidence) => (Verdict::Passed, evidence, None),
-        Err(problem) if problem.kind == Kind::NotProven => {
-            (Verdict::NotProven, problem.evidence, Some(problem.next_step))
+        Err(problem) => {
+            let verdict = match problem.kind {
+                Kind::NotProven => Verdict::NotProven,
+                Kind::Failed | Kind::Pending => Verdict::Failed,
+            };
+            let next_step = reporter.next_step(&problem.next_step);
+            (verdict, problem.evidence, Some(next_step))
         }
-        Err(problem) => (Verdict::Failed, problem.evidence, Some(problem.next_step)),
     };
     Checked {
         layer: check.layer,
@@ -304,87 +202,5 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
         result,
         evidence,
         next_step,
-    }
-}
-
-impl Verification {
-    /// "18 checks: 17 passed, 1 failed".
-    fn describe(&self) -> String {
-        let count = |verdict| self.checks.iter().filter(|check| check.result == verdict).count();
-        let parts = [
-            (count(Verdict::Passed), "passed"),
-            (count(Verdict::Failed), "failed"),
-            (count(Verdict::NotProven), "not proven"),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        format!("{} checks: {}", self.checks.len(), parts.join(", "))
-    }
-
-    /// The error of a run whose verification failed; none if it didn't.
-    pub fn failure(&self) -> Option<Error> {
-        let failed: Vec<&Checked> = self
-            .checks
-            .iter()
-            .filter(|check| check.result == Verdict::Failed)
-            .collect();
-        let first = failed.first()?;
-        let what = match failed.len() {
-            1 => "a check failed".to_owned(),
-            count => format!("{count} checks failed"),
-        };
-        let mut error = Error::unverified(what);
-        for check in &failed {
-            error = error.because(format!("{} {}: {}", check.layer.as_str(), check.name, check.evidence));
-        }
-        Some(error.hint(first.next_step.clone().unwrap_or_default()))
-    }
-}
-
-impl Verification {
-    /// Tells how it went, in a line.
-    fn report(&self, reporter: &Reporter) {
-        if self.verified {
-            reporter.finished("verify", self.describe(), false);
-        } else {
-            reporter.event(&Event::Stopped {
-                part: "verify",
-                message: self.describe(),
-            });
-        }
-    }
-
-    /// The checks that didn't pass, for people.
-    pub fn troubles(&self, paint: &Paint) -> String {
-        let troubles = self.checks.iter().filter(|check| check.result != Verdict::Passed);
-        troubles.map(|check| check.text(paint)).collect()
-    }
-}
-
-impl Checked {
-    fn text(&self, paint: &Paint) -> String {
-        let (color, symbol) = match self.result {
-            Verdict::Passed => (AnsiColor::Green, "✓"),
-            Verdict::Failed => (AnsiColor::Red, "✗"),
-            Verdict::NotProven => (AnsiColor::Yellow, "?"),
-        };
-        let next = self.next_step.as_ref().map(|next| format!("      next: {next}\n"));
-        format!(
-            "  {} {:12} {}\n      {}\n{}",
-            paint.color(color, symbol),
-            self.layer.as_str(),
-            paint.bold(self.name),
-            paint.dim(&self.evidence),
-            next.unwrap_or_default()
-        )
-    }
-}
-
-impl Outcome for Verification {
-    fn text(&self, paint: &Paint) -> String {
-        self.checks.iter().map(|check| check.text(paint)).collect()
     }
 }

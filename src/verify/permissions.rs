@@ -7,9 +7,7 @@ use serde_json::Value;
 use super::function::configuration;
 use super::policy::{statements, texts};
 use super::{Finding, Problem, Subject, asked};
-
-const RESTORE: &str = "Restore FunctionRole in stacks/logic.yaml, then run `deployer up --only logic`. If it says that \
-                       nothing changed, the role was changed by hand: put it right in IAM's console.";
+use crate::project::Tier;
 
 /// What the role may do beside reading its table.
 const LOGGING: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -44,7 +42,7 @@ pub(super) async fn policies(subject: &Subject<'_>) -> Finding {
     if let Some(first) = attached.first() {
         return Err(Problem::failed(
             format!("the policy {first} is attached to {arn}"),
-            RESTORE,
+            restore(subject),
         ));
     }
     let mut names = Vec::new();
@@ -66,7 +64,7 @@ pub(super) async fn policies(subject: &Subject<'_>) -> Finding {
                 names.len(),
                 names.join(", ")
             ),
-            RESTORE,
+            restore(subject),
         ));
     };
     let answer = subject
@@ -80,14 +78,14 @@ pub(super) async fn policies(subject: &Subject<'_>) -> Finding {
     let answer = asked(answer, &what())?;
     let text = percent_decode_str(answer.policy_document()).decode_utf8_lossy();
     let policy: Value = serde_json::from_str(&text)
-        .map_err(|error| Problem::failed(format!("the policy {name} isn't JSON: {error}"), RESTORE))?;
+        .map_err(|error| Problem::failed(format!("the policy {name} isn't JSON: {error}"), restore(subject)))?;
     let log_group = format!("log-group:/aws/lambda/{}", subject.function_name);
     match excess(&policy, &subject.table_arn, &log_group) {
         None => Ok(format!(
             "{name} allows {READ} on {} and logging, and nothing else",
             subject.table_arn
         )),
-        Some(excess) => Err(Problem::failed(format!("{name} of {arn} {excess}"), RESTORE)),
+        Some(excess) => Err(Problem::failed(format!("{name} of {arn} {excess}"), restore(subject))),
     }
 }
 
@@ -136,32 +134,79 @@ pub(super) async fn simulated(subject: &Subject<'_>) -> Finding {
         simulate(subject, &arn, table, &actions),
         simulate(subject, &arn, &other, &[READ])
     )?;
-    if !on_table.contains(&READ) {
-        return Err(Problem::failed(format!("{arn} may not {READ} on {table}"), RESTORE));
+    let allowed = |(action, decision): &(&str, Decision)| {
+        (*decision == Decision::Allowed && *action != READ).then(|| format!("{arn} may {action} on {table}"))
+    };
+    let excess = on_table.iter().find_map(allowed).or_else(|| {
+        let on_other = on_other.iter().any(|(_, decision)| *decision == Decision::Allowed);
+        on_other.then(|| format!("{arn} may {READ} on {other}, another table"))
+    });
+    if let Some(excess) = excess {
+        return Err(Problem::failed(excess, restore(subject)));
     }
-    if let Some(action) = on_table.iter().find(|action| **action != READ) {
-        return Err(Problem::failed(format!("{arn} may {action} on {table}"), RESTORE));
+    for (action, decision) in on_table.iter().chain(&on_other) {
+        if let Decision::Unknown(lacking) = decision {
+            return Err(Problem::not_proven(
+                format!("for {action} IAM's policy simulator would need to know {lacking}"),
+                "Read the policies with such conditions yourself: the role's boundary and the organization's.",
+            ));
+        }
     }
-    if !on_other.is_empty() {
-        return Err(Problem::failed(
-            format!("{arn} may {READ} on {other}, another table"),
-            RESTORE,
-        ));
+    match on_table.into_iter().find(|(action, _)| *action == READ) {
+        Some((_, Decision::Denied(by))) => {
+            let next = match by {
+                Denier::Policies => restore(subject),
+                Denier::Boundary => {
+                    "Allow it in the permissions boundary of the role, or take the boundary away.".to_owned()
+                }
+                Denier::Organization => {
+                    "Ask those who manage the organization to allow it in their service control policies.".to_owned()
+                }
+            };
+            let by = match by {
+                Denier::Policies => "",
+                Denier::Boundary => ": its permissions boundary forbids it",
+                Denier::Organization => ": the organization's policies forbid it",
+            };
+            Err(Problem::failed(format!("{arn} may not {READ} on {table}{by}"), next))
+        }
+        _ => Ok(format!(
+            "{READ} on {table} is allowed; {} other actions and another table aren't",
+            FORBIDDEN.len()
+        )),
     }
-    Ok(format!(
-        "{READ} on {table} is allowed; {} other actions and another table aren't",
-        FORBIDDEN.len()
-    ))
 }
 
-/// Those of `actions` that the role may do on a resource. One resource a call: with several, the decision at the top is
-/// of all together.
+fn restore(subject: &Subject<'_>) -> String {
+    subject.restore("FunctionRole", Tier::Logic)
+}
+
+/// What the simulator decides of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Decision {
+    Allowed,
+    Denied(Denier),
+    /// A policy has a condition on these keys, whose values it wasn't told: not even a denial is proven.
+    Unknown(String),
+}
+
+/// Who says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denier {
+    /// The role's own policies, or nobody says yes.
+    Policies,
+    Boundary,
+    Organization,
+}
+
+/// What the simulator decides of each of `actions` on a resource. One resource a call: with several, the decision at the
+/// top is of all together.
 async fn simulate<'n>(
     subject: &Subject<'_>,
     role: &str,
     resource: &str,
     actions: &[&'n str],
-) -> Result<Vec<&'n str>, Problem> {
+) -> Result<Vec<(&'n str, Decision)>, Problem> {
     let mut pages = subject
         .cloud
         .iam
@@ -176,34 +221,59 @@ async fn simulate<'n>(
     while let Some(result) = pages.next().await {
         results.push(asked(result, "could not ask IAM's policy simulator")?);
     }
-    let mut allowed = Vec::new();
-    for action in actions {
-        match results.iter().find(|result| result.eval_action_name() == *action) {
-            Some(result) if is_allowed(result, resource) => allowed.push(*action),
-            Some(_) => {}
-            None => {
-                return Err(Problem::not_proven(format!(
-                    "IAM's policy simulator said nothing about {action}"
-                )));
-            }
-        }
-    }
-    Ok(allowed)
+    let decide = |action: &&'n str| {
+        let result = results.iter().find(|result| result.eval_action_name() == *action);
+        let result = result.ok_or_else(|| {
+            Problem::not_proven(
+                format!("IAM's policy simulator said nothing about {action}"),
+                "Run `deployer verify --only permissions` again.",
+            )
+        })?;
+        Ok((*action, decision(result, resource)))
+    };
+    actions.iter().map(decide).collect()
 }
 
 /// The decision for the resource where there is one, else that at the top.
-fn is_allowed(result: &EvaluationResult, resource: &str) -> bool {
+fn decision(result: &EvaluationResult, resource: &str) -> Decision {
     let specific = result
         .resource_specific_results()
         .iter()
         .find(|specific| specific.eval_resource_name() == resource);
-    let decision = specific.map_or(result.eval_decision(), |specific| specific.eval_resource_decision());
-    *decision == PolicyEvaluationDecisionType::Allowed
+    let made = specific.map_or(result.eval_decision(), |specific| specific.eval_resource_decision());
+    if *made == PolicyEvaluationDecisionType::Allowed {
+        return Decision::Allowed;
+    }
+    let mut lacking = result.missing_context_values().to_vec();
+    lacking.extend(
+        specific
+            .into_iter()
+            .flat_map(|specific| specific.missing_context_values().to_vec()),
+    );
+    if !lacking.is_empty() {
+        lacking.sort();
+        lacking.dedup();
+        return Decision::Unknown(lacking.join(", "));
+    }
+    let organization = result.organizations_decision_detail();
+    let boundary = specific
+        .and_then(|specific| specific.permissions_boundary_decision_detail())
+        .or(result.permissions_boundary_decision_detail());
+    Decision::Denied(
+        if organization.is_some_and(|detail| !detail.allowed_by_organizations()) {
+            Denier::Organization
+        } else if boundary.is_some_and(|detail| !detail.allowed_by_permissions_boundary()) {
+            Denier::Boundary
+        } else {
+            Denier::Policies
+        },
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_iam::types::ResourceSpecificResult;
+    use aws_sdk_iam::types::builders::EvaluationResultBuilder;
+    use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail, ResourceSpecificResult};
     use serde_json::json;
 
     use super::*;
@@ -258,7 +328,7 @@ mod tests {
         }
     }
 
-    fn result(top: &str, specific: &[(&str, &str)]) -> EvaluationResult {
+    fn result(top: &str, specific: &[(&str, &str)]) -> EvaluationResultBuilder {
         let specific = specific.iter().map(|(resource, decision)| {
             ResourceSpecificResult::builder()
                 .eval_resource_name(*resource)
@@ -270,15 +340,47 @@ mod tests {
             .eval_action_name(READ)
             .eval_decision(top.into())
             .set_resource_specific_results(Some(specific.collect()))
-            .build()
-            .expect("complete")
+    }
+
+    fn decided(result: EvaluationResultBuilder) -> Decision {
+        decision(&result.build().expect("complete"), TABLE)
     }
 
     #[test]
     fn the_decision_is_that_of_the_resource() {
-        assert!(is_allowed(&result("allowed", &[]), TABLE));
-        assert!(!is_allowed(&result("implicitDeny", &[]), TABLE));
-        assert!(is_allowed(&result("implicitDeny", &[(TABLE, "allowed")]), TABLE));
-        assert!(!is_allowed(&result("allowed", &[(TABLE, "explicitDeny")]), TABLE));
+        let denied = Decision::Denied(Denier::Policies);
+        assert_eq!(decided(result("allowed", &[])), Decision::Allowed);
+        assert_eq!(decided(result("implicitDeny", &[])), denied);
+        assert_eq!(
+            decided(result("implicitDeny", &[(TABLE, "allowed")])),
+            Decision::Allowed
+        );
+        assert_eq!(decided(result("allowed", &[(TABLE, "explicitDeny")])), denied);
+    }
+
+    #[test]
+    fn who_denies_is_told_apart_and_a_denial_for_want_of_a_value_is_none() {
+        let organization = |allowed| {
+            OrganizationsDecisionDetail::builder()
+                .allowed_by_organizations(allowed)
+                .build()
+        };
+        let boundary = PermissionsBoundaryDecisionDetail::builder().build();
+        let no = || result("implicitDeny", &[]);
+        assert_eq!(
+            decided(no().organizations_decision_detail(organization(false))),
+            Decision::Denied(Denier::Organization)
+        );
+        assert_eq!(
+            decided(
+                no().organizations_decision_detail(organization(true))
+                    .permissions_boundary_decision_detail(boundary)
+            ),
+            Decision::Denied(Denier::Boundary)
+        );
+        assert_eq!(
+            decided(no().missing_context_values("aws:SourceVpc")),
+            Decision::Unknown("aws:SourceVpc".to_owned())
+        );
     }
 }

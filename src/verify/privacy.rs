@@ -9,10 +9,8 @@ use super::http::send;
 use super::policy::{statements, texts};
 use super::{Finding, Problem, Subject, asked};
 use crate::cloud::sdk_error::code;
+use crate::project::Tier;
 use crate::site::url_path;
-
-const RESTORE: &str = "Somebody changed it by hand, or the template says so. Restore the bucket in the template, then run \
-                       `deployer up`; if nothing changes, correct it in S3's console.";
 
 /// A read without credentials is refused.
 pub(super) async fn unreadable(subject: &Subject<'_>, bucket: &str) -> Finding {
@@ -29,11 +27,24 @@ pub(super) async fn unreadable(subject: &Subject<'_>, bucket: &str) -> Finding {
     for path in ["/?list-type=2"].into_iter().chain(object.as_deref()) {
         let url = format!("{base}{path}");
         let answer = send(&subject.http, Method::GET, &url, &[]).await?;
-        if answer.status != 403 {
-            return Err(Problem::failed(
-                format!("{url} answers {} to anybody, instead of 403", answer.status),
-                RESTORE,
-            ));
+        match answer.status {
+            // Its own words: a proxy on the way may answer 403 as well.
+            403 if answer.text().contains("AccessDenied") => {}
+            200..300 => {
+                return Err(Problem::failed(
+                    format!("{url} answers {} to anybody, instead of 403", answer.status),
+                    restore(subject, bucket),
+                ));
+            }
+            status => {
+                return Err(Problem::failed(
+                    format!(
+                        "{url} answers {status} instead of S3's 403 AccessDenied: {}",
+                        answer.beginning()
+                    ),
+                    "Is there a proxy between this machine and S3? Run `deployer verify --only privacy` again.",
+                ));
+            }
         }
     }
     Ok(format!("{base} answers 403 to unsigned reads"))
@@ -73,7 +84,7 @@ pub(super) async fn blocked(subject: &Subject<'_>, bucket: &str) -> Finding {
     }
     Err(Problem::failed(
         format!("{} of {bucket} is off", off.join(", ")),
-        RESTORE,
+        restore(subject, bucket),
     ))
 }
 
@@ -89,7 +100,7 @@ pub(super) async fn site_policy(subject: &Subject<'_>) -> Finding {
     if cloud.endpoint.is_aws() && !requires_tls(&policy) {
         return Err(Problem::failed(
             format!("the policy of {} doesn't refuse plain HTTP", subject.site_bucket),
-            RESTORE,
+            restore(subject, &subject.site_bucket),
         ));
     }
     let allowed: Vec<&Value> = allowing(&policy).collect();
@@ -99,7 +110,7 @@ pub(super) async fn site_policy(subject: &Subject<'_>) -> Finding {
                 "the policy of {} lets nobody read, CloudFront neither",
                 subject.site_bucket
             ),
-            RESTORE,
+            restore(subject, &subject.site_bucket),
         ));
     }
     match allowed.into_iter().find(|statement| !is_for(statement, &distribution)) {
@@ -109,7 +120,7 @@ pub(super) async fn site_policy(subject: &Subject<'_>) -> Finding {
                 "the policy of {} allows more than {distribution} to read: {statement}",
                 subject.site_bucket
             ),
-            RESTORE,
+            restore(subject, &subject.site_bucket),
         )),
     }
 }
@@ -121,7 +132,7 @@ pub(super) async fn artifacts_policy(subject: &Subject<'_>) -> Finding {
     if !requires_tls(&policy) {
         return Err(Problem::failed(
             format!("the policy of {} doesn't refuse plain HTTP", subject.artifacts_bucket),
-            RESTORE,
+            restore(subject, &subject.artifacts_bucket),
         ));
     }
     match allowing(&policy).next() {
@@ -131,7 +142,7 @@ pub(super) async fn artifacts_policy(subject: &Subject<'_>) -> Finding {
         )),
         Some(statement) => Err(Problem::failed(
             format!("the policy of {} allows {statement}", subject.artifacts_bucket),
-            RESTORE,
+            restore(subject, &subject.artifacts_bucket),
         )),
     }
 }
@@ -146,8 +157,20 @@ async fn policy(subject: &Subject<'_>, bucket: &str) -> Result<Value, Problem> {
             .policy
             .unwrap_or_default(),
     };
-    serde_json::from_str(&text)
-        .map_err(|error| Problem::failed(format!("the policy of {bucket} isn't JSON: {error}"), RESTORE))
+    serde_json::from_str(&text).map_err(|error| {
+        Problem::failed(
+            format!("the policy of {bucket} isn't JSON: {error}"),
+            restore(subject, bucket),
+        )
+    })
+}
+
+fn restore(subject: &Subject<'_>, bucket: &str) -> String {
+    if bucket == subject.site_bucket {
+        subject.restore("SiteBucket and SiteBucketPolicy", Tier::Presentation)
+    } else {
+        subject.restore("the bucket and its policy", Tier::Artifacts)
+    }
 }
 
 /// Whether everybody is denied everything by plain HTTP.

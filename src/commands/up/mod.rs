@@ -82,32 +82,40 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     .run()
     .await?;
     let stacks = context.stacks().await?;
-    let verification = if args.no_verify || !is_complete(&stacks) {
-        None
-    } else {
-        let (items, site) = expected;
-        let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
-        Some(verify(&subject, layers(args.only), VERIFY_WITHIN, reporter).await)
+    let (items, site) = expected;
+    let subject = (!args.no_verify && is_complete(&stacks))
+        .then(|| Subject::new(&context, &stacks, architecture(&context), items, site))
+        .transpose();
+    let wanted = |layer, name: &str| args.only.is_none_or(|part| concerns(part, layer, name));
+    let verification = match &subject {
+        Ok(Some(subject)) => Some(verify(subject, wanted, VERIFY_WITHIN, reporter).await),
+        Ok(None) | Err(_) => None,
     };
     let failure = verification.as_ref().and_then(Verification::failure);
+    // What was done is told in any case.
     reporter.outcome(&UpOutcome {
         status: status::summarize(&context, &stacks),
         verification,
     })?;
+    subject?;
     failure.map_or(Ok(()), Err)
 }
 
 /// How long what CloudFront and IAM are still about may take.
 const VERIFY_WITHIN: Duration = Duration::from_secs(600);
 
-/// What has to be proven afterwards: what this run had to do with.
-fn layers(only: Option<Part>) -> &'static [Layer] {
-    match only {
-        None => &Layer::ALL,
-        Some(Part::Data | Part::Seed) => &[Layer::Data],
-        Some(Part::Presentation) => &[Layer::Privacy],
-        Some(Part::Logic | Part::Function) => &[Layer::Function, Layer::Api, Layer::Permissions],
-        Some(Part::Site) => &[Layer::Site],
+/// Whether a check has to do with what a run of one part changed.
+fn concerns(part: Part, layer: Layer, check: &str) -> bool {
+    match (part, layer) {
+        (Part::Data | Part::Seed, Layer::Data)
+        | (Part::Presentation, Layer::Privacy)
+        | (Part::Logic | Part::Function, Layer::Function | Layer::Api | Layer::Permissions)
+        | (Part::Site, Layer::Site) => true,
+        // Whether the files are the newest is another part's matter.
+        (Part::Presentation, Layer::Site) => check == "https" || check == "headers",
+        // A new API has a new address.
+        (Part::Logic | Part::Function, Layer::Site) => check == "api address" || check == "headers",
+        _ => false,
     }
 }
 

@@ -1,0 +1,80 @@
+//! What a look at something found.
+
+use std::fmt;
+
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::result::SdkError;
+
+use crate::cloud::sdk_error::explain;
+use crate::error::Error;
+
+/// What a look at something gave: what was seen when all is well.
+pub(super) type Finding = Result<String, Problem>;
+
+/// Why a check didn't pass.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) kind: Kind,
+    pub(super) evidence: String,
+    pub(super) next_step: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It isn't as it should be. It may become so within moments, if AWS is still spreading a change.
+    Failed,
+    /// AWS says that it is still at it.
+    Pending,
+    /// It can't be found out.
+    NotProven,
+}
+
+impl Problem {
+    pub(super) fn failed(evidence: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Failed,
+            evidence: evidence.into(),
+            next_step: next_step.into(),
+        }
+    }
+
+    pub(super) fn pending(evidence: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Pending,
+            evidence: evidence.into(),
+            next_step: "Run `deployer verify` in some minutes, or with a longer --timeout.".to_owned(),
+        }
+    }
+
+    pub(super) fn not_proven(evidence: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::NotProven,
+            evidence: evidence.into(),
+            next_step: next_step.into(),
+        }
+    }
+}
+
+/// What the caller may not see is not proven, neither right nor wrong.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self {
+            kind: if error.is_denied() {
+                Kind::NotProven
+            } else {
+                Kind::Failed
+            },
+            evidence: error.to_string(),
+            next_step: error.next_step().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// An answer, or why there is none; `what` says what was being done, as a lowercase fragment.
+pub(super) fn asked<T, E, R>(answer: Result<T, SdkError<E, R>>, what: &str) -> Result<T, Problem>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    answer.map_err(|error| explain(&error, what).into())
+}
