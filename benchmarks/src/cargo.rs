@@ -11,16 +11,34 @@ use serde_json::Value;
 
 use crate::error::{Context, Result};
 
-/// Builds the program `name` of the package in `folder` with the features and the profile that it is shipped with, and
-/// gives its path.
+/// The folder of this package: what is measured is beside it.
+#[must_use]
+pub fn here() -> PathBuf {
+    // At run time: a build folder that several checkouts share may hold a program that was compiled in another one.
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// The whole path of a program that was given: one without a folder would be looked for where commands are.
+///
+/// # Errors
+/// There is none.
+pub fn given(program: &Path) -> Result<PathBuf> {
+    program
+        .canonicalize()
+        .context(format_args!("could not find {}", program.display()))
+}
+
+/// Builds the program `name` of the package in `folder` with the profile that it is shipped with, and gives its path.
+/// `more` are options beside those: by default it has the features that it is shipped with.
 ///
 /// # Errors
 /// Cargo can't be started, or it doesn't compile; cargo has said why on stderr.
-pub fn build(folder: &Path, name: &str) -> Result<PathBuf> {
+pub fn build(folder: &Path, name: &str, more: &[&str]) -> Result<PathBuf> {
     // Under `cargo run` this is the same cargo.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--locked", "--bin", name])
+        .args(more)
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))
         .stdin(Stdio::null())

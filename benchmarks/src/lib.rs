@@ -2,7 +2,9 @@
 
 pub mod cargo;
 pub mod error;
+pub mod memory;
 pub mod progress;
 pub mod quantity;
 pub mod sample;
 pub mod table;
+pub mod target;

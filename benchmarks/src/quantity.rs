@@ -12,6 +12,8 @@ pub enum Quantity {
     Time(Duration),
     /// A number of bytes.
     Size(u64),
+    /// A number of anything.
+    Count(u64),
 }
 
 impl Quantity {
@@ -24,7 +26,7 @@ impl Quantity {
     fn number(self) -> f64 {
         match self {
             Self::Time(time) => time.as_secs_f64(),
-            Self::Size(bytes) => bytes as f64,
+            Self::Size(number) | Self::Count(number) => number as f64,
         }
     }
 }
@@ -33,8 +35,10 @@ impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time(time) if *time < Duration::from_millis(1) => write!(f, "{:.0} µs", self.number() * 1e6),
-            Self::Time(_) => write!(f, "{:.2} ms", self.number() * 1e3),
+            Self::Time(time) if *time < Duration::from_secs(1) => write!(f, "{:.2} ms", self.number() * 1e3),
+            Self::Time(_) => write!(f, "{:.2} s", self.number()),
             Self::Size(_) => write!(f, "{:.2} MiB", self.number() / MIB),
+            Self::Count(count) => write!(f, "{count}"),
         }
     }
 }
@@ -47,6 +51,8 @@ mod tests {
     fn values_are_shown_in_their_unit() {
         assert_eq!(Quantity::Time(Duration::from_micros(1_234)).to_string(), "1.23 ms");
         assert_eq!(Quantity::Time(Duration::from_nanos(22_600)).to_string(), "23 µs");
+        assert_eq!(Quantity::Time(Duration::from_millis(61_204)).to_string(), "61.20 s");
+        assert_eq!(Quantity::Count(10_001).to_string(), "10001");
         assert_eq!(Quantity::Size(3 << 19).to_string(), "1.50 MiB");
     }
 }

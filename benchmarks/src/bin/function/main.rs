@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use benchmarks::cargo;
-use benchmarks::error::{Context as _, Result};
+use benchmarks::error::Result;
 use benchmarks::progress::progress;
 use clap::Parser;
 
@@ -89,19 +89,16 @@ fn run(options: Options) -> Result<()> {
 
 /// The programs' paths, built unless given.
 fn programs(floor: Option<PathBuf>, function: Option<PathBuf>) -> Result<Pair<PathBuf>> {
-    // At run time: a build folder that several checkouts share may hold a program that was compiled in another one.
-    let here = std::env::var_os("CARGO_MANIFEST_DIR");
-    let here = here.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let here = cargo::here();
     Ok(Pair {
-        floor: given(floor).unwrap_or_else(|| cargo::build(&here, "floor"))?,
-        function: given(function).unwrap_or_else(|| cargo::build(&here.join("../function"), "bootstrap"))?,
-    })
-}
-
-/// The whole path of a program: one without a folder would be looked for where commands are.
-fn given(program: Option<PathBuf>) -> Option<Result<PathBuf>> {
-    program.map(|path| {
-        path.canonicalize()
-            .context(format_args!("could not find {}", path.display()))
+        // What the other benchmark asks for would be in the floor, too.
+        floor: floor.map_or_else(
+            || cargo::build(&here, "floor", &["--no-default-features"]),
+            |path| cargo::given(&path),
+        )?,
+        function: function.map_or_else(
+            || cargo::build(&here.join("../function"), "bootstrap", &[]),
+            |path| cargo::given(&path),
+        )?,
     })
 }

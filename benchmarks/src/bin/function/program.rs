@@ -1,6 +1,6 @@
 //! A program that is started the way Lambda starts it, and its end.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use benchmarks::error::{Context as _, Result};
+use benchmarks::memory;
 
 use crate::cloud::Cloud;
 
@@ -86,9 +87,7 @@ impl Program {
     /// # Errors
     /// It has ended.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(&path).context(format_args!("could not read {path}"))?;
-        peak_memory(&status).ok_or_else(|| format!("{path} has no VmHWM").into())
+        memory::peak(&self.child.id().to_string())
     }
 
     /// Ends it, and gives the last of its output.
@@ -118,24 +117,5 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// The peak of the resident memory, from the text of `/proc/<pid>/status`.
-fn peak_memory(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_peak_is_read_in_bytes() {
-        let status = "Name:\tbootstrap\nVmPeak:\t   90000 kB\nVmHWM:\t   11264 kB\nVmRSS:\t   11000 kB\n";
-        assert_eq!(peak_memory(status), Some(11 << 20));
-        assert_eq!(peak_memory("Name:\tbootstrap\nState:\tZ (zombie)\n"), None);
     }
 }

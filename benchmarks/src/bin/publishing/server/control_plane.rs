@@ -1,0 +1,131 @@
+//! The services beside S3 that `deployer up --only site` asks: answers as AWS gives them, of a stage that is deployed.
+
+use std::net::SocketAddr;
+
+use hyper::{Method, Response, StatusCode};
+use s3s::Body;
+
+use super::{ARTIFACTS, bucket_of};
+use crate::tool::Tool;
+
+const ACCOUNT: &str = "123456789012";
+const DISTRIBUTION: &str = "E1BENCHMARK000";
+
+const INVALIDATION: &str = "<Invalidation><Id>I1BENCHMARK000</Id><Status>Completed</Status>\
+    <CreateTime>2026-01-01T00:00:00Z</CreateTime><InvalidationBatch><Paths><Quantity>0</Quantity></Paths>\
+    <CallerReference>benchmark</CallerReference></InvalidationBatch></Invalidation>";
+
+/// A request to one of them.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    /// The service, as the signature's scope names it.
+    pub(crate) service: &'a str,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) body: &'a str,
+}
+
+/// The answer; an error as AWS writes it to what isn't known here.
+pub(crate) fn answer(question: &Question<'_>, address: SocketAddr) -> Response<Body> {
+    let Question {
+        service,
+        method,
+        path,
+        body,
+    } = *question;
+    let distribution = path.strip_prefix("/2020-05-31/distribution/").unwrap_or_default();
+    match (service, method, field(body, "Action"), distribution) {
+        ("sts", _, Some("GetCallerIdentity"), _) => xml(StatusCode::OK, &caller()),
+        ("cloudformation", _, Some("DescribeStacks"), _) => {
+            stack(field(body, "StackName").unwrap_or_default(), address)
+        }
+        ("cloudfront", &Method::POST, _, rest) if rest.ends_with("/invalidation") => {
+            xml(StatusCode::CREATED, INVALIDATION)
+        }
+        ("cloudfront", &Method::GET, _, rest) if rest.contains("/invalidation/") => xml(StatusCode::OK, INVALIDATION),
+        ("cloudfront", &Method::GET, _, DISTRIBUTION) => xml(StatusCode::OK, &distribution_document()),
+        _ => error(
+            "InvalidAction",
+            &format!("the benchmark's server has no answer to {service}: {method} {path} {body}"),
+        ),
+    }
+}
+
+/// A field of a form; none that is looked for here has escaped characters.
+fn field<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = body.split('&').filter_map(|field| field.split_once('='));
+    fields.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+fn xml(status: StatusCode, document: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!(r#"<?xml version="1.0"?>{document}"#)));
+    *response.status_mut() = status;
+    response
+}
+
+fn error(code: &str, message: &str) -> Response<Body> {
+    xml(
+        StatusCode::BAD_REQUEST,
+        &format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"),
+    )
+}
+
+fn caller() -> String {
+    format!(
+        "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/benchmark</Arn>\
+         <UserId>AIDABENCHMARK</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
+         </GetCallerIdentityResponse>"
+    )
+}
+
+/// A stack with what `up` demands of its tier, and without parameters, so that no policy has to be brought up to date.
+fn stack(name: &str, address: SocketAddr) -> Response<Body> {
+    let port = address.port();
+    let outputs: Vec<(&str, String)> = match name.rsplit('-').next().unwrap_or_default() {
+        "artifacts" => vec![("BucketName", ARTIFACTS.to_owned())],
+        "data" => vec![
+            ("TableName", "UserData".to_owned()),
+            (
+                "TableArn",
+                format!("arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/UserData"),
+            ),
+        ],
+        "presentation" => vec![
+            ("SiteBucket", bucket_of(Tool::Deployer).to_owned()),
+            ("DistributionId", DISTRIBUTION.to_owned()),
+            ("DistributionDomain", "d111111abcdef8.cloudfront.net".to_owned()),
+        ],
+        "logic" => vec![
+            ("ApiId", "benchmark1".to_owned()),
+            (
+                "ApiUrl",
+                format!("http://benchmark1.execute-api.localhost:{port}/prod/users"),
+            ),
+            ("FunctionName", "retrieve-user-data".to_owned()),
+        ],
+        _ => return error("ValidationError", &format!("Stack with id {name} does not exist")),
+    };
+    let outputs: String = outputs
+        .iter()
+        .map(|(key, value)| format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"))
+        .collect();
+    xml(
+        StatusCode::OK,
+        &format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
+             <StackId>arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{name}/1</StackId>\
+             <StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
+             <Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        ),
+    )
+}
+
+/// So much of it as has a place in an answer; the configuration is none of the site's business.
+fn distribution_document() -> String {
+    format!(
+        "<Distribution><Id>{DISTRIBUTION}</Id><ARN>arn:aws:cloudfront::{ACCOUNT}:distribution/{DISTRIBUTION}</ARN>\
+         <Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>\
+         <InProgressInvalidationBatches>0</InProgressInvalidationBatches>\
+         <DomainName>d111111abcdef8.cloudfront.net</DomainName></Distribution>"
+    )
+}

@@ -1,0 +1,108 @@
+//! The tools that are measured, and how a user calls them.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use benchmarks::cargo;
+use benchmarks::error::Result;
+use clap::ValueEnum;
+
+use crate::environment;
+use crate::server::{ACCESS_KEY, SECRET_KEY, Server, bucket_of};
+
+/// A tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Tool {
+    /// This project's.
+    Deployer,
+    /// The quickest of those that only copy.
+    S5cmd,
+    /// AWS's own.
+    Aws,
+}
+
+impl Tool {
+    /// All, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 3] = [Self::Deployer, Self::S5cmd, Self::Aws];
+
+    /// What a user calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Deployer => "deployer",
+            Self::S5cmd => "s5cmd",
+            Self::Aws => "aws",
+        }
+    }
+
+    /// What it puts into the bucket beside the site's files.
+    pub(crate) fn adds(self) -> &'static [&'static str] {
+        match self {
+            // The API's address.
+            Self::Deployer => &["config.json"],
+            Self::S5cmd | Self::Aws => &[],
+        }
+    }
+
+    /// The program, built or installed unless given.
+    fn program(self, given: Option<&Path>) -> Result<PathBuf> {
+        match (self, given) {
+            (_, Some(path)) => cargo::given(path),
+            (Self::Deployer, None) => cargo::build(&cargo::here().join(".."), "deployer", &[]),
+            (Self::S5cmd, None) => environment::s5cmd(),
+            (Self::Aws, None) => environment::aws(),
+        }
+    }
+}
+
+/// A tool that is there.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Which one.
+    pub(crate) tool: Tool,
+    path: PathBuf,
+}
+
+impl Program {
+    /// The program at `given`, or if there is none, the one that is built or installed for this.
+    ///
+    /// # Errors
+    /// It isn't there, or can't be built or installed.
+    pub(crate) fn find(tool: Tool, given: Option<&Path>) -> Result<Self> {
+        let path = tool.program(given)?;
+        Ok(Self { tool, path })
+    }
+
+    /// What makes its bucket hold the `site/` of the project's folder, with nothing of the user's own settings. `home` is
+    /// for what it keeps.
+    pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server) -> Command {
+        let site = project.join("site");
+        let bucket = format!("s3://{}", bucket_of(self.tool));
+        let mut command = Command::new(&self.path);
+        match self.tool {
+            Tool::Deployer => command
+                .args(["up", "--only", "site", "--no-verify", "--yes", "--project-dir"])
+                .arg(project),
+            // The slash at the end means the folder's content.
+            Tool::S5cmd => command
+                .args(["--endpoint-url", server.url(), "sync", "--delete"])
+                .args([site.join("").as_os_str(), bucket.as_ref()]),
+            Tool::Aws => command
+                .args(["s3", "sync", "--delete"])
+                .args([site.as_os_str(), bucket.as_ref()]),
+        };
+        command.env_clear().envs([
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_ENDPOINT_URL", server.url()),
+            ("LANG", "C.UTF-8"),
+        ]);
+        command.env("PATH", env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", home).env("XDG_CACHE_HOME", home.join("cache"));
+        command.current_dir(home);
+        command
+    }
+}
