@@ -1,4 +1,6 @@
-//! Emptying buckets: every version and every delete marker has to go before AWS deletes one.
+//! Listing and emptying buckets: every version and every delete marker has to go before AWS deletes one.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
@@ -8,6 +10,26 @@ use crate::error::{Error, Result};
 
 /// How often a bucket is looked at anew: something may write into it while it is emptied.
 const ROUNDS: usize = 5;
+
+/// The objects of a bucket: their keys with their ETags, without the quotes.
+pub type Listing = BTreeMap<String, String>;
+
+/// Lists the newest version of every object.
+///
+/// # Errors
+/// It may not be listed.
+pub async fn list(cloud: &Cloud, bucket: &str) -> Result<Listing> {
+    let mut pages = cloud.s3.list_objects_v2().bucket(bucket).into_paginator().send();
+    let mut found = Listing::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| explain(&error, &format!("could not list the bucket {bucket}")))?;
+        for object in page.contents.unwrap_or_default() {
+            let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
+            found.insert(object.key.unwrap_or_default(), etag);
+        }
+    }
+    Ok(found)
+}
 
 /// Deletes everything in a bucket, whatever the number of versions. Returns how many were deleted; a bucket that isn't
 /// there has none.

@@ -113,6 +113,9 @@ pub struct UpArgs {
     /// Undo what was changed by hand in the stacks' resources, too
     #[arg(long)]
     pub revert_drift: bool,
+    /// Wait until CloudFront has forgotten what changed of the site
+    #[arg(long)]
+    pub wait: bool,
     /// Don't prove at the end that it works
     #[arg(long)]
     pub no_verify: bool,

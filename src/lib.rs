@@ -17,6 +17,7 @@ mod ident;
 pub mod local;
 pub mod package;
 pub mod project;
+pub mod publish;
 pub mod readiness;
 pub mod report;
 pub mod run;

@@ -88,12 +88,12 @@ impl Cloud {
                 .disable_operation_timeout()
                 .build(),
         );
+        // What is published says its MD5, and S3 makes a checksum of its own of whatever it is sent. Another one would only cost
+        // time, and many S3 servers store the SDK's trailing checksums as part of the object.
+        s3 = s3.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         if !endpoint.is_aws() {
-            // Bucket names are no host names elsewhere, and many S3 servers store the SDK's trailing checksums as
-            // part of the object.
-            s3 = s3
-                .force_path_style(true)
-                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+            // Bucket names are no host names elsewhere.
+            s3 = s3.force_path_style(true);
         }
         Ok(Self {
             region,

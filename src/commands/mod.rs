@@ -20,6 +20,7 @@ use crate::local as local_cloud;
 use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
+use crate::site::{self, Site};
 use crate::stack::follow;
 use crate::stack::read::{self, Stack};
 
@@ -96,6 +97,22 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+/// Reads the project's site, and says what is to be known of it.
+///
+/// # Errors
+/// It holds no site, or something that can't be published.
+pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
+    let (site, warnings) = site::read(
+        &project.site_dir(),
+        project.stage.fingerprints,
+        Some(&project.site_memo()),
+    )?;
+    for warning in warnings {
+        reporter.warn(warning);
+    }
+    Ok(site)
 }
 
 /// What the function runs on: this host off AWS, if Lambda has such a thing.

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Context, architecture};
+use super::{Context, architecture, read_site};
 use crate::cli::{Global, VerifyArgs};
 use crate::error::Result;
 use crate::project::Project;
 use crate::report::Reporter;
-use crate::site;
 use crate::verify::{Subject, verify};
 
 /// Runs the command.
 pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Result<()> {
     let project = Project::open(&global.project_dir, &global.stage)?;
     let items = project.seed_items(None)?;
-    let site = site::read(&project.site_dir())?;
+    let site = read_site(&project, reporter)?;
     let context = Context::connect(project, global, reporter).await?;
     let stacks = context.settled_stacks().await?;
     let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;

@@ -129,6 +129,11 @@ impl Project {
         self.dir.join("site")
     }
 
+    /// Where it is remembered what the site's files are. It may be deleted at any time.
+    pub fn site_memo(&self) -> PathBuf {
+        self.dir.join("target").join("deployer").join("site.json")
+    }
+
     /// The folder for what is built on the way; the project's `.gitignore` has it.
     pub fn build_dir(&self) -> PathBuf {
         self.dir.join("target").join("deployer")

@@ -35,6 +35,7 @@ struct StageSection {
     throttle_rate: Option<u32>,
     throttle_burst: Option<u32>,
     alarm_email: Option<String>,
+    fingerprints: Option<bool>,
     #[serde(default, deserialize_with = "source::unique_keys")]
     parameters: BTreeMap<String, Scalar>,
 }
@@ -124,6 +125,8 @@ pub struct Stage {
     pub region: Option<String>,
     /// What the function is built for.
     pub architecture: Architecture,
+    /// What the site's pages refer to is published under names with a hash of the content, too.
+    pub fingerprints: bool,
     /// Values for the templates' parameters, by parameter name.
     pub parameters: BTreeMap<String, String>,
     /// Those of them that the file names under `parameters:`; each must be some template's.
@@ -255,6 +258,7 @@ fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
         protected,
         region: setting!(region),
         architecture,
+        fingerprints: setting!(fingerprints).unwrap_or(true),
         parameters,
         own_parameters,
     }
@@ -395,6 +399,11 @@ stages:
         assert_eq!(dev.parameters["TableName"], "UserData-dev");
         assert_eq!(dev.parameters["LogRetentionDays"], "14");
         assert!(!dev.parameters.contains_key("AlarmEmail"));
+        assert!(prod.fingerprints && dev.fingerprints, "the default");
+        let off = FILE.replace("logLevel: warn", "fingerprints: false") + "    fingerprints: true\n";
+        let off = parse(&off.replace("  dev:\n", "  dev: {}\n  test:\n")).expect("valid");
+        let fingerprints = |stage| off.stage(stage).expect("listed").fingerprints;
+        assert_eq!(["prod", "dev", "test"].map(fingerprints), [false, false, true]);
     }
 
     #[test]

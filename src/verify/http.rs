@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use md5::{Digest as _, Md5};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
@@ -13,7 +12,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use super::Problem;
 use crate::cloud::Endpoint;
 use crate::error::{Context, Result};
-use crate::ident::hex;
+use crate::site::etag::Hasher;
 
 /// For a connection, and for each next part of an answer: a large file may take longer in all.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -56,8 +55,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// The whole body's MD5, in hexadecimal.
-    pub(super) md5: String,
+    /// What S3 would call the whole body.
+    pub(super) etag: String,
 }
 
 /// How much of a body is kept. What is longer is a file of the site, of which the sum is enough.
@@ -100,9 +99,9 @@ pub(super) async fn send(
         )
     };
     let mut answer: Response = request.send().await.map_err(unreachable)?;
-    let (mut body, mut md5) = (Vec::new(), Md5::new());
+    let (mut body, mut hasher) = (Vec::new(), Hasher::new(answer.content_length().unwrap_or_default()));
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-        md5.update(&chunk);
+        hasher.update(&chunk);
         body.extend(chunk.iter().take(KEPT - body.len()));
     }
     Ok(Answer {
@@ -110,7 +109,7 @@ pub(super) async fn send(
         status: answer.status().as_u16(),
         headers: answer.headers().clone(),
         body,
-        md5: hex(&md5.finalize()),
+        etag: hasher.finish().etag(),
     })
 }
 

@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::http::send;
 use super::{Finding, Kind, Problem, Subject, asked};
+use crate::bucket::{self, Listing};
 use crate::cloud::origin_of;
 use crate::project::Tier;
-use crate::site::{self, CONFIG, Served};
+use crate::site::{CONFIG, Served};
 
 /// How many files are asked for at once.
 const FILES_AT_ONCE: usize = 16;
@@ -25,11 +26,11 @@ const LARGE: u64 = 8 << 20;
 /// Every file of the site is served as it is in the project, with its type.
 pub(super) async fn files(subject: &Subject<'_>) -> Finding {
     is_deployed(subject).await?;
-    let files = subject.site.served();
+    let files: Vec<Served> = subject.site.served().collect();
     let count = files.len();
     let there = objects(subject).await?;
-    let published = |file: &Served| match there.get(&file.key) {
-        Some(etag) if *etag == file.md5 => Ok(()),
+    let published = |file: &Served| match there.get(&*file.key) {
+        Some(etag) if *etag == file.etag => Ok(()),
         Some(_) => Err(Problem::failed(
             format!("the published {} isn't the file of the project's site/", file.key),
             PUBLISH,
@@ -37,7 +38,7 @@ pub(super) async fn files(subject: &Subject<'_>) -> Finding {
         None => Err(Problem::failed(format!("{} isn't published", file.key), PUBLISH)),
     };
     // The first page is served at two paths.
-    let keys: BTreeMap<&str, &Served> = files.iter().map(|file| (file.key.as_str(), file)).collect();
+    let keys: BTreeMap<&str, &Served> = files.iter().map(|file| (&*file.key, file)).collect();
     let mut problems: Vec<Problem> = keys.values().filter_map(|file| published(file).err()).collect();
     if problems.is_empty() {
         let unseen = |file: &Served| !subject.served.borrow().contains(&file.path);
@@ -63,10 +64,10 @@ pub(super) async fn files(subject: &Subject<'_>) -> Finding {
 
 /// What the bucket has, with ETags. It is looked at before CloudFront is: what isn't there must not be asked for, or the
 /// edge remembers that it isn't.
-async fn objects(subject: &Subject<'_>) -> Result<Arc<BTreeMap<String, String>>, Problem> {
+async fn objects(subject: &Subject<'_>) -> Result<Arc<Listing>, Problem> {
     subject
         .objects
-        .get(async || Ok(Arc::new(site::list(subject.cloud, &subject.site_bucket).await?)))
+        .get(async || Ok(Arc::new(bucket::list(subject.cloud, &subject.site_bucket).await?)))
         .await
 }
 
@@ -156,31 +157,33 @@ async fn file_is_served(subject: &Subject<'_>, file: &Served) -> Result<(), Prob
         // A weak one is that of a compressed file, and says nothing of its bytes.
         let etag = answer.header("etag").strip_prefix('"');
         match etag.and_then(|etag| etag.strip_suffix('"')) {
-            Some(etag) => answer.md5 = etag.to_owned(),
+            Some(etag) => answer.etag = etag.to_owned(),
             None => answer = send(&subject.http, Method::GET, &url, &[]).await?,
         }
     }
     if answer.status != 200 {
         return Err(Problem::failed(format!("{url} answers {}", answer.status), stale()));
     }
-    if answer.md5 != file.md5 {
+    if answer.etag != file.etag {
         return Err(Problem::failed(
             format!("{url} isn't the file of the project's site/, though the bucket has it"),
             stale(),
         ));
     }
-    if answer.header("content-type") != file.content_type {
-        return Err(Problem::failed(
-            format!(
-                "{url} is called `{}` instead of `{}`",
-                answer.header("content-type"),
-                file.content_type
-            ),
-            format!(
-                "`aws s3 rm 's3://{}/{}'`, then `deployer up --only site`, which publishes it anew.",
-                subject.site_bucket, file.key
-            ),
-        ));
+    for (name, wanted) in [
+        ("content-type", &*file.content_type),
+        ("cache-control", file.cache_control),
+    ] {
+        let is = answer.header(name);
+        if is != wanted {
+            return Err(Problem::failed(
+                format!("{url} has the {name} `{is}` instead of `{wanted}`"),
+                format!(
+                    "`aws s3 rm 's3://{}/{}'`, then `deployer up --only site`, which publishes it anew.",
+                    subject.site_bucket, file.key
+                ),
+            ));
+        }
     }
     Ok(())
 }

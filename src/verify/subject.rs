@@ -9,6 +9,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use super::function::Known;
 use super::recent::Recent;
 use super::site::Edge;
+use crate::bucket::Listing;
 use crate::cloud::Cloud;
 use crate::commands::Context;
 use crate::commands::status::api_url;
@@ -49,7 +50,7 @@ pub struct Subject<'a> {
     pub(super) function: Recent<GetFunctionConfigurationOutput>,
     pub(super) known_item: Recent<Option<Known>>,
     pub(super) edge: Recent<Option<Edge>>,
-    pub(super) objects: Recent<Arc<BTreeMap<String, String>>>,
+    pub(super) objects: Recent<Arc<Listing>>,
 }
 
 impl<'a> Subject<'a> {

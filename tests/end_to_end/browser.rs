@@ -277,6 +277,8 @@ async fn a_changed_page_is_seen_on_reload() {
         .expect("the page opens");
     let before = browser.client.title().await.expect("a title");
     project.edit("site/index.html", "<title>", "<title>Second edition: ");
+    let style = project.read("site/style.css");
+    project.write("site/style.css", &format!("{style}\nbody {{ color: rgb(1, 2, 3); }}\n"));
     project
         .deployer(&endpoint, &["up", "--stage", "dev", "--only", "site"])
         .success();
@@ -285,5 +287,8 @@ async fn a_changed_page_is_seen_on_reload() {
         browser.client.title().await.expect("a title"),
         format!("Second edition: {before}")
     );
+    let color = "return getComputedStyle(document.body).color";
+    let color = browser.client.execute(color, vec![]).await.expect("it runs");
+    assert_eq!(color, json!("rgb(1, 2, 3)"), "what the page loads has changed with it");
     browser.close().await;
 }

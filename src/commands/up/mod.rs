@@ -23,7 +23,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::status::{self, StageStatus, api_url};
-use super::{Context, architecture};
+use super::{Context, architecture, read_site};
 use crate::cli::{Global, Part, UpArgs};
 use crate::cloud::origin_of;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ use crate::project::did_you_mean;
 use crate::project::seed::Item;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Outcome, Paint, Reporter};
-use crate::site::{self, Site};
+use crate::site::Site;
 use crate::stack::change::{Mode, StackPlan};
 use crate::stack::read::Stack;
 use crate::stack::status::Meaning;
@@ -60,7 +60,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         None if scope.logic => package::check_crate(&project).map(|()| None)?,
         None => None,
     };
-    let site = scope.site.then(|| site::read(&project.site_dir())).transpose()?;
+    let site = scope.site.then(|| read_site(&project, reporter)).transpose()?;
     let context = Context::connect(project, global, reporter).await?;
     let prebuilt = match prebuilt {
         Some(prebuilt) => Some(fitting(prebuilt, &context).await?),
@@ -74,6 +74,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         context: &context,
         scope,
         revert_drift: args.revert_drift,
+        wait: args.wait,
         prebuilt,
         items,
         site,
@@ -226,7 +227,7 @@ impl Scope {
         let needs: [(bool, &[Tier]); 3] = [
             (self.seed, &[Tier::Data]),
             (self.logic, &[Tier::Data, Tier::Presentation]),
-            (self.site, &[Tier::Presentation, Tier::Logic]),
+            (self.site, &[Tier::Artifacts, Tier::Presentation, Tier::Logic]),
         ];
         let mut needed = needs.iter().filter(|(wanted, _)| *wanted).flat_map(|(_, tiers)| *tiers);
         match needed.find(|tier| !self.has(**tier) && !before.contains_key(tier)) {
@@ -262,18 +263,13 @@ struct Code {
     key: String,
 }
 
-/// The site's bucket and the distribution in front of it.
-#[derive(Debug, Clone, PartialEq)]
-struct Place {
-    bucket: String,
-    distribution: String,
-}
-
 struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
     /// Compare with what is really there, not with what was deployed.
     revert_drift: bool,
+    /// Wait until CloudFront has forgotten what changed of the site.
+    wait: bool,
     /// The function's package, if it was built before.
     prebuilt: Option<Package>,
     items: Vec<Item>,

@@ -3,17 +3,17 @@
 use std::future::Future;
 
 use super::plan::Plans;
-use super::{API_ORIGIN, Code, Place, Table, Up, table_of};
+use super::{API_ORIGIN, Code, Table, Up, table_of};
 use crate::cloud::origin_of;
 use crate::commands::status::api_url;
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
 use crate::package::Package;
 use crate::project::Tier;
+use crate::publish::{self, Place};
 use crate::readiness;
 use crate::report::Event;
 use crate::seeding;
-use crate::site;
 use crate::stack::change::Verdict;
 use crate::stack::deploy::{self, Planned};
 use crate::stack::events::ResourceEvent;
@@ -50,8 +50,12 @@ impl Up<'_> {
         let (stack_teller, stack) = fact();
         let (api_teller, api) = fact();
         let (place_teller, place) = fact();
+        let (store_teller, store) = fact();
         let (artifacts, data, presentation, logic, seed, policy, site) = tokio::join!(
-            self.part("artifacts", self.artifacts(plans.artifacts, package, code_teller)),
+            self.part(
+                "artifacts",
+                self.artifacts(plans.artifacts, package, store_teller, code_teller)
+            ),
             self.part("data", self.data(plans.data, table_teller)),
             self.part(
                 "presentation",
@@ -62,19 +66,29 @@ impl Up<'_> {
                 self.logic_tier(plans.logic, code, table.clone(), origin, api_teller)
             ),
             self.part("seed", self.seed(table)),
-            self.part("presentation", self.policy(stack, api.clone(), place_teller)),
+            self.part("presentation", self.policy(stack, api.clone(), store, place_teller)),
             self.part("site", self.site(place, api)),
         );
         vec![artifacts, data, presentation, logic, seed, policy, site]
     }
 
-    async fn artifacts(&self, planned: Option<Planned>, package: Option<Package>, code: Teller<Code>) -> Done {
+    async fn artifacts(
+        &self,
+        planned: Option<Planned>,
+        package: Option<Package>,
+        store: Teller<String>,
+        code: Teller<Code>,
+    ) -> Done {
         let (Some(planned), Some(package)) = (planned, package) else {
+            if let Some(stack) = self.before.get(&Tier::Artifacts) {
+                store.tell(stack.output("BucketName")?);
+            }
             return Ok(());
         };
         let wanted = self.wanted(Tier::Artifacts, &[])?;
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         let bucket = stack.output("BucketName")?;
+        store.tell(bucket.clone());
         let sent = package.upload(&self.context.cloud, &bucket, self.reporter()).await?;
         let message = if sent { "uploaded" } else { "unchanged" };
         self.reporter().finished("function", message, sent);
@@ -206,9 +220,15 @@ impl Up<'_> {
     }
 
     /// Lets the page call the API: the presentation stack's policy names it, once it is known.
-    async fn policy(&self, mut stack: Fact<Stack>, mut api: Fact<String>, place: Teller<Place>) -> Done {
+    async fn policy(
+        &self,
+        mut stack: Fact<Stack>,
+        mut api: Fact<String>,
+        mut store: Fact<String>,
+        place: Teller<Place>,
+    ) -> Done {
         // Without one of them there is nothing to allow, and the part that failed has said why.
-        let Ok((stack, api)) = tokio::try_join!(stack.wait(), api.wait()) else {
+        let Ok((stack, api, artifacts)) = tokio::try_join!(stack.wait(), api.wait(), store.wait()) else {
             return Ok(());
         };
         let api = origin_of(&api);
@@ -237,6 +257,7 @@ impl Up<'_> {
         place.tell(Place {
             bucket: stack.output("SiteBucket")?,
             distribution: stack.output("DistributionId")?,
+            artifacts,
         });
         Ok(())
     }
@@ -247,15 +268,8 @@ impl Up<'_> {
         };
         let (place, api) = tokio::try_join!(place.wait(), api.wait())?;
         self.reporter().working("site", "comparing");
-        let published = site::publish(
-            &self.context.cloud,
-            site,
-            &place.bucket,
-            &place.distribution,
-            &api,
-            self.reporter(),
-        )
-        .await?;
+        let cloud = &self.context.cloud;
+        let published = publish::publish(cloud, site, &place, &api, self.wait, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
         Ok(())

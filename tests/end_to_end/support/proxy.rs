@@ -90,6 +90,11 @@ impl Proxy {
         lock(&self.shared.rules).push(Box::new(rule));
     }
 
+    /// Answers nothing itself any more.
+    pub(crate) fn forget_rules(&self) {
+        lock(&self.shared.rules).clear();
+    }
+
     /// Refuses what was asked since the last look if any of it could have changed something.
     #[track_caller]
     pub(crate) fn assert_nothing_was_written(&self) {

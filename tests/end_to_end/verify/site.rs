@@ -35,7 +35,7 @@ async fn a_site_with_a_file_that_is_stale_missing_or_of_another_type() {
         ],
     );
     put(&stage, "style.css", &style, "text/plain").await;
-    stage.caught(&["site files"], &["style.css is called `text/plain`"]);
+    stage.caught(&["site files"], &["style.css has the content-type `text/plain`"]);
     let delete = stage.clients.s3.delete_object().bucket(stage.output("siteBucket"));
     delete.key("style.css").send().await.expect("deleted");
     stage.caught(&["site files"], &["style.css isn't published"]);

@@ -1,0 +1,235 @@
+//! What the site's bucket doesn't tell: who is publishing, which assets only earlier pages refer to, with what headers
+//! objects were sent, and what CloudFront must still forget.
+//!
+//! It is one small object in the artifacts bucket: everything in the site's own is served. Each write names the version
+//! that it replaces, and S3 refuses it if that is no longer the one, so of two publications at the same time only one
+//! gets through and the other begins anew, from what that one left.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use rustix::process::{Pid, test_kill_process};
+use rustix::system::uname;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::{code, explain};
+use crate::error::{Context, Error, Result};
+use crate::ident::fresh_token;
+
+const KEY: &str = "site/ledger.json";
+
+/// A publisher renews its claim this often,
+pub(super) const RENEWAL: Duration = Duration::from_secs(10);
+
+/// and one that is seen not to for this long is dead. Whoever waits measures it: clocks of two machines needn't agree.
+pub(super) const ABANDONED: Duration = Duration::from_secs(45);
+
+/// Everything of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Ledger {
+    /// Counts the publications that changed something.
+    pub(super) publication: u64,
+    /// Assets that the newest pages no longer refer to, each with the publication that left it out.
+    pub(super) retired: BTreeMap<String, u64>,
+    /// The headers that objects were sent with, by class of object (see `plan.rs`).
+    pub(super) headers: BTreeMap<String, String>,
+    /// What CloudFront must still forget.
+    pub(super) outdated: Option<Outdated>,
+}
+
+/// The object as it is stored.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Record {
+    #[serde(flatten)]
+    ledger: Ledger,
+    /// Who is at it.
+    publisher: Option<Publisher>,
+}
+
+/// Paths to invalidate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outdated {
+    /// Tells CloudFront that a repeated request is the same: it must never come with other paths.
+    pub(super) reference: String,
+    /// As they are in URLs.
+    pub(super) paths: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Publisher {
+    token: String,
+    host: String,
+    process: u32,
+    /// Makes each renewal another content.
+    renewal: u64,
+}
+
+impl Publisher {
+    fn this_run() -> Self {
+        Self {
+            token: fresh_token(),
+            host: host(),
+            process: std::process::id(),
+            renewal: 0,
+        }
+    }
+
+    /// A run on this machine that was killed needn't be waited for.
+    fn is_gone(&self) -> bool {
+        let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
+        self.host == host() && process.is_none_or(|process| test_kill_process(process).is_err())
+    }
+}
+
+fn host() -> String {
+    uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The ledger as it was at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    pub(super) ledger: Ledger,
+    publisher: Option<Publisher>,
+    /// Tells it from any other version; none if there is none yet.
+    pub(super) etag: Option<String>,
+}
+
+impl Version {
+    /// Who else is publishing, in words, unless it is sure that nobody is.
+    pub(super) fn busy(&self) -> Option<String> {
+        let other = self.publisher.as_ref()?;
+        (!other.is_gone()).then(|| format!("process {} on {}", other.process, other.host))
+    }
+}
+
+/// Reads it. Before the first publication there is none, which is the same as an empty one.
+pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
+    let what = || format!("could not read {KEY} of {bucket}");
+    let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
+        Ok(answer) => answer,
+        Err(error) if code(&error) == "NoSuchKey" => {
+            return Ok(Version {
+                ledger: Ledger::default(),
+                publisher: None,
+                etag: None,
+            });
+        }
+        Err(error) => return Err(explain(&error, &what())),
+    };
+    let etag = answer.e_tag().map(str::to_owned);
+    let body = answer.body.collect().await.or_fail(what)?.into_bytes();
+    let record: Record = serde_json::from_slice(&body).map_err(|error| {
+        Error::failed(what()).because(error).hint(format!(
+            "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
+        ))
+    })?;
+    Ok(Version {
+        ledger: record.ledger,
+        publisher: record.publisher,
+        etag,
+    })
+}
+
+/// Puts `record` in the place of the version with `etag`; none if that isn't the newest any more.
+async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str>) -> Result<Option<String>> {
+    let what = || format!("could not write {KEY} of {bucket}");
+    let text = serde_json::to_vec(record).or_fail(what)?;
+    let request = cloud
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(KEY)
+        .content_type("application/json")
+        .body(ByteStream::from(text));
+    let request = match etag {
+        Some(etag) => request.if_match(etag),
+        None => request.if_none_match("*"),
+    };
+    match request.send().await {
+        Ok(answer) => Ok(Some(answer.e_tag.unwrap_or_default())),
+        // Another version; one that is being written; none any more.
+        Err(error)
+            if matches!(
+                code(&error),
+                "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey"
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(explain(&error, &what())),
+    }
+}
+
+/// The right to publish, held until it is given back or lost.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    cloud: &'a Cloud,
+    bucket: &'a str,
+    record: Record,
+    etag: String,
+}
+
+impl<'a> Claim<'a> {
+    /// Puts `ledger` in the place of `before`; none if somebody else was faster.
+    pub(super) async fn take(
+        cloud: &'a Cloud,
+        bucket: &'a str,
+        before: &Version,
+        ledger: Ledger,
+    ) -> Result<Option<Self>> {
+        let record = Record {
+            ledger,
+            publisher: Some(Publisher::this_run()),
+        };
+        let etag = replace(cloud, bucket, &record, before.etag.as_deref()).await?;
+        Ok(etag.map(|etag| Self {
+            cloud,
+            bucket,
+            record,
+            etag,
+        }))
+    }
+
+    /// Does `work` while renewing the claim.
+    ///
+    /// # Errors
+    /// That of `work`; or the claim was lost, and `work` is given up.
+    pub(super) async fn hold<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::pin!(work);
+        loop {
+            match tokio::time::timeout(RENEWAL, &mut work).await {
+                Ok(done) => return done,
+                Err(_) => self.renew().await?,
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<()> {
+        if let Some(publisher) = &mut self.record.publisher {
+            publisher.renewal += 1;
+        }
+        self.write().await
+    }
+
+    /// Writes the ledger with `change` and gives the claim back.
+    pub(super) async fn give_back(mut self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
+        change(&mut self.record.ledger);
+        self.record.publisher = None;
+        self.write().await
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        self.etag = replace(self.cloud, self.bucket, &self.record, Some(&self.etag))
+            .await?
+            .ok_or_else(|| {
+                Error::failed("another publication has taken over")
+                    .because("this one didn't get through to S3 for a while")
+                    .hint("Run `deployer up --only site` to publish this site after it.")
+            })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! Publishing the site: making the bucket that CloudFront serves hold it, so that nobody ever gets half of it.
+//!
+//! Only differences are sent ([`plan`]): first what pages refer to, under names that have its hash and so disturb
+//! nobody, then the pages. What is gone goes last, assets only some publications later: whoever opened a page before
+//! still gets what belongs to it. What the bucket can't tell is in the [`ledger`], which also keeps two publications at
+//! once apart.
+
+mod invalidation;
+mod ledger;
+mod plan;
+mod progress;
+mod upload;
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::types::ObjectIdentifier;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use crate::bucket;
+use crate::cloud::Cloud;
+use crate::error::{Error, Result};
+use crate::report::Reporter;
+use crate::site::{Object, Site};
+use crate::wait::{Probe, Waited, until};
+use ledger::{ABANDONED, Claim};
+use plan::Plan;
+use progress::{Progress, rate};
+use upload::Uploader;
+
+/// Where a site is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The bucket that CloudFront serves.
+    pub bucket: String,
+    /// The distribution in front of it.
+    pub distribution: String,
+    /// The bucket that has the ledger.
+    pub artifacts: String,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// Objects that the bucket didn't have.
+    pub new: usize,
+    /// Objects that it had with other content or headers.
+    pub changed: usize,
+    /// Objects that it had.
+    pub unchanged: usize,
+    /// Objects that the site no longer has.
+    pub removed: usize,
+    /// Assets that only earlier pages refer to, and that stay a while.
+    pub kept: usize,
+    /// Paths that CloudFront was told to forget.
+    pub invalidated: usize,
+    /// How many bytes were sent.
+    pub bytes: u64,
+    /// How long that took.
+    #[serde(skip)]
+    pub took: Duration,
+}
+
+impl Published {
+    /// Whether anything was written.
+    pub fn did_something(&self) -> bool {
+        self.new + self.changed + self.removed + self.invalidated > 0
+    }
+
+    /// "2 new, 1 changed, 3 unchanged".
+    pub fn describe(&self) -> String {
+        let paths = if self.invalidated == 1 { "path" } else { "paths" };
+        let parts: Vec<String> = [
+            (self.new, "new"),
+            (self.changed, "changed"),
+            (self.unchanged, "unchanged"),
+            (self.removed, "removed"),
+            (self.kept, "kept for earlier pages"),
+            (self.invalidated, &format!("{paths} invalidated")),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        let sent = match self.bytes {
+            0 => String::new(),
+            bytes => format!("; {} sent, {}/s", HumanBytes(bytes), rate(bytes, self.took)),
+        };
+        format!("files: {}{sent}", parts.join(", "))
+    }
+}
+
+/// How long another publication is waited for that goes on and on.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Makes the bucket hold the site and `config.json` with the API's address, and CloudFront forget what changed; with
+/// `wait`, until it has.
+///
+/// # Errors
+/// A file was changed meanwhile, or a call fails. Nothing is removed before everything else has succeeded, and the next
+/// run does what is left.
+pub async fn publish(
+    cloud: &Cloud,
+    site: &Site,
+    place: &Place,
+    api_url: &str,
+    wait: bool,
+    reporter: &Reporter,
+) -> Result<Published> {
+    let mut objects = site.objects().to_vec();
+    objects.push(Object::config(api_url));
+    let started = Instant::now();
+    let (plan, mut claim) = match begin(cloud, place, &objects, reporter).await? {
+        Begun::Nothing(published) => return Ok(published),
+        Begun::Work(work) => *work,
+    };
+    let total = plan.waves.iter().map(Vec::len).sum();
+    let progress = Progress::new(reporter, total, plan.outcome.bytes);
+    let uploader = Uploader::new(cloud, &place.bucket, site, progress);
+    let invalidation = match claim.hold(carry_out(cloud, &plan, &uploader, place)).await {
+        Ok(invalidation) => invalidation,
+        Err(error) => {
+            // The next run finds out by itself what is left. That nobody waits for this one is only a kindness.
+            let _ = claim.give_back(|_| {}).await;
+            return Err(error);
+        }
+    };
+    let took = started.elapsed();
+    let Plan { done, outcome, .. } = plan;
+    claim.give_back(|ledger| *ledger = done).await?;
+    if let Some(id) = invalidation.filter(|_| wait) {
+        reporter.working("site", "waiting until CloudFront has forgotten what changed");
+        invalidation::finish(cloud, &place.distribution, &id).await?;
+    }
+    Ok(Published { took, ..outcome })
+}
+
+enum Begun<'a> {
+    Nothing(Published),
+    Work(Box<(Plan<'a>, Claim<'a>)>),
+}
+
+/// Finds out what there is to do, and gets the right to do it.
+async fn begin<'a>(
+    cloud: &'a Cloud,
+    place: &'a Place,
+    objects: &'a [Object],
+    reporter: &Reporter,
+) -> Result<Begun<'a>> {
+    let mut abandoned = None;
+    loop {
+        let (there, before) = tokio::try_join!(
+            bucket::list(cloud, &place.bucket),
+            ledger::read(cloud, &place.artifacts)
+        )?;
+        if let Some(other) = before.busy()
+            && before.etag != abandoned
+        {
+            abandoned = wait_for(cloud, place, &other, reporter).await?;
+            // What it did meanwhile isn't in the listing.
+            continue;
+        }
+        let plan = plan::plan(objects, &there, &before.ledger);
+        if plan.is_empty(&before.ledger) {
+            return Ok(Begun::Nothing(plan.outcome));
+        }
+        if let Some(claim) = Claim::take(cloud, &place.artifacts, &before, plan.begun.clone()).await? {
+            return Ok(Begun::Work(Box::new((plan, claim))));
+        }
+    }
+}
+
+/// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
+async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter) -> Result<Option<String>> {
+    reporter.working("site", format!("waiting for another publication ({other})"));
+    let mut last: (Option<String>, Instant) = (None, Instant::now());
+    let end = until(cloud.pace(PATIENCE), async || {
+        match ledger::read(cloud, &place.artifacts).await {
+            Err(error) => Probe::Failed(error),
+            Ok(version) if version.busy().is_none() => Probe::Ready(None),
+            Ok(version) if version.etag == last.0 && last.1.elapsed() > ABANDONED => Probe::Ready(version.etag),
+            Ok(version) => {
+                if version.etag != last.0 {
+                    last = (version.etag, Instant::now());
+                }
+                Probe::Pending
+            }
+        }
+    })
+    .await;
+    match end {
+        Waited::Ready(abandoned) => Ok(abandoned),
+        Waited::Failed(error) => Err(error),
+        Waited::TimedOut => Err(Error::failed(format!("another publication doesn't end: {other}"))
+            .hint("Stop it, then run `deployer up --only site`.")),
+    }
+}
+
+/// Does what was planned. Returns the id of the invalidation, if there was one.
+async fn carry_out(cloud: &Cloud, plan: &Plan<'_>, uploader: &Uploader<'_>, place: &Place) -> Result<Option<String>> {
+    for wave in &plan.waves {
+        uploader.send_all(wave).await?;
+    }
+    for chunk in plan.remove.chunks(1000) {
+        let objects = chunk
+            .iter()
+            .filter_map(|key| ObjectIdentifier::builder().key(key).build().ok())
+            .collect();
+        bucket::delete(cloud, &place.bucket, objects).await?;
+    }
+    match &plan.begun.outdated {
+        None => Ok(None),
+        Some(outdated) => invalidation::begin(cloud, &place.distribution, outdated)
+            .await
+            .map(Some),
+    }
+}

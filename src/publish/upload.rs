@@ -1,0 +1,225 @@
+//! Sending objects, many at once, in little memory.
+//!
+//! Each request says the MD5 of its bytes as they were when they were compared, so that S3 itself refuses a file that has
+//! changed since, or was changed on the way.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
+
+use super::progress::Progress;
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Context, Error, Result};
+use crate::site::etag::{Md5Sum, part_size};
+use crate::site::{Body, Content, Object, Site};
+
+/// How many objects are sent at once. A request takes S3 some 30 ms, most of which is waiting.
+const AT_ONCE: usize = 64;
+
+/// How many parts of one object are sent at once.
+const PARTS_AT_ONCE: usize = 4;
+
+/// A file up to this size is read at once and sent from memory; a longer one is read as it is sent.
+const SMALL: u64 = 128 << 10;
+
+/// How much of a long file is read at once.
+const PIECE: usize = 128 << 10;
+
+/// How many MiB of what isn't on disk as it is sent, rewritten pages above all, may be in memory at once. One of them has
+/// 8 MiB at most, or a little more.
+const ROOM: u32 = 12;
+
+/// Sends what it is given to one bucket.
+pub(super) struct Uploader<'a> {
+    cloud: &'a Cloud,
+    bucket: &'a str,
+    site: &'a Site,
+    progress: Progress<'a>,
+    room: Semaphore,
+}
+
+impl<'a> Uploader<'a> {
+    /// One that tells how far it is with `progress`.
+    pub(super) fn new(cloud: &'a Cloud, bucket: &'a str, site: &'a Site, progress: Progress<'a>) -> Self {
+        Self {
+            cloud,
+            bucket,
+            site,
+            progress,
+            room: Semaphore::new(ROOM as usize),
+        }
+    }
+
+    /// Sends all of `objects`.
+    ///
+    /// # Errors
+    /// One couldn't be sent, or isn't any more what it was; those that were begun are given up.
+    pub(super) async fn send_all(&self, objects: &[&Object]) -> Result<()> {
+        stream::iter(objects)
+            .map(|object| self.send(object))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn send(&self, object: &Object) -> Result<()> {
+        match (object.sum.parts(), part_size(object.size)) {
+            (Some(parts), Some(size)) => self.send_in_parts(object, parts, size).await?,
+            _ => self.send_whole(object).await?,
+        }
+        self.progress.sent_object();
+        Ok(())
+    }
+
+    async fn send_whole(&self, object: &Object) -> Result<()> {
+        let _room = match &object.content {
+            Content::OnDisk(_) => None,
+            Content::Rewritten(_) | Content::Made(_) => {
+                let size = u32::try_from(object.size >> 20).unwrap_or(ROOM).saturating_add(1);
+                self.room.acquire_many(size.min(ROOM)).await.ok()
+            }
+        };
+        let body = match self.site.body(object)? {
+            Body::Bytes(bytes) => ByteStream::from(bytes),
+            Body::File(path) if object.size <= SMALL => ByteStream::from(read(path).await?),
+            Body::File(path) => stream_of(&path, 0, object.size).await?,
+        };
+        let answer = self
+            .cloud
+            .s3
+            .put_object()
+            .bucket(self.bucket)
+            .key(&*object.key)
+            .content_length(length(object.size)?)
+            .content_md5(BASE64.encode(object.sum.md5()))
+            .content_type(&*object.content_type)
+            .cache_control(object.cache_control)
+            .body(body)
+            .customize()
+            // The MD5 is signed, and says as much of the bytes as another sum over them would.
+            .disable_payload_signing()
+            .send()
+            .await;
+        match answer {
+            Ok(_) => {
+                self.progress.sent_bytes(object.size);
+                self.site.check(object)
+            }
+            Err(error) => Err(self.refused(object, explain(&error, &self.what(object)))),
+        }
+    }
+
+    /// In parts, for which S3 has no limit of 5 GiB, and of which only the one that failed is sent again.
+    async fn send_in_parts(&self, object: &Object, sums: &[Md5Sum], part_size: u64) -> Result<()> {
+        let (s3, what) = (&self.cloud.s3, self.what(object));
+        let Body::File(path) = self.site.body(object)? else {
+            return Err(Error::failed(what).because("only files are sent in parts"));
+        };
+        let begun = s3
+            .create_multipart_upload()
+            .bucket(self.bucket)
+            .key(&*object.key)
+            .content_type(&*object.content_type)
+            .cache_control(object.cache_control)
+            .send()
+            .await
+            .map_err(|error| explain(&error, &what))?;
+        let upload = begun.upload_id.unwrap_or_default();
+        let sent = stream::iter(sums.iter().enumerate())
+            .map(|(index, sum)| self.send_part(object, &path, &upload, index, sum, part_size))
+            .buffered(PARTS_AT_ONCE)
+            .try_collect::<Vec<CompletedPart>>()
+            .await
+            .and_then(|parts| self.site.check(object).map(|()| parts));
+        let completed = match sent {
+            Ok(parts) => {
+                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+                s3.complete_multipart_upload()
+                    .bucket(self.bucket)
+                    .key(&*object.key)
+                    .upload_id(&upload)
+                    .multipart_upload(parts)
+                    .send()
+                    .await
+                    .map(|_| ())
+                    .map_err(|error| explain(&error, &what))
+            }
+            Err(error) => Err(error),
+        };
+        if completed.is_err() {
+            let abort = s3.abort_multipart_upload().bucket(self.bucket).key(&*object.key);
+            // What isn't given up here the bucket's lifecycle rule removes after a day.
+            let _ = abort.upload_id(&upload).send().await;
+        }
+        completed
+    }
+
+    async fn send_part(
+        &self,
+        object: &Object,
+        path: &Path,
+        upload: &str,
+        index: usize,
+        sum: &Md5Sum,
+        part_size: u64,
+    ) -> Result<CompletedPart> {
+        let offset = index as u64 * part_size;
+        let size = part_size.min(object.size - offset);
+        let number = i32::try_from(index + 1).or_fail(|| self.what(object))?;
+        let answer = self
+            .cloud
+            .s3
+            .upload_part()
+            .bucket(self.bucket)
+            .key(&*object.key)
+            .upload_id(upload)
+            .part_number(number)
+            .content_length(length(size)?)
+            .content_md5(BASE64.encode(sum))
+            .body(stream_of(path, offset, size).await?)
+            .send()
+            .await
+            .map_err(|error| self.refused(object, explain(&error, &self.what(object))))?;
+        self.progress.sent_bytes(size);
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(answer.e_tag)
+            .build())
+    }
+
+    fn what(&self, object: &Object) -> String {
+        format!("could not upload {} to {}", object.key, self.bucket)
+    }
+
+    /// Why it was refused: if S3 got other bytes than it was told of, the file knows.
+    fn refused(&self, object: &Object, error: Error) -> Error {
+        self.site.check(object).err().unwrap_or(error)
+    }
+}
+
+async fn read(path: PathBuf) -> Result<Vec<u8>> {
+    tokio::fs::read(&path)
+        .await
+        .or_fail(|| format!("could not read {}", path.display()))
+}
+
+async fn stream_of(path: &Path, offset: u64, size: u64) -> Result<ByteStream> {
+    ByteStream::read_from()
+        .path(path)
+        .offset(offset)
+        .length(Length::Exact(size))
+        .buffer_size(PIECE)
+        .build()
+        .await
+        .or_fail(|| format!("could not read {}", path.display()))
+}
+
+fn length(size: u64) -> Result<i64> {
+    i64::try_from(size).or_fail(|| "a file is too large".to_owned())
+}

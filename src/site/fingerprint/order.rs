@@ -1,0 +1,141 @@
+//! The order in which style sheets get their names: what one imports has to have its name first, since that is a part of
+//! its content and so of its own name. Pure.
+
+/// Each sheet's turn, and whether it is in a circle: it refers to itself, perhaps by way of others.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    /// Sheets of one turn need nothing of one another, but what earlier turns had. In a circle there is no first: its
+    /// members share a turn, and need nothing of one another since they keep their names.
+    pub(super) turns: Vec<Vec<usize>>,
+    pub(super) in_circle: Vec<bool>,
+}
+
+/// `refers[sheet]` are the sheets that it refers to.
+pub(super) fn order(refers: &[Vec<usize>]) -> Order {
+    let mut turns: Vec<Vec<usize>> = Vec::new();
+    let mut turn_of = vec![0; refers.len()];
+    let mut in_circle = vec![false; refers.len()];
+    for group in groups(refers) {
+        let is_circle = group.len() > 1 || group.iter().any(|sheet| refers[*sheet].contains(sheet));
+        let needed = group.iter().flat_map(|sheet| &refers[*sheet]);
+        let turn = needed
+            .filter(|needed| !group.contains(needed))
+            .map(|needed| turn_of[*needed] + 1)
+            .max()
+            .unwrap_or(0);
+        for sheet in group {
+            turn_of[sheet] = turn;
+            in_circle[sheet] = is_circle;
+            if turns.len() <= turn {
+                turns.push(Vec::new());
+            }
+            turns[turn].push(sheet);
+        }
+    }
+    Order { turns, in_circle }
+}
+
+/// The sheets by circles, those that others refer to first: Tarjan's strongly connected components, without recursion,
+/// since chains may be long.
+fn groups(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    const NEW: usize = usize::MAX;
+    let mut found = vec![NEW; refers.len()];
+    let mut lowest = vec![0; refers.len()];
+    let mut is_open = vec![false; refers.len()];
+    let mut open = Vec::new();
+    let mut groups = Vec::new();
+    let mut count = 0;
+    for start in 0..refers.len() {
+        // Each with the number of its references that were followed.
+        let mut path = if found[start] == NEW {
+            vec![(start, 0)]
+        } else {
+            Vec::new()
+        };
+        while let Some((sheet, followed)) = path.last_mut() {
+            let sheet = *sheet;
+            if *followed == 0 {
+                found[sheet] = count;
+                lowest[sheet] = count;
+                count += 1;
+                open.push(sheet);
+                is_open[sheet] = true;
+            }
+            if let Some(next) = refers[sheet].get(*followed).copied() {
+                *followed += 1;
+                if found[next] == NEW {
+                    path.push((next, 0));
+                } else if is_open[next] {
+                    lowest[sheet] = lowest[sheet].min(found[next]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((parent, _)) = path.last() {
+                lowest[*parent] = lowest[*parent].min(lowest[sheet]);
+            }
+            if lowest[sheet] == found[sheet] {
+                let first = open.iter().rposition(|other| *other == sheet).unwrap_or_default();
+                let group = open.split_off(first);
+                group.iter().for_each(|member| is_open[*member] = false);
+                groups.push(group);
+            }
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::site::tests::config;
+
+    #[test]
+    fn what_is_referred_to_comes_first() {
+        let (mut chain, long) = (Vec::new(), 100_000);
+        chain.extend((1..=long).map(|next| if next < long { vec![next] } else { vec![] }));
+        let order = order(&chain);
+        assert_eq!(order.turns.len(), long);
+        assert_eq!(order.turns[0], [long - 1]);
+        assert!(!order.in_circle.contains(&true));
+    }
+
+    #[test]
+    fn a_circle_is_told_from_what_leads_to_it_and_from_it() {
+        // 0 → 1 ⇄ 2 → 3, 4 → 4, 5
+        let found = order(&[vec![1], vec![2], vec![1, 3], vec![], vec![4], vec![]]);
+        assert_eq!(found.in_circle, [false, true, true, false, true, false]);
+        let turn = |sheet| found.turns.iter().position(|turn| turn.contains(&sheet));
+        assert_eq!([0, 1, 2, 3, 4, 5].map(turn), [2, 1, 1, 0, 0, 0].map(Some));
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn the_order_is_one(refers in prop::collection::vec(prop::collection::vec(0..12usize, 0..4), 12)) {
+            let found = order(&refers);
+            let reaches = |from: usize, to: usize| {
+                let mut seen = [false; 12];
+                let mut next = refers[from].clone();
+                while let Some(sheet) = next.pop() {
+                    if !std::mem::replace(&mut seen[sheet], true) {
+                        next.extend(&refers[sheet]);
+                    }
+                }
+                seen[to]
+            };
+            let turn = |sheet| found.turns.iter().position(|turn| turn.contains(&sheet)).expect("it has a turn");
+            prop_assert_eq!(found.turns.iter().map(Vec::len).sum::<usize>(), 12);
+            for (sheet, needed) in refers.iter().enumerate() {
+                prop_assert_eq!(found.in_circle[sheet], reaches(sheet, sheet));
+                for needed in needed {
+                    let same_circle = reaches(*needed, sheet);
+                    prop_assert!(turn(*needed) < turn(sheet) || same_circle);
+                }
+            }
+        }
+    }
+}

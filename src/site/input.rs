@@ -1,0 +1,154 @@
+//! Reading files, and what is said of those that can't be.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::stamp::Stamp;
+use crate::error::{Error, Result};
+
+/// What a file is read in; a whole one may not fit into memory.
+pub(super) const PIECE: usize = 128 * 1024;
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(super) struct Input {
+    file: File,
+    /// The file as it was when it was opened.
+    pub(super) stamp: Stamp,
+}
+
+impl Input {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        Ok(Self { file, stamp })
+    }
+
+    /// Reads it to its end, a piece at a time.
+    ///
+    /// # Errors
+    /// It can't be read, or was written to meanwhile.
+    pub(super) fn stream(mut self, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut missing = self.stamp.size();
+        while missing > 0 {
+            match self.file.read(buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    missing = missing.saturating_sub(count as u64);
+                    each(&buffer[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if Stamp::of(&self.file.metadata()?) == self.stamp {
+            Ok(())
+        } else {
+            Err(changed())
+        }
+    }
+
+    /// Reads it whole; the caller has looked at its size.
+    ///
+    /// # Errors
+    /// As [`Self::stream`].
+    pub(super) fn whole(self, buffer: &mut [u8]) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.stamp.size()).unwrap_or_default());
+        self.stream(buffer, |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes)
+    }
+}
+
+/// Why a file that was read, or read before, is of no use.
+pub(super) fn changed() -> io::Error {
+    io::Error::other("it was written to while the site was read; wait until whatever writes it has finished")
+}
+
+/// What is wrong with files of the folder: all of it is told at once, since finding one after the other takes a run each.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<(String, &'static str)>);
+
+impl Problems {
+    /// Notes what is wrong, in a sentence that begins with the file, and what to do about it.
+    pub(super) fn add(&mut self, problem: String, next_step: &'static str) {
+        self.0.push((problem, next_step));
+    }
+
+    /// Notes a file or folder that can't be read.
+    pub(super) fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        self.add(
+            format!("could not read {}: {error}", path.display()),
+            "Correct its permissions, remove it, or leave it out by a line in site/.deployerignore.",
+        );
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// # Errors
+    /// There are any.
+    pub(super) fn check(mut self, folder: &Path) -> Result<()> {
+        self.0.sort();
+        match self.0.as_slice() {
+            [] => Ok(()),
+            [(problem, next_step)] => Err(Error::usage(problem).hint(*next_step)),
+            [(_, next_step), ..] => {
+                let count = self.0.len();
+                let error = Error::usage(format!("{count} files of {} can't be published", folder.display()));
+                let error = self.0.iter().fold(error, |error, (problem, _)| error.because(problem));
+                Err(error.hint(*next_step))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_is_read_whole_or_in_pieces_and_one_that_grows_not_at_all() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let file = dir.path().join("a");
+        for text in ["", "12", "123456789"] {
+            fs::write(&file, text).expect("written");
+            let input = Input::open(&file).expect("opened");
+            assert_eq!(input.stamp.size(), text.len() as u64);
+            assert_eq!(input.whole(&mut [0; 4]).expect("read"), text.as_bytes());
+        }
+        let input = Input::open(&file).expect("opened");
+        fs::write(&file, "1234567890").expect("written");
+        let error = input.whole(&mut [0; 4]).expect_err("it grew");
+        assert!(error.to_string().contains("while the site was read"), "{error}");
+        let input = Input::open(&file).expect("opened");
+        fs::write(&file, "").expect("written");
+        assert!(input.whole(&mut [0; 4]).is_err(), "it shrank");
+    }
+
+    #[test]
+    fn all_problems_are_told() {
+        let folder = Path::new("site");
+        assert!(Problems::default().check(folder).is_ok());
+        let mut problems = Problems::default();
+        problems.add("b is wrong".to_owned(), "Correct b.");
+        let error = problems.check(folder).expect_err("one");
+        assert_eq!((error.message(), error.next_step()), ("b is wrong", Some("Correct b.")));
+        let mut problems = Problems::default();
+        problems.add("b is wrong".to_owned(), "Correct b.");
+        problems.unreadable(Path::new("a"), &io::Error::from(io::ErrorKind::PermissionDenied));
+        let error = problems.check(folder).expect_err("two");
+        assert_eq!(
+            error.to_string(),
+            "2 files of site can't be published: b is wrong: could not read a: permission denied"
+        );
+        assert_eq!(error.exit(), crate::error::Exit::Usage);
+    }
+}

@@ -1,0 +1,253 @@
+//! The site: what `site/` holds as visitors get it. Nothing here asks the cloud.
+//!
+//! [`folder`] lists the files and [`names`] judges what they are called, [`fingerprint`] gives them second names, and
+//! [`object`] is what is published in the end.
+
+pub mod etag;
+mod fingerprint;
+mod folder;
+mod input;
+mod kind;
+mod memo;
+mod names;
+mod object;
+mod parallel;
+mod source;
+mod stamp;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use md5::{Digest as _, Md5};
+
+use crate::error::{Error, Result};
+use etag::{Hasher, Sum};
+use fingerprint::Names;
+use input::{Input, PIECE, Problems};
+use kind::{Sort, content_type};
+pub use names::{is_hashed_name, url_path};
+pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, Kind, NO_CACHE, Object, Served};
+use source::Source;
+pub use stamp::Stamp;
+
+/// The site's folder as it was read. Cloning it is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    root: PathBuf,
+    objects: Arc<[Object]>,
+    names: Arc<Names>,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub enum Body {
+    /// This file, to be read as it is sent.
+    File(PathBuf),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Site {
+    /// What is published, beside the object with the API's address; by kind, then by key.
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// An object's bytes, or where they are. Those of a page or style sheet whose references changed are made anew, and are
+    /// at most 8 MiB.
+    ///
+    /// # Errors
+    /// Its file can't be read any more, or isn't what it was when the site was read.
+    pub fn body(&self, object: &Object) -> Result<Body> {
+        match &object.content {
+            Content::Made(bytes) => Ok(Body::Bytes(bytes.to_vec())),
+            Content::OnDisk(key) => {
+                let file = self.root.join(&**key);
+                self.check(object)?;
+                Ok(Body::File(file))
+            }
+            Content::Rewritten(key) => {
+                self.check(object)?;
+                let file = self.root.join(&**key);
+                let bytes = Input::open(&file).and_then(|input| input.whole(&mut vec![0; PIECE]));
+                let bytes = bytes.map_err(|error| gone(&file).because(error))?;
+                let text = String::from_utf8(bytes).ok();
+                let text = text.and_then(|text| self.names.rewritten(&text, key, Sort::of(key)).ok());
+                match text {
+                    Some(text) if Sum::whole(Md5::digest(&text).into()) == object.sum => {
+                        Ok(Body::Bytes(text.into_bytes()))
+                    }
+                    _ => Err(changed(&file)),
+                }
+            }
+        }
+    }
+
+    /// Whether an object's file is still what it was when the site was read.
+    ///
+    /// # Errors
+    /// It isn't.
+    pub fn check(&self, object: &Object) -> Result<()> {
+        let (Content::OnDisk(key) | Content::Rewritten(key)) = &object.content else {
+            return Ok(());
+        };
+        let file = self.root.join(&**key);
+        let metadata = fs::metadata(&file).map_err(|error| gone(&file).because(error))?;
+        if object.stamp == Some(Stamp::of(&metadata)) {
+            Ok(())
+        } else {
+            Err(changed(&file))
+        }
+    }
+
+    /// What visitors should get, beside the object with the API's address.
+    pub fn served(&self) -> impl Iterator<Item = Served> {
+        let served = |path: String, object: &Object| Served {
+            key: Arc::clone(&object.key),
+            path,
+            etag: object.etag(),
+            size: object.size,
+            content_type: Arc::clone(&object.content_type),
+            cache_control: object.cache_control,
+        };
+        let root = self.objects.iter().find(|object| &*object.key == "index.html");
+        let root = root.map(|object| served("/".to_owned(), object));
+        let objects = self.objects.iter();
+        root.into_iter()
+            .chain(objects.map(move |object| served(url_path(&object.key), object)))
+    }
+}
+
+fn gone(file: &Path) -> Error {
+    Error::failed(format!("could not read {} any more", file.display())).hint(ONCE_IT_IS_WRITTEN)
+}
+
+fn changed(file: &Path) -> Error {
+    Error::failed(format!("{} was changed while the site was published", file.display())).hint(ONCE_IT_IS_WRITTEN)
+}
+
+const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever writes the site has finished.";
+
+/// Reads the folder; with `fingerprints`, what pages refer to gets a second name (see [`fingerprint`]). Returns what is to
+/// be published, and what to know of it. No file is kept in memory. What is found is remembered in the file `memo`, and
+/// used again as long as no file of the site has changed.
+///
+/// # Errors
+/// It holds no site, or something that can't be published (exit 2).
+pub fn read(folder: &Path, fingerprints: bool, memo: Option<&Path>) -> Result<(Site, Vec<String>)> {
+    let listing = folder::list(folder)?;
+    let mut warnings = listing.warnings;
+    let recalled = memo
+        .filter(|_| listing.problems.is_empty())
+        .and_then(|memo| memo::recall(memo, folder, &listing.keys, fingerprints));
+    let (sources, names) = if let Some((sources, more)) = recalled {
+        warnings.extend(more);
+        let names = Names::of(&sources);
+        (sources, names)
+    } else {
+        let began = SystemTime::now();
+        let (sources, names, more) = if fingerprints {
+            fingerprint::read(folder, listing.keys, listing.problems)?
+        } else {
+            (
+                plainly(folder, listing.keys, listing.problems)?,
+                Names::default(),
+                Vec::new(),
+            )
+        };
+        if let Some(memo) = memo.filter(|_| names.are_told_by_marks()) {
+            memo::remember(memo, began, &sources, fingerprints, &more);
+        }
+        warnings.extend(more);
+        (sources, names)
+    };
+    let site = Site {
+        root: folder.to_owned(),
+        objects: objects(&sources, fingerprints).into(),
+        names: Arc::new(names),
+    };
+    Ok((site, warnings))
+}
+
+/// Reads files that are published as they are, under their own names alone.
+fn plainly(folder: &Path, keys: Vec<String>, mut problems: Problems) -> Result<Vec<Source>> {
+    let read = parallel::map(
+        &keys,
+        || vec![0; PIECE],
+        |buffer, key| {
+            let input = Input::open(&folder.join(key))?;
+            let stamp = input.stamp;
+            let mut hasher = Hasher::new(stamp.size());
+            input.stream(buffer, |piece| hasher.update(piece))?;
+            Ok((stamp, hasher.finish()))
+        },
+    );
+    let mut sources = Vec::with_capacity(keys.len());
+    for (key, read) in keys.into_iter().zip(read) {
+        match read {
+            Ok((stamp, sum)) => sources.push(Source {
+                sort: Sort::of(&key),
+                key: key.into(),
+                stamp,
+                size: stamp.size(),
+                sum,
+                is_rewritten: false,
+                mark: None,
+            }),
+            Err(error) => problems.unreadable(&folder.join(&key), &error),
+        }
+    }
+    problems.check(folder)?;
+    Ok(sources)
+}
+
+/// What is published of the files.
+fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
+    let keys: HashSet<&str> = sources.iter().map(|source| &*source.key).collect();
+    let mut types: HashMap<String, Arc<str>> = HashMap::new();
+    let mut objects = Vec::with_capacity(sources.len());
+    for source in sources {
+        let content_type = types
+            .entry(content_type(Path::new(&*source.key)))
+            .or_insert_with_key(|name| name.as_str().into());
+        let is_page = source.sort == Sort::Page;
+        let file = Arc::clone(&source.key);
+        let plain = Object {
+            key: Arc::clone(&source.key),
+            kind: if is_page { Kind::Page } else { Kind::Plain },
+            content: if source.is_rewritten {
+                Content::Rewritten(file)
+            } else {
+                Content::OnDisk(file)
+            },
+            size: source.size,
+            sum: source.sum.clone(),
+            content_type: Arc::clone(content_type),
+            cache_control: if is_page || fingerprints {
+                NO_CACHE
+            } else {
+                ASK_THE_EDGE
+            },
+            stamp: Some(source.stamp),
+        };
+        // A file that has that name already has that content, too.
+        let marked = source.mark.and_then(|mark| mark.put_into(&source.key));
+        if let Some(marked) = marked.filter(|marked| !keys.contains(marked.as_str())) {
+            objects.push(Object {
+                key: marked.into(),
+                kind: Kind::Asset,
+                cache_control: IMMUTABLE,
+                ..plain.clone()
+            });
+        }
+        objects.push(plain);
+    }
+    objects.sort_unstable_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
+    objects
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What is published: objects with all that S3, CloudFront and visitors have to know of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use md5::{Digest as _, Md5};
+use serde_json::json;
+
+use super::etag::Sum;
+use super::kind::content_type;
+use super::stamp::Stamp;
+
+/// The object that tells the page its API's address. The page asks for it; nobody edits it.
+pub const CONFIG: &str = "config.json";
+
+/// Browsers and edges keep it and never ask again: the name changes with the content. `immutable` (RFC 8246) spares the
+/// question at a reload, too; a year is the longest that RFC 2616 wanted, and what CloudFront's policy keeps at most.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// Browsers ask each time whether their copy is the newest, and get a short "yes" when it is (RFC 9111, 5.2.2.4). Edges
+/// ask after a second, the least that CloudFront's policy `CachingOptimized` allows.
+pub const NO_CACHE: &str = "no-cache";
+
+/// Browsers ask each time, and edges answer: these go by `s-maxage` (RFC 9111, 5.2.2.10; CloudFront's guide,
+/// "Expiration") and forget a file when it changes, since publishing it invalidates its path. `must-revalidate` (5.2.2.2)
+/// keeps a browser that can't ask from showing the old one.
+pub const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
+
+/// What an object is to the others; in this order they are published, so that nothing refers to what isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An asset under a name that has its content's hash.
+    Asset,
+    /// A file under its own name.
+    Plain,
+    /// A page under its own name.
+    Page,
+}
+
+/// Where an object's bytes come from. Files aren't kept in memory: there may be many, and big ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The file of this key, as it is.
+    OnDisk(Arc<str>),
+    /// The file of this key, with references that follow what they name; it is small enough to be held (see
+    /// [`super::Site::body`]).
+    Rewritten(Arc<str>),
+    /// These bytes, which no file has.
+    Made(Arc<[u8]>),
+}
+
+/// One object as it will be served.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Its key in the bucket, which is its path in the URL.
+    pub key: Arc<str>,
+    /// What it is to the others.
+    pub kind: Kind,
+    /// Where its bytes come from.
+    pub content: Content,
+    /// How many bytes are published.
+    pub size: u64,
+    /// What they are, in short.
+    pub sum: Sum,
+    /// Its `Content-Type`.
+    pub content_type: Arc<str>,
+    /// Its `Cache-Control`.
+    pub cache_control: &'static str,
+    /// The file that it comes from, as it was when it was read; none for what was made.
+    pub stamp: Option<Stamp>,
+}
+
+impl Object {
+    /// The object that tells the page its API's address.
+    pub fn config(api_url: &str) -> Self {
+        let text = format!("{}\n", json!({ "apiUrl": api_url })).into_bytes();
+        Self {
+            key: CONFIG.into(),
+            kind: Kind::Plain,
+            size: text.len() as u64,
+            sum: Sum::whole(Md5::digest(&text).into()),
+            content_type: content_type(Path::new(CONFIG)).into(),
+            cache_control: NO_CACHE,
+            stamp: None,
+            content: Content::Made(text.into()),
+        }
+    }
+
+    /// What S3 lists it with.
+    pub fn etag(&self) -> String {
+        self.sum.etag()
+    }
+}
+
+/// An object as visitors should get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Its key in the bucket.
+    pub key: Arc<str>,
+    /// Its URL's path, escaped.
+    pub path: String,
+    /// Its ETag, without the quotes.
+    pub etag: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Its `Content-Type`.
+    pub content_type: Arc<str>,
+    /// Its `Cache-Control`.
+    pub cache_control: &'static str,
+}

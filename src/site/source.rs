@@ -1,0 +1,24 @@
+//! Files as they were read.
+
+use std::sync::Arc;
+
+use super::etag::Sum;
+use super::fingerprint::Mark;
+use super::kind::Sort;
+use super::stamp::Stamp;
+
+/// A file of the site, and what is published of it under its own name.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) key: Arc<str>,
+    pub(super) sort: Sort,
+    pub(super) stamp: Stamp,
+    /// In bytes, as published.
+    pub(super) size: u64,
+    /// As published.
+    pub(super) sum: Sum,
+    /// What is published has other references than the file.
+    pub(super) is_rewritten: bool,
+    /// The same is published under the name with this mark, too.
+    pub(super) mark: Option<Mark>,
+}

@@ -1,0 +1,457 @@
+//! Whole sites, read from folders: what is published of them, and what they say.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
+use tempfile::TempDir;
+
+use super::*;
+use crate::ident::hex;
+
+mod properties;
+
+/// The same cases in every run: a failure here is a failure everywhere.
+pub(super) fn config() -> ProptestConfig {
+    ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// What is published: the text and the object of each key.
+struct Publication {
+    objects: BTreeMap<String, Object>,
+    texts: BTreeMap<String, String>,
+    warnings: Vec<String>,
+    dir: TempDir,
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new().expect("a folder");
+    for (file, text) in files {
+        write(dir.path(), file, text.as_bytes());
+    }
+    dir
+}
+
+fn write(dir: &Path, file: &str, bytes: &[u8]) {
+    let file = dir.join(file);
+    fs::create_dir_all(file.parent().expect("in a folder")).expect("a folder");
+    fs::write(file, bytes).expect("written");
+}
+
+fn publication(files: &[(&str, &str)]) -> Publication {
+    published(folder(files), true)
+}
+
+fn published(dir: TempDir, fingerprints: bool) -> Publication {
+    let (site, warnings) = read(dir.path(), fingerprints, None).expect("a site");
+    let mut texts = BTreeMap::new();
+    for object in site.objects() {
+        let bytes = match site.body(object).expect("its bytes") {
+            Body::Bytes(bytes) => bytes,
+            Body::File(file) => fs::read(file).expect("readable"),
+        };
+        assert_eq!(hex(&Md5::digest(&bytes)), object.etag(), "{}", object.key);
+        assert_eq!(bytes.len() as u64, object.size, "{}", object.key);
+        texts.insert(object.key.to_string(), String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let objects: BTreeMap<String, Object> = site.objects().iter().map(|o| (o.key.to_string(), o.clone())).collect();
+    assert_eq!(objects.len(), site.objects().len(), "each key once");
+    Publication {
+        objects,
+        texts,
+        warnings,
+        dir,
+    }
+}
+
+impl Publication {
+    fn keys(&self) -> Vec<&str> {
+        self.objects.keys().map(String::as_str).collect()
+    }
+
+    /// The marked name of what is published as `key`, which must be there with the same content.
+    #[track_caller]
+    fn marked(&self, key: &str) -> String {
+        let (stem, extension) = key.rsplit_once('.').expect("an extension");
+        let name = format!("{stem}.{}.{extension}", &self.objects[key].etag()[..16]);
+        let object = self
+            .objects
+            .get(&name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.keys()));
+        assert_eq!((object.kind, object.cache_control), (Kind::Asset, IMMUTABLE));
+        assert_eq!(object.content_type, self.objects[key].content_type);
+        assert_eq!(self.texts[&name], self.texts[key]);
+        name
+    }
+
+    #[track_caller]
+    fn has_no_mark(&self, key: &str) {
+        let (stem, extension) = key.rsplit_once('.').expect("an extension");
+        let is_it = |other: &&str| {
+            let middle = other.strip_prefix(&format!("{stem}."));
+            let middle = middle.and_then(|rest| rest.strip_suffix(&format!(".{extension}")));
+            middle.is_some_and(|mark| mark.len() == 16 && !mark.contains('.'))
+        };
+        assert_eq!(self.keys().iter().find(|other| is_it(other)), None);
+    }
+}
+
+#[test]
+fn what_a_page_loads_is_published_twice_and_the_page_names_the_second() {
+    let site = publication(&[
+        (
+            "index.html",
+            "<link rel=stylesheet href=style.css><script src=script.js></script><img src='img/a b.png'>",
+        ),
+        ("style.css", "a{}"),
+        ("script.js", "fetch('config.json')"),
+        ("img/a b.png", "png"),
+        ("other.css", "b{}"),
+        ("data.json", "{}"),
+        ("empty.txt", ""),
+    ]);
+    let (style, script, image) = (
+        site.marked("style.css"),
+        site.marked("script.js"),
+        site.marked("img/a b.png"),
+    );
+    assert_eq!(
+        site.texts["index.html"],
+        format!("<link rel=stylesheet href={style}><script src={script}></script><img src='{image}'>")
+    );
+    assert_eq!(site.objects.len(), 7 + 3, "{:?}", site.keys());
+    for key in ["index.html", "style.css", "other.css", "data.json", "empty.txt"] {
+        assert_eq!(site.objects[key].cache_control, NO_CACHE, "{key}");
+    }
+    let kinds = ["index.html", "style.css", &style].map(|key| site.objects[key].kind);
+    assert_eq!(kinds, [Kind::Page, Kind::Plain, Kind::Asset]);
+    assert_eq!(&*site.objects["style.css"].content_type, "text/css; charset=utf-8");
+    assert!(site.warnings.is_empty(), "{:?}", site.warnings);
+}
+
+#[test]
+fn a_content_changes_the_names_of_all_that_lead_to_it() {
+    let files = |png: &'static str| {
+        [
+            (
+                "index.html",
+                "<link rel=stylesheet href=css/a.css><script src=s.js></script>",
+            ),
+            ("css/a.css", "@import 'b.css'; a{}"),
+            ("css/b.css", "b{c:url(../img/x.png)}"),
+            ("css/c.css", "@import url(a.css);"),
+            ("img/x.png", png),
+            ("s.js", "0"),
+        ]
+    };
+    let (one, two) = (publication(&files("1")), publication(&files("2")));
+    for key in ["css/a.css", "css/b.css", "img/x.png"] {
+        assert_ne!(one.marked(key), two.marked(key));
+    }
+    assert_eq!(one.marked("s.js"), two.marked("s.js"));
+    let name = |key: &str| one.marked(key).rsplit('/').next().expect("a name").to_owned();
+    assert_eq!(
+        one.texts["css/a.css"],
+        format!("@import '{}'; a{{}}", name("css/b.css"))
+    );
+    assert_eq!(
+        one.texts["css/b.css"],
+        format!("b{{c:url(../img/{})}}", name("img/x.png"))
+    );
+    assert_eq!(one.texts["css/c.css"], format!("@import url({});", name("css/a.css")));
+    one.has_no_mark("css/c.css");
+}
+
+#[test]
+fn style_sheets_in_a_circle_keep_their_names_and_still_follow() {
+    let site = publication(&[
+        (
+            "index.html",
+            "<link rel=stylesheet href=a.css><link rel=stylesheet href=d.css>",
+        ),
+        ("a.css", "@import 'b.css';a{b:url(x.png)}"),
+        ("b.css", "@import 'a.css';"),
+        ("c.css", "@import 'c.css';"),
+        ("d.css", "@import 'a.css';@import 'c.css';"),
+        ("x.png", "x"),
+    ]);
+    for key in ["a.css", "b.css", "c.css"] {
+        site.has_no_mark(key);
+    }
+    let image = site.marked("x.png");
+    assert_eq!(site.texts["a.css"], format!("@import 'b.css';a{{b:url({image})}}"));
+    let sheet = site.marked("d.css");
+    assert_eq!(site.texts["d.css"], "@import 'a.css';@import 'c.css';");
+    assert_eq!(
+        site.texts["index.html"],
+        format!("<link rel=stylesheet href=a.css><link rel=stylesheet href={sheet}>")
+    );
+}
+
+#[test]
+fn a_script_that_a_script_names_keeps_its_name() {
+    let site = publication(&[
+        (
+            "index.html",
+            "<script type=module src=js/main.js></script><link rel=modulepreload href=js/dep.js>\
+             <link rel=modulepreload href=js/mapped.js><script src=js/inline.js></script><script src=js/alone.js></script>",
+        ),
+        (
+            "about.html",
+            "<script>load('inline.js')</script><style>a{b:url(js/inline.js)}</style>",
+        ),
+        (
+            "maps.html",
+            "<script type=importmap>{\"imports\":{\"m\":\"/js/mapped.js\"}}</script>",
+        ),
+        (
+            "js/main.js",
+            "import './dep.js'; import 'm';\n//# sourceMappingURL=main.js.map",
+        ),
+        ("js/dep.js", "0"),
+        ("js/mapped.js", "0"),
+        ("js/inline.js", "0"),
+        ("js/alone.js", "'inline.jsx'"),
+        ("s.css", "a{b:url(js/inline.js)}"),
+    ]);
+    let (main, alone) = (site.marked("js/main.js"), site.marked("js/alone.js"));
+    for key in ["js/dep.js", "js/mapped.js", "js/inline.js"] {
+        site.has_no_mark(key);
+    }
+    assert_eq!(
+        site.texts["index.html"],
+        format!(
+            "<script type=module src={main}></script><link rel=modulepreload href=js/dep.js>\
+             <link rel=modulepreload href=js/mapped.js><script src=js/inline.js></script><script src={alone}></script>"
+        )
+    );
+    assert!(site.texts["about.html"].contains("url(js/inline.js)"));
+    assert_eq!(site.texts["s.css"], "a{b:url(js/inline.js)}");
+}
+
+#[test]
+fn integrity_is_that_of_what_is_published() {
+    let hash = |text: &str| {
+        let digest = sha2::Sha384::digest(text);
+        format!("sha384-{}", base64::engine::general_purpose::STANDARD.encode(digest))
+    };
+    let css = "a{b:url(x.png)}";
+    let page = |file: &str, integrity: &str| format!("<link rel=stylesheet href='{file}' integrity='{integrity}'>");
+    let (style, script) = (hash(css), hash("0"));
+    let index = [
+        page("a.css", &style),
+        page("b.css", &style),
+        format!("<script src=s.js integrity={script}></script>"),
+        page("https://host/a.css", &style),
+    ]
+    .concat();
+    let site = publication(&[
+        ("index.html", &index),
+        ("a.css", css),
+        // In a circle, so that it keeps its name, though not its bytes.
+        ("b.css", "@import 'b.css';a{b:url(x.png)}"),
+        ("wrong.html", &page("a.css", &hash("else"))),
+        ("x.png", "x"),
+        ("s.js", "0"),
+    ]);
+    let new = hash(&site.texts["a.css"]);
+    assert_ne!(new, style);
+    let expected = [
+        page(&site.marked("a.css"), &new),
+        page("b.css", &style),
+        format!("<script src={} integrity={script}></script>", site.marked("s.js")),
+        page("https://host/a.css", &style),
+    ];
+    assert_eq!(site.texts["index.html"], expected.concat());
+    assert_eq!(site.texts["wrong.html"], page(&site.marked("a.css"), &hash("else")));
+    assert_eq!(site.warnings.len(), 1, "{:?}", site.warnings);
+    assert!(
+        site.warnings[0].ends_with("which browsers refuse: index.html, wrong.html"),
+        "{:?}",
+        site.warnings
+    );
+
+    let right = page("b.css", &hash("@import 'b.css';a{b:url(x.png)}"));
+    let site = publication(&[
+        ("index.html", &right),
+        ("b.css", "@import 'b.css';a{b:url(x.png)}"),
+        ("x.png", "x"),
+    ]);
+    assert_eq!(site.texts["index.html"], page("b.css", &hash(&site.texts["b.css"])));
+    assert!(site.warnings.is_empty());
+}
+
+#[test]
+fn a_file_that_has_the_name_already_is_no_trouble() {
+    let marked = "style.6cfb1a5f5d6b2a97.css";
+    let name = |text: &str| format!("style.{}.css", &hex(&Md5::digest(text))[..16]);
+    assert_ne!(name("a{}"), marked);
+    // The same content: one object, which is a file's and so may change.
+    let site = publication(&[
+        ("index.html", "<link rel=stylesheet href=style.css>"),
+        ("style.css", "a{}"),
+        (&name("a{}"), "a{}"),
+    ]);
+    assert_eq!(
+        site.texts["index.html"],
+        format!("<link rel=stylesheet href={}>", name("a{}"))
+    );
+    assert_eq!(site.objects.len(), 3, "{:?}", site.keys());
+    assert_eq!(site.objects[&name("a{}")].cache_control, NO_CACHE);
+    // Another content: both stay.
+    let site = publication(&[
+        ("index.html", "<link rel=stylesheet href=style.css>"),
+        ("style.css", "a{}"),
+        (&name("a{}"), "b{}"),
+    ]);
+    assert_eq!(site.texts["index.html"], "<link rel=stylesheet href=style.css>");
+    assert_eq!(site.objects.len(), 3, "{:?}", site.keys());
+    assert!(
+        site.warnings[0].ends_with("another file has the name with its hash: style.css"),
+        "{:?}",
+        site.warnings
+    );
+    // One that only looks like a marked name is a file like any other.
+    let site = publication(&[
+        ("index.html", &format!("<link rel=stylesheet href={marked}>")),
+        (marked, "a{}"),
+    ]);
+    assert_eq!(
+        site.marked(marked),
+        format!("style.6cfb1a5f5d6b2a97.{}.css", &hex(&Md5::digest("a{}"))[..16])
+    );
+}
+
+#[test]
+fn what_cannot_be_rewritten_is_published_as_it_is() {
+    let dir = folder(&[
+        (
+            "index.html",
+            "<link rel=stylesheet href=a.css><link rel=stylesheet href=latin.css>",
+        ),
+        ("a.css", "a{}"),
+    ]);
+    let page = "<link rel=stylesheet href=a.css>";
+    write(dir.path(), "latin.html", &[page.as_bytes(), b"\xe9"].concat());
+    write(dir.path(), "latin.css", b"a{b:url(a.png)}/*\xe9*/");
+    write(dir.path(), "a.png", b"x");
+    let limit = usize::try_from(fingerprint::LARGEST).expect("few");
+    write(
+        dir.path(),
+        "big.html",
+        &[page.as_bytes(), &vec![b' '; limit - page.len() + 1]].concat(),
+    );
+    write(
+        dir.path(),
+        "just.html",
+        &[page.as_bytes(), &vec![b' '; limit - page.len()]].concat(),
+    );
+    let site = published(dir, true);
+    let style = site.marked("a.css");
+    assert!(site.texts["latin.html"].starts_with(page));
+    assert!(site.texts["big.html"].starts_with(page));
+    assert!(site.texts["just.html"].starts_with(&page.replace("a.css", &style)));
+    site.marked("latin.css");
+    site.has_no_mark("a.png");
+    let warnings = &site.warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("bigger than 8 MiB") && warnings[0].ends_with(": big.html"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("UTF-8") && warnings[1].ends_with(": latin.css, latin.html"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn without_fingerprints_everything_is_published_as_it_is_under_its_name() {
+    let files = [
+        ("index.html", "<link rel=stylesheet href=a.css>"),
+        ("a.css", "a{b:url(x.png)}"),
+        ("x.png", "x"),
+        ("data.json", "{}"),
+    ];
+    let site = published(folder(&files), false);
+    assert_eq!(site.keys(), ["a.css", "data.json", "index.html", "x.png"]);
+    for (key, text) in files {
+        assert_eq!(site.texts[key], text);
+        let expected = if key == "index.html" { NO_CACHE } else { ASK_THE_EDGE };
+        assert_eq!(site.objects[key].cache_control, expected, "{key}");
+    }
+}
+
+#[test]
+fn what_changed_since_it_was_read_is_not_published() {
+    let dir = folder(&[
+        ("index.html", "<link rel=stylesheet href=a.css>"),
+        ("a.css", "a{}"),
+        ("b.css", "b{}"),
+    ]);
+    let (site, _) = read(dir.path(), true, None).expect("a site");
+    let object = |key: &str| site.objects().iter().find(|object| &*object.key == key).expect("there");
+    write(dir.path(), "a.css", b"changed{}");
+    write(dir.path(), "index.html", b"changed");
+    fs::remove_file(dir.path().join("b.css")).expect("removed");
+    for (key, why) in [
+        ("a.css", "was changed"),
+        ("index.html", "was changed"),
+        ("b.css", "could not read"),
+    ] {
+        let error = site.body(object(key)).expect_err("not what was read");
+        let text = error.to_string();
+        assert!(text.contains(key) && text.contains(why), "{text}");
+        assert!(site.check(object(key)).is_err());
+    }
+    assert!(site.check(&Object::config("https://api")).is_ok());
+}
+
+#[test]
+fn all_that_cannot_be_read_is_named() {
+    for fingerprints in [true, false] {
+        let dir = folder(&[("index.html", ""), ("a\\b.css", "")]);
+        let mut listing = folder::list(dir.path()).expect("a site");
+        listing
+            .keys
+            .extend(["gone.css".to_owned(), "gone.html".to_owned(), "gone.txt".to_owned()]);
+        listing.keys.sort();
+        let error = if fingerprints {
+            fingerprint::read(dir.path(), listing.keys, listing.problems).map(|_| ())
+        } else {
+            plainly(dir.path(), listing.keys, listing.problems).map(|_| ())
+        };
+        let error = error.expect_err("files are gone");
+        assert_eq!(error.exit(), crate::error::Exit::Usage);
+        let text = error.to_string();
+        for part in [
+            "4 files",
+            "a\\b.css has a backslash",
+            "gone.css",
+            "gone.html",
+            "gone.txt",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_root_and_every_object_are_served() {
+    let site = publication(&[("index.html", "<img src='ü 1.png'>"), ("ü 1.png", "x")]);
+    let (read, _) = read(site.dir.path(), true, None).expect("a site");
+    let served: Vec<Served> = read.served().collect();
+    let paths: Vec<&str> = served.iter().map(|served| served.path.as_str()).collect();
+    let marked = url_path(&site.marked("ü 1.png"));
+    assert_eq!(paths, ["/", marked.as_str(), "/%C3%BC%201.png", "/index.html"]);
+    assert_eq!(served[1].cache_control, IMMUTABLE);
+    assert_eq!(
+        (served[0].size, &*served[0].content_type),
+        (site.objects["index.html"].size, "text/html; charset=utf-8")
+    );
+}
