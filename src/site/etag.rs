@@ -5,10 +5,14 @@
 //! read, as long as all agree on when to use parts, and on their size.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>
 
+use std::array;
+use std::io;
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
+use md5_lanes::{LANES, Lanes};
 
+use super::parallel;
 use crate::ident::hex;
 
 /// An MD5.
@@ -33,6 +37,10 @@ pub fn part_size(size: u64) -> Option<u64> {
     })
 }
 
+/// How much of each part is read at once when several are summed at the same time: as little as the processor's caches
+/// like, and as much as disks need.
+const LANE: usize = 64 << 10;
+
 /// What an object's content is, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
@@ -52,6 +60,52 @@ impl Sum {
             md5: Md5::digest(parts.as_flattened()).into(),
             parts: Some(parts.into()),
         }
+    }
+
+    /// Sums a content of `size` bytes, which is sent in parts of `part` bytes, on all cores, and on each of them several
+    /// parts at once. `read` fills a buffer from a place of the content.
+    ///
+    /// # Errors
+    /// It can't be read, or ends before.
+    pub fn read_in_parts(
+        size: u64,
+        part: u64,
+        read: impl Fn(&mut [u8], u64) -> io::Result<()> + Sync,
+    ) -> io::Result<Self> {
+        let firsts: Vec<u64> = (0..size.div_ceil(part)).step_by(LANES).collect();
+        let buffer = || vec![[0; LANE]; LANES];
+        let groups = parallel::map(&firsts, buffer, |buffer, first| {
+            let from = first * part;
+            let group = size.min(from + LANES as u64 * part) - from;
+            let whole = usize::try_from(group / part).unwrap_or(LANES);
+            let mut sums = Vec::with_capacity(LANES);
+            if whole > 0 {
+                // The last lanes may have nothing to do; what they sum is left out.
+                let mut lanes = Lanes::default();
+                for at in (0..part).step_by(LANE) {
+                    for (index, piece) in (0..whole as u64).zip(&mut *buffer) {
+                        read(piece, from + index * part + at)?;
+                    }
+                    lanes.update(array::from_fn(|lane| buffer[lane].as_slice()));
+                }
+                sums.extend(&lanes.finish()[..whole]);
+            }
+            let mut at = from + whole as u64 * part;
+            if at < from + group {
+                let mut md5 = Md5::new();
+                while at < from + group {
+                    let piece = usize::try_from(from + group - at).map_or(LANE, |rest| rest.min(LANE));
+                    let piece = &mut buffer[0][..piece];
+                    read(piece, at)?;
+                    md5.update(&*piece);
+                    at += piece.len() as u64;
+                }
+                sums.push(md5.finalize().into());
+            }
+            Ok(sums)
+        });
+        let parts = groups.into_iter().collect::<io::Result<Vec<Vec<Md5Sum>>>>()?;
+        Ok(Self::in_parts(parts.concat()))
     }
 
     /// The MD5 of the content, or of the MD5s of its parts.
@@ -128,6 +182,15 @@ impl Hasher {
 mod tests {
     use super::*;
 
+    fn from(content: &[u8]) -> impl Fn(&mut [u8], u64) -> io::Result<()> + Sync {
+        |buffer, at| {
+            let rest = &content[content.len().min(at as usize)..];
+            let bytes = rest.get(..buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+            buffer.copy_from_slice(bytes);
+            Ok(())
+        }
+    }
+
     #[test]
     fn parts_are_as_large_as_s3_wants() {
         assert_eq!(part_size(WHOLE), None);
@@ -151,8 +214,22 @@ mod tests {
             content.chunks(piece).for_each(|piece| hasher.update(piece));
             assert_eq!(hasher.finish(), expected);
         }
+        let read = Sum::read_in_parts(content.len() as u64, PART, from(&content));
+        assert_eq!(read.expect("read"), expected);
         let mut hasher = Hasher::new(5);
         hasher.update(b"hello");
         assert_eq!(hasher.finish().etag(), "5d41402abc4b2a76b9719d911017c592");
+    }
+
+    #[test]
+    fn parts_are_summed_in_their_order_however_many_they_are() {
+        let content: Vec<u8> = (0..19 * LANE + 5).map(|n| (n / 7 % 251) as u8).collect();
+        for size in [LANE + 1, 8 * LANE, 8 * LANE + 1, 9 * LANE, content.len()] {
+            let content = &content[..size];
+            let read = |size| Sum::read_in_parts(size, LANE as u64, from(content));
+            let parts = content.chunks(LANE).map(|part| Md5::digest(part).into()).collect();
+            assert_eq!(read(size as u64).expect("read"), Sum::in_parts(parts), "{size}");
+            assert!(read(size as u64 + 1).is_err(), "it ends before");
+        }
     }
 }

@@ -24,7 +24,7 @@ use std::time::SystemTime;
 use md5::{Digest as _, Md5};
 
 use crate::error::{Error, Result};
-use etag::{Hasher, Sum};
+use etag::Sum;
 use fingerprint::Names;
 use input::{Input, PIECE, Problems};
 use kind::{Sort, content_type};
@@ -180,9 +180,7 @@ fn plainly(folder: &Path, keys: Vec<String>, mut problems: Problems) -> Result<V
         |buffer, key| {
             let input = Input::open(&folder.join(key))?;
             let stamp = input.stamp;
-            let mut hasher = Hasher::new(stamp.size());
-            input.stream(buffer, |piece| hasher.update(piece))?;
-            Ok((stamp, hasher.finish()))
+            Ok((stamp, input.sum(buffer)?))
         },
     );
     let mut sources = Vec::with_capacity(keys.len());

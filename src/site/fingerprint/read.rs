@@ -111,17 +111,16 @@ impl Reader<'_> {
         }
         let input = self.open(file)?;
         let stamp = input.stamp;
+        if file.sort != Sort::Script {
+            return Ok(Found::of(stamp, input.sum(buffer)?));
+        }
         let mut hasher = Hasher::new(stamp.size());
-        let mut script = (file.sort == Sort::Script).then(|| self.mentions.stream());
+        let mut script = self.mentions.stream();
         input.stream(buffer, |piece| {
             hasher.update(piece);
-            if let Some(script) = &mut script {
-                script.add(piece);
-            }
+            script.add(piece);
         })?;
-        if let Some(script) = script {
-            script.end();
-        }
+        script.end();
         Ok(Found::of(stamp, hasher.finish()))
     }
 
@@ -289,9 +288,7 @@ impl Reader<'_> {
         let stamp = input.stamp;
         if stamp.size() > LARGEST {
             self.notes.add(Note::TooBig, &file.key);
-            let mut hasher = Hasher::new(stamp.size());
-            input.stream(buffer, |piece| hasher.update(piece))?;
-            return Ok(Found::of(stamp, hasher.finish()));
+            return Ok(Found::of(stamp, input.sum(buffer)?));
         }
         let _turn = (stamp.size() > SMALL).then(|| self.turn.lock());
         let bytes = input.whole(buffer)?;
