@@ -1,6 +1,7 @@
 //! The account we work in: one SDK configuration, one client a service, and what is known of the place.
 
 mod endpoint;
+mod http;
 pub mod sdk_error;
 
 use std::time::Duration;
@@ -60,12 +61,15 @@ impl Cloud {
     /// No region, no or expired credentials, an endpoint that doesn't answer, or endpoints of which some are AWS's and
     /// some aren't.
     pub async fn connect(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<Self> {
-        let config = if global.local {
+        let mut config = if global.local {
             local_config(global, stage, reporter).await?
         } else {
             sdk_config(global, stage).await?
         };
         let endpoint = Endpoint::of(&config)?;
+        if endpoint.url().is_some_and(|url| url.starts_with("http://")) {
+            config = http::without_certificates(config);
+        }
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Error::usage("no AWS region is set").hint(
                 "Say --region, set AWS_REGION, or give the stage a `region:` in stacks/stages.yaml. To try it without \
@@ -150,6 +154,7 @@ impl Cloud {
 
 fn loader() -> aws_config::ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http::client())
         // Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
         .retry_config(RetryConfig::standard().with_max_attempts(8))
         // The SDK has no limit of its own for an answer.
