@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::types::ObjectIdentifier;
 use indicatif::HumanBytes;
-use serde::Serialize;
 
 use crate::bucket;
 use crate::cloud::Cloud;
@@ -24,7 +23,7 @@ use crate::report::Reporter;
 use crate::site::{Object, Site};
 use crate::wait::{Probe, Waited, until};
 use ledger::{ABANDONED, Claim};
-use plan::Plan;
+use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
 use upload::Uploader;
 
@@ -40,8 +39,7 @@ pub struct Place {
 }
 
 /// What publishing did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
     /// Objects that the bucket didn't have.
     pub new: usize,
@@ -54,35 +52,38 @@ pub struct Published {
     /// Assets that only earlier pages refer to, and that stay a while.
     pub kept: usize,
     /// Paths that CloudFront was told to forget.
-    pub invalidated: usize,
+    pub invalidated: Vec<String>,
     /// How many bytes were sent.
     pub bytes: u64,
     /// How long that took.
-    #[serde(skip)]
     pub took: Duration,
 }
 
 impl Published {
     /// Whether anything was written.
     pub fn did_something(&self) -> bool {
-        self.new + self.changed + self.removed + self.invalidated > 0
+        self.new + self.changed + self.removed + self.invalidated.len() > 0
     }
 
     /// "2 new, 1 changed, 3 unchanged".
     pub fn describe(&self) -> String {
-        let paths = if self.invalidated == 1 { "path" } else { "paths" };
-        let parts: Vec<String> = [
+        let mut parts: Vec<String> = [
             (self.new, "new"),
             (self.changed, "changed"),
             (self.unchanged, "unchanged"),
             (self.removed, "removed"),
             (self.kept, "kept for earlier pages"),
-            (self.invalidated, &format!("{paths} invalidated")),
         ]
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
+        match self.invalidated.as_slice() {
+            [] => {}
+            [all] if all == EVERYTHING => parts.push("all paths invalidated".to_owned()),
+            [_] => parts.push("1 path invalidated".to_owned()),
+            paths => parts.push(format!("{} paths invalidated", paths.len())),
+        }
         let sent = match self.bytes {
             0 => String::new(),
             bytes => format!("; {} sent, {}/s", HumanBytes(bytes), rate(bytes, self.took)),
@@ -151,7 +152,7 @@ async fn begin<'a>(
     let mut abandoned = None;
     loop {
         let (there, before) = tokio::try_join!(
-            bucket::list(cloud, &place.bucket),
+            bucket::list(cloud, &place.bucket, objects.iter().map(|object| &*object.key)),
             ledger::read(cloud, &place.artifacts)
         )?;
         if let Some(other) = before.busy()

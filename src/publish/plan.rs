@@ -17,6 +17,9 @@ const GRACE: u64 = 3;
 /// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/PayingForInvalidation.html>
 const MOST_PATHS: usize = 30;
 
+/// That wildcard.
+pub(super) const EVERYTHING: &str = "/*";
+
 /// The work, in the order in which it is to be done.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
@@ -93,11 +96,11 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
     }
     outcome.removed = remove.len();
     let paths = if outdated.len() > MOST_PATHS {
-        vec!["/*".to_owned()]
+        vec![EVERYTHING.to_owned()]
     } else {
         outdated.into_iter().collect()
     };
-    outcome.invalidated = paths.len();
+    outcome.invalidated.clone_from(&paths);
     let done = Ledger {
         publication,
         retired,
@@ -332,7 +335,7 @@ mod tests {
         let plan = plan(&[], &there, &Ledger::default());
         assert_eq!(
             plan.begun.outdated.map(|outdated| outdated.paths),
-            Some(vec!["/*".to_owned()])
+            Some(vec![EVERYTHING.to_owned()])
         );
     }
 }

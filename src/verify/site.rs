@@ -65,9 +65,14 @@ pub(super) async fn files(subject: &Subject<'_>) -> Finding {
 /// What the bucket has, with ETags. It is looked at before CloudFront is: what isn't there must not be asked for, or the
 /// edge remembers that it isn't.
 async fn objects(subject: &Subject<'_>) -> Result<Arc<Listing>, Problem> {
+    let expected = || subject.site.objects().iter().map(|object| &*object.key);
     subject
         .objects
-        .get(async || Ok(Arc::new(bucket::list(subject.cloud, &subject.site_bucket).await?)))
+        .get(async || {
+            Ok(Arc::new(
+                bucket::list(subject.cloud, &subject.site_bucket, expected()).await?,
+            ))
+        })
         .await
 }
 

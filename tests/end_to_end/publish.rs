@@ -347,6 +347,51 @@ async fn a_large_file_goes_in_parts_and_only_once() {
     stage.project.deployer(&stage.proxy.endpoint(), &up).success();
 }
 
+/// S3 lists and deletes a thousand at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_of_thousands_of_files_is_compared_whole() {
+    const FILES: usize = 2300;
+    let stage = Stage::deployed();
+    let folder = stage.project.path().join("site/data");
+    std::fs::create_dir(&folder).expect("made");
+    for number in 0..FILES {
+        std::fs::write(folder.join(format!("{number:04}.txt")), number.to_string()).expect("written");
+    }
+    stage.publish().success().says(&[&format!("{FILES} new")]);
+    let whole = stage.keys().await;
+    let expected = (0..FILES).filter(|number| whole.contains_key(&format!("data/{number:04}.txt")));
+    assert_eq!(expected.count(), FILES);
+
+    // Before, between and after what is expected, on each of the pages.
+    let strays = [
+        "#",
+        "data/0000.txt.old",
+        "data/0950 ü+&.txt",
+        "data/1999.txt~",
+        "data/2299.txtx",
+        "zz",
+    ];
+    for stray in strays {
+        stage.put(stray, "stray").await;
+    }
+    stage.proxy.take();
+    stage.publish().success().says(&[&format!("{} removed", strays.len())]);
+    assert_eq!(stage.keys().await, whole);
+    let asked = stage.proxy.take();
+    let lists = asked.iter().filter(|seen| seen.path.contains("list-type=2"));
+    assert!(lists.count() >= 3);
+    assert!(!asked.iter().any(|seen| is_put(seen, "data/")));
+    stage.publish().success();
+    stage.proxy.assert_nothing_was_written();
+
+    std::fs::remove_dir_all(&folder).expect("removed");
+    stage
+        .publish()
+        .success()
+        .says(&[&format!("{FILES} removed"), "all paths invalidated"]);
+    assert!(!stage.keys().await.keys().any(|key| key.starts_with("data/")));
+}
+
 #[test]
 fn an_invalidation_that_failed_is_asked_for_again() {
     let stage = Stage::deployed();

@@ -78,11 +78,15 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         prebuilt,
         items,
         site,
-        before,
+        before: before.clone(),
     }
     .run()
     .await?;
-    let stacks = context.stacks().await?;
+    let stacks = if scope.has_stacks() {
+        context.stacks().await?
+    } else {
+        before
+    };
     let (items, site) = expected;
     let subject = (!args.no_verify && is_complete(&stacks))
         .then(|| Subject::new(&context, &stacks, architecture(&context), items, site))
@@ -237,6 +241,11 @@ impl Scope {
                     .hint("Run `deployer up` without --only once."),
             ),
         }
+    }
+
+    /// Whether a run may change stacks.
+    fn has_stacks(&self) -> bool {
+        Tier::ALL.iter().any(|tier| self.has(*tier))
     }
 
     fn has(&self, tier: Tier) -> bool {
