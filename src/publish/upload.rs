@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::progress::Progress;
 use crate::cloud::Cloud;
@@ -19,11 +19,15 @@ use crate::error::{Context, Error, Result};
 use crate::site::etag::{Md5Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
-/// How many objects are sent at once. A request takes S3 some 30 ms, most of which is waiting.
-const AT_ONCE: usize = 64;
+/// How many objects of up to [`TURN`] bytes are sent at once. A request takes S3 some 30 ms, most of which is waiting.
+const AT_ONCE: usize = 128;
 
-/// How many parts of one object are sent at once.
-const PARTS_AT_ONCE: usize = 4;
+/// Larger ones count as several.
+const TURN: u64 = 32 << 10;
+
+/// How many long files, or parts of files, are sent at once: enough for all that S3 takes by one connection to be more than
+/// most lines have, and little enough for what is on its way to stay within some MiB.
+const LONG_AT_ONCE: usize = 16;
 
 /// A file up to this size is read at once and sent from memory; a longer one is read as it is sent.
 const SMALL: u64 = 128 << 10;
@@ -41,6 +45,9 @@ pub(super) struct Uploader<'a> {
     bucket: &'a str,
     site: &'a Site,
     progress: Progress<'a>,
+    /// For what is being sent.
+    turns: Semaphore,
+    /// For what is in memory, by the MiB.
     room: Semaphore,
 }
 
@@ -52,6 +59,7 @@ impl<'a> Uploader<'a> {
             bucket,
             site,
             progress,
+            turns: Semaphore::new(AT_ONCE),
             room: Semaphore::new(ROOM as usize),
         }
     }
@@ -78,6 +86,7 @@ impl<'a> Uploader<'a> {
     }
 
     async fn send_whole(&self, object: &Object) -> Result<()> {
+        let _turn = self.turn(object.size).await;
         let _room = match &object.content {
             Content::OnDisk(_) => None,
             Content::Rewritten(_) | Content::Made(_) => {
@@ -133,7 +142,7 @@ impl<'a> Uploader<'a> {
         let upload = begun.upload_id.unwrap_or_default();
         let sent = stream::iter(sums.iter().enumerate())
             .map(|(index, sum)| self.send_part(object, &path, &upload, index, sum, part_size))
-            .buffered(PARTS_AT_ONCE)
+            .buffered(LONG_AT_ONCE)
             .try_collect::<Vec<CompletedPart>>()
             .await
             .and_then(|parts| self.site.check(object).map(|()| parts));
@@ -171,6 +180,7 @@ impl<'a> Uploader<'a> {
     ) -> Result<CompletedPart> {
         let offset = index as u64 * part_size;
         let size = part_size.min(object.size - offset);
+        let _turn = self.turn(size).await;
         let number = i32::try_from(index + 1).or_fail(|| self.what(object))?;
         let answer = self
             .cloud
@@ -191,6 +201,16 @@ impl<'a> Uploader<'a> {
             .part_number(number)
             .set_e_tag(answer.e_tag)
             .build())
+    }
+
+    /// Waits until so many bytes may be sent; they may as long as what it returns lives.
+    async fn turn(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let long = AT_ONCE / LONG_AT_ONCE;
+        let turns = match usize::try_from(bytes.div_ceil(TURN)) {
+            Ok(turns) if bytes <= SMALL => turns.clamp(1, long),
+            _ => long,
+        };
+        self.turns.acquire_many(u32::try_from(turns).unwrap_or(1)).await.ok()
     }
 
     fn what(&self, object: &Object) -> String {
