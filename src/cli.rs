@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::verify::Layer;
+use crate::verify::layer::Layer;
 
 /// Takes a project folder to a running, private-by-default three-tier serverless app on AWS, and back to nothing.
 #[derive(Debug, Parser)]

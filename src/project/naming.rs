@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::template::Template;
 use crate::error::{Error, Result};
 
 /// A resource with a name of the template's own choosing.
@@ -38,9 +37,9 @@ const NAMING: &[(&str, &str, usize)] = &[
     ("AWS::SNS::Topic", "TopicName", 256),
 ];
 
-/// The value that names a resource, if its type has names and the template gives one.
-pub(super) fn property_of(resource: &Value) -> Option<&Value> {
-    let (_, path, _) = NAMING.iter().find(|(kind, ..)| *kind == Template::type_of(resource))?;
+/// The value that names a resource of a type, if the type has names and the template gives one.
+pub(super) fn property_of<'a>(resource_type: &str, resource: &'a Value) -> Option<&'a Value> {
+    let (_, path, _) = NAMING.iter().find(|(kind, ..)| *kind == resource_type)?;
     path.split('.')
         .try_fold(resource.get("Properties")?, |value, key| value.get(key))
 }

@@ -175,10 +175,11 @@ impl Template {
     pub fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
         self.resources()
             .filter_map(|(id, resource)| {
-                let name = naming::property_of(resource)?;
+                let resource_type = Self::type_of(resource);
+                let name = naming::property_of(resource_type, resource)?;
                 Some(NamedResource {
                     logical_id: id.to_owned(),
-                    resource_type: Self::type_of(resource).to_owned(),
+                    resource_type: resource_type.to_owned(),
                     name: resolve(name, scope)?,
                 })
             })

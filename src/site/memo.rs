@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::etag::{Md5Sum, Sum};
-use super::fingerprint::Mark;
 use super::kind::Sort;
+use super::mark::Mark;
 use super::parallel;
 use super::source::Source;
 use super::stamp::Stamp;

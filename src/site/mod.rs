@@ -8,6 +8,7 @@ mod fingerprint;
 mod folder;
 mod input;
 mod kind;
+mod mark;
 mod memo;
 mod names;
 mod object;

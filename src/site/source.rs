@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::etag::Sum;
-use super::fingerprint::Mark;
 use super::kind::Sort;
+use super::mark::Mark;
 use super::stamp::Stamp;
 
 /// A file of the site, and what is published of it under its own name.

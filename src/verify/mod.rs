@@ -6,6 +6,7 @@ mod data;
 mod finding;
 mod function;
 mod http;
+pub mod layer;
 mod outcome;
 mod permissions;
 mod policy;
@@ -17,60 +18,17 @@ mod subject;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cloud::Cloud;
 use crate::report::Reporter;
 use crate::wait::{Probe, Waited, until};
 use finding::{Finding, Kind, Problem, asked};
+use layer::Layer;
 pub use outcome::{Checked, Verdict, Verification};
 pub use subject::Subject;
-
-/// A part of the stage that is tested by itself, so that a failure is told where it is and not where it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Layer {
-    /// The table and its seed items.
-    Data,
-    /// The function, invoked directly.
-    Function,
-    /// The API in front of it.
-    Api,
-    /// The site through CloudFront.
-    Site,
-    /// The buckets, for everybody else.
-    Privacy,
-    /// What the function's role may do.
-    Permissions,
-}
-
-impl Layer {
-    /// All, in the order in which a request would need them.
-    pub const ALL: [Self; 6] = [
-        Self::Data,
-        Self::Function,
-        Self::Api,
-        Self::Site,
-        Self::Privacy,
-        Self::Permissions,
-    ];
-
-    /// As the command line and the JSON document have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Function => "function",
-            Self::Api => "api",
-            Self::Site => "site",
-            Self::Privacy => "privacy",
-            Self::Permissions => "permissions",
-        }
-    }
-}
 
 /// How long something may look wrong because AWS is still spreading what was changed: a new role, policy or permission,
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.

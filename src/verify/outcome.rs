@@ -3,7 +3,7 @@
 use anstyle::AnsiColor;
 use serde::Serialize;
 
-use super::Layer;
+use super::layer::Layer;
 use crate::error::Error;
 use crate::report::{Event, Outcome, Paint, Reporter};
 

@@ -38,7 +38,8 @@ use crate::stack::change::{Mode, StackPlan};
 use crate::stack::read::Stack;
 use crate::stack::status::Meaning;
 use crate::stack::wanted::Wanted;
-use crate::verify::{Layer, Subject, Verification, verify};
+use crate::verify::layer::Layer;
+use crate::verify::{Subject, Verification, verify};
 use provision::Stop;
 
 /// Parameters of the logic stack that other stacks and the build give.

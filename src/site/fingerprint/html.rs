@@ -11,9 +11,9 @@ use lol_html::{ElementContentHandlers, HtmlRewriter, Selector, Settings};
 
 use super::css::{self, Place};
 use super::edit::{Edit, apply};
-use super::mark::Mark;
 use super::reference::{Base, marked, target};
 use super::srcset;
+use crate::site::mark::Mark;
 
 /// What is asked of a page's references.
 pub(super) trait Targets {

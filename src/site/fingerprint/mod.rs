@@ -13,7 +13,6 @@ mod edit;
 mod found;
 mod html;
 mod integrity;
-mod mark;
 mod mentions;
 mod notes;
 mod order;
@@ -26,10 +25,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kind::Sort;
+use super::mark::Mark;
 use super::source::Source;
 use edit::Edit;
 use integrity::Digests;
-pub(super) use mark::Mark;
 pub(super) use read::read;
 use reference::{Base, marked, target};
 

@@ -16,11 +16,12 @@ use super::mentions::Mentions;
 use super::notes::{Note, Notes};
 use super::order::order;
 use super::reference::{Base, target};
-use super::{LARGEST, Mark, Names, css, edit, html};
+use super::{LARGEST, Names, css, edit, html};
 use crate::error::Result;
 use crate::site::etag::{Hasher, Sum};
 use crate::site::input::{Input, PIECE, Problems, changed};
 use crate::site::kind::Sort;
+use crate::site::mark::Mark;
 use crate::site::parallel;
 use crate::site::source::Source;
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::super::names::url_segment;
-use super::mark::Mark;
+use crate::site::mark::Mark;
 
 /// What relative references of a document are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use benchmarks::error::Result;
 use benchmarks::progress::progress;
 
 use crate::process::{self, Usage};
-use crate::server::{Listing, Server, bucket_of};
+use crate::server::{Listing, Server};
 use crate::site::{Kind, Site};
 use crate::tool::{Program, Tool};
 
@@ -90,7 +90,7 @@ struct Work<'a> {
 
 fn run(program: &Program, work: &Work<'_>, home: &Path, server: &Server) -> Result<Run> {
     let (tool, scenario) = (program.tool, work.scenario);
-    let bucket = bucket_of(tool);
+    let bucket = tool.bucket();
     let before = server.list(bucket)?;
     let mut command = program.command(work.site.project(), home, server);
     let usage = process::run(&mut command)?;

@@ -9,7 +9,7 @@ use benchmarks::error::Result;
 use clap::ValueEnum;
 
 use crate::environment;
-use crate::server::{ACCESS_KEY, SECRET_KEY, Server, bucket_of};
+use crate::server::{ACCESS_KEY, COPIES, SECRET_KEY, SITE, Server};
 
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -32,6 +32,15 @@ impl Tool {
             Self::Deployer => "deployer",
             Self::S5cmd => "s5cmd",
             Self::Aws => "aws",
+        }
+    }
+
+    /// The bucket that it publishes into.
+    pub(crate) fn bucket(self) -> &'static str {
+        match self {
+            Self::Deployer => SITE,
+            Self::S5cmd => COPIES[0],
+            Self::Aws => COPIES[1],
         }
     }
 
@@ -77,7 +86,7 @@ impl Program {
     /// for what it keeps.
     pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server) -> Command {
         let site = project.join("site");
-        let bucket = format!("s3://{}", bucket_of(self.tool));
+        let bucket = format!("s3://{}", self.tool.bucket());
         let mut command = Command::new(&self.path);
         match self.tool {
             Tool::Deployer => command

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
-use super::{ARTIFACTS, bucket_of};
-use crate::tool::Tool;
+use super::{ARTIFACTS, SITE};
 
 const ACCOUNT: &str = "123456789012";
 const DISTRIBUTION: &str = "E1BENCHMARK000";
@@ -91,7 +90,7 @@ fn stack(name: &str, address: SocketAddr) -> Response<Body> {
             ),
         ],
         "presentation" => vec![
-            ("SiteBucket", bucket_of(Tool::Deployer).to_owned()),
+            ("SiteBucket", SITE.to_owned()),
             ("DistributionId", DISTRIBUTION.to_owned()),
             ("DistributionDomain", "d111111abcdef8.cloudfront.net".to_owned()),
         ],

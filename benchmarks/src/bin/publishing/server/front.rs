@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::control_plane::{self, Question};
 use super::s3::Backend;
-use super::{ACCESS_KEY, BUCKETS, REQUESTS, SECRET_KEY};
+use super::{ACCESS_KEY, ARTIFACTS, COPIES, REQUESTS, SECRET_KEY, SITE};
 
 /// Serves until stdin ends, so that no server outlives who started it, whatever happens to them. The URL goes to stdout.
 ///
@@ -57,7 +57,7 @@ struct Front {
 
 impl Front {
     fn new(address: SocketAddr, latency: Duration) -> Self {
-        let mut s3 = S3ServiceBuilder::new(Backend::new(&BUCKETS));
+        let mut s3 = S3ServiceBuilder::new(Backend::new(&[SITE, COPIES[0], COPIES[1], ARTIFACTS]));
         s3.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         s3.set_access(Everybody);
         Self {

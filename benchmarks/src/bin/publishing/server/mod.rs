@@ -17,7 +17,6 @@ use benchmarks::error::{Context as _, Result};
 use serde::Deserialize;
 use ureq::Agent;
 
-use crate::tool::Tool;
 pub(crate) use front::serve;
 
 /// What the tools sign with; AWS's documentation uses the same.
@@ -27,18 +26,12 @@ pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// The bucket of function packages, in which a deployer may keep things.
 const ARTIFACTS: &str = "benchmark-artifacts";
-const BUCKETS: [&str; 4] = ["benchmark-site", "benchmark-s5cmd", "benchmark-aws", ARTIFACTS];
+/// The bucket that the deployer's stacks name.
+pub(crate) const SITE: &str = "benchmark-site";
+/// Those of the others.
+pub(crate) const COPIES: [&str; 2] = ["benchmark-s5cmd", "benchmark-aws"];
 /// Where the number of requests is told. No bucket has such a name.
 const REQUESTS: &str = "/-/requests";
-
-/// The bucket that a tool publishes into.
-pub(crate) fn bucket_of(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Deployer => BUCKETS[0],
-        Tool::S5cmd => BUCKETS[1],
-        Tool::Aws => BUCKETS[2],
-    }
-}
 
 /// A running server with empty buckets; it ends with this value.
 #[derive(Debug)]

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use super::super::etag::Md5Sum;
-use super::super::names::LONGEST_KEY;
+use super::etag::Md5Sum;
+use super::names::LONGEST_KEY;
 
 /// The first 64 bits of an MD5. Among a thousand million versions of one file, two having the same is a chance of one in
 /// forty; nobody gains by making two on purpose, since both are the author's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in super::super) struct Mark([u8; 8]);
+pub(super) struct Mark([u8; 8]);
 
 impl Mark {
     /// Of what is published.
-    pub(in super::super) fn of(md5: &Md5Sum) -> Self {
+    pub(super) fn of(md5: &Md5Sum) -> Self {
         let mut mark = [0; 8];
         mark.copy_from_slice(&md5[..8]);
         Self(mark)
@@ -20,7 +20,7 @@ impl Mark {
 
     /// `style.css` becomes `style.1a2b3c4d5e6f7a8b.css`, in the same folder, so that what is relative in the file stays
     /// right. None for a name without an extension, or one that becomes too long for S3.
-    pub(in super::super) fn put_into(self, key: &str) -> Option<String> {
+    pub(super) fn put_into(self, key: &str) -> Option<String> {
         let name = key.rfind('/').map_or(0, |slash| slash + 1);
         let dot = name + key[name..].rfind('.')?;
         let marked = format!("{}.{self}{}", &key[..dot], &key[dot..]);
