@@ -108,33 +108,28 @@ impl Version {
 
 /// Reads it. Before the first publication there is none, which is the same as an empty one.
 pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
-    let what = || format!("could not read {KEY} of {bucket}");
-    let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
-        Ok(answer) => answer,
-        Err(error) if code(&error) == "NoSuchKey" => {
-            return Ok(Version {
-                ledger: Ledger::default(),
-                publisher: None,
-                etag: None,
-            });
-        }
-        Err(error) => return Err(explain(&error, &what())),
+    let Some((text, etag)) = content(cloud, bucket).await? else {
+        return Ok(Version {
+            ledger: Ledger::default(),
+            publisher: None,
+            etag: None,
+        });
     };
-    let etag = answer.e_tag().map(str::to_owned);
-    let body = answer.body.collect().await.or_fail(what)?.into_bytes();
-    let record: Record = serde_json::from_slice(&body).map_err(|error| {
-        Error::failed(what()).because(error).hint(format!(
+    let record: Record = serde_json::from_slice(&text).map_err(|error| {
+        Error::failed(cannot_read(bucket)).because(error).hint(format!(
             "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
         ))
     })?;
     Ok(Version {
         ledger: record.ledger,
         publisher: record.publisher,
-        etag,
+        etag: Some(etag),
     })
 }
 
 /// Puts `record` in the place of the version with `etag`; none if that isn't the newest any more.
+///
+/// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
 async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str>) -> Result<Option<String>> {
     let what = || format!("could not write {KEY} of {bucket}");
     let text = serde_json::to_vec(record).or_fail(what)?;
@@ -144,7 +139,7 @@ async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str
         .bucket(bucket)
         .key(KEY)
         .content_type("application/json")
-        .body(ByteStream::from(text));
+        .body(ByteStream::from(text.clone()));
     let request = match etag {
         Some(etag) => request.if_match(etag),
         None => request.if_none_match("*"),
@@ -158,10 +153,27 @@ async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str
                 "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey"
             ) =>
         {
-            Ok(None)
+            let there = content(cloud, bucket).await?;
+            Ok(there.filter(|(there, _)| *there == text).map(|(_, etag)| etag))
         }
         Err(error) => Err(explain(&error, &what())),
     }
+}
+
+/// What is there, with its ETag.
+async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<(Vec<u8>, String)>> {
+    let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
+        Ok(answer) => answer,
+        Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
+        Err(error) => return Err(explain(&error, &cannot_read(bucket))),
+    };
+    let etag = answer.e_tag.unwrap_or_default();
+    let body = answer.body.collect().await.or_fail(|| cannot_read(bucket))?.to_vec();
+    Ok(Some((body, etag)))
+}
+
+fn cannot_read(bucket: &str) -> String {
+    format!("could not read {KEY} of {bucket}")
 }
 
 /// The right to publish, held until it is given back or lost.

@@ -111,11 +111,11 @@ pub async fn publish(
 ) -> Result<Published> {
     let mut objects = site.objects().to_vec();
     objects.push(Object::config(api_url));
-    let started = Instant::now();
     let (plan, mut claim) = match begin(cloud, place, &objects, reporter).await? {
         Begun::Nothing(published) => return Ok(published),
         Begun::Work(work) => *work,
     };
+    let started = Instant::now();
     let total = plan.waves.iter().map(Vec::len).sum();
     let progress = Progress::new(reporter, total, plan.outcome.bytes);
     let uploader = Uploader::new(cloud, &place.bucket, site, progress);
@@ -174,9 +174,9 @@ async fn begin<'a>(
 
 /// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
 async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter) -> Result<Option<String>> {
-    reporter.working("site", format!("waiting for another publication ({other})"));
     let mut last: (Option<String>, Instant) = (None, Instant::now());
     let end = until(cloud.pace(PATIENCE), async || {
+        reporter.working("site", format!("waiting for another publication ({other})"));
         match ledger::read(cloud, &place.artifacts).await {
             Err(error) => Probe::Failed(error),
             Ok(version) if version.busy().is_none() => Probe::Ready(None),

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::progress::Progress;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Context, Error, Result};
 use crate::site::etag::{Md5Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
@@ -147,18 +147,7 @@ impl<'a> Uploader<'a> {
             .await
             .and_then(|parts| self.site.check(object).map(|()| parts));
         let completed = match sent {
-            Ok(parts) => {
-                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-                s3.complete_multipart_upload()
-                    .bucket(self.bucket)
-                    .key(&*object.key)
-                    .upload_id(&upload)
-                    .multipart_upload(parts)
-                    .send()
-                    .await
-                    .map(|_| ())
-                    .map_err(|error| explain(&error, &what))
-            }
+            Ok(parts) => self.complete(object, &upload, parts).await,
             Err(error) => Err(error),
         };
         if completed.is_err() {
@@ -167,6 +156,25 @@ impl<'a> Uploader<'a> {
             let _ = abort.upload_id(&upload).send().await;
         }
         completed
+    }
+
+    async fn complete(&self, object: &Object, upload: &str, parts: Vec<CompletedPart>) -> Result<()> {
+        let s3 = &self.cloud.s3;
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request = s3.complete_multipart_upload().bucket(self.bucket).key(&*object.key);
+        let Err(error) = request.upload_id(upload).multipart_upload(parts).send().await else {
+            return Ok(());
+        };
+        // When the answer was lost, the same request again finds no upload, but the object.
+        if code(&error) == "NoSuchUpload"
+            && let Ok(there) = s3.head_object().bucket(self.bucket).key(&*object.key).send().await
+            && there
+                .e_tag()
+                .is_some_and(|etag| etag.trim_matches('"') == object.etag())
+        {
+            return Ok(());
+        }
+        Err(explain(&error, &self.what(object)))
     }
 
     async fn send_part(

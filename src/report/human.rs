@@ -16,6 +16,10 @@ use crate::stack::status::Outlook;
 /// The widest name of a part: "presentation".
 const PART_WIDTH: usize = 12;
 
+/// In a log a part has a line when it begins and when it ends, and one as often as this in between: enough to tell slow
+/// from stuck, and for CI systems that end what is silent.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(super) struct Human {
     stderr: Paint,
@@ -29,6 +33,8 @@ pub(super) struct Human {
 #[derive(Debug)]
 struct Running {
     since: Instant,
+    /// When a line was last written of it.
+    told: Instant,
     bar: Option<ProgressBar>,
 }
 
@@ -136,6 +142,7 @@ impl Human {
         let first = !parts.contains_key(part);
         let running = parts.entry(part).or_insert_with(|| Running {
             since: Instant::now(),
+            told: Instant::now(),
             bar: self.progress.as_ref().map(|progress| {
                 let bar = progress.add(ProgressBar::new_spinner());
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
@@ -148,8 +155,8 @@ impl Human {
         });
         match &running.bar {
             Some(bar) => bar.set_message(message.to_owned()),
-            // In a log only the beginning and the end of a part are worth a line.
-            None if first => {
+            None if first || running.told.elapsed() >= LOG_INTERVAL => {
+                running.told = Instant::now();
                 drop(parts);
                 self.line(&format!("  {} {part:PART_WIDTH$} {message}", self.stderr.dim("…")));
             }

@@ -254,6 +254,52 @@ async fn two_publications_at_once_end_with_one_of_the_two_sites() {
     assert!(keys.contains_key(&format!("only-{is}.html")) && !keys.contains_key(&format!("only-{is_not}.html")));
 }
 
+/// S3 may do what it is asked and fail to say so. The SDK asks again, and S3 refuses what is there already.
+#[test]
+fn a_lost_answer_is_not_taken_for_another_publication() {
+    let stage = Stage::deployed();
+    change(&stage.project, "new");
+    let asked = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&asked);
+    stage.proxy.lose(move |seen| {
+        let is_ledger = seen.method == "PUT" && seen.path.contains("ledger.json");
+        let mut count = counted.lock().expect("a number");
+        *count += usize::from(is_ledger);
+        is_ledger && *count % 2 == 1
+    });
+    stage.publish().success().says(&["changed"]);
+    assert_eq!(*asked.lock().expect("a number"), 4, "the claim and its end, each twice");
+    assert!(stage.visit("").has("--version: new"));
+    stage.publish().success();
+    assert_eq!(*asked.lock().expect("a number"), 4, "nothing is left to do");
+}
+
+/// Nobody here can tell whether a process of another machine is still there; only that it no longer says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_died_on_another_machine_is_given_up() {
+    let stage = Stage::deployed();
+    let (bucket, key) = ("three-tier-dev-artifacts-000000000000-us-east-1", "site/ledger.json");
+    let s3 = &stage.clients.s3;
+    let ledger = s3.get_object().bucket(bucket).key(key).send().await.expect("a ledger");
+    let ledger = ledger.body.collect().await.expect("bytes").into_bytes();
+    let mut ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+    ledger["publisher"] = serde_json::json!({"token": "t", "host": "another", "process": 7, "renewal": 1});
+    let put = s3.put_object().bucket(bucket).key(key);
+    let put = put.body(ledger.to_string().into_bytes().into());
+    put.send().await.expect("put");
+
+    // What there is to do is found out by reading alone, but nobody may rely on what another is about to change.
+    change(&stage.project, "new");
+    stage
+        .publish()
+        .success()
+        .says(&["waiting for another publication (process 7 on another)", "changed"]);
+    assert!(stage.visit("").has("--version: new"));
+    stage.proxy.take();
+    stage.publish().success();
+    stage.proxy.assert_nothing_was_written();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_opened_a_page_before_still_gets_what_belongs_to_it() {
     let stage = Stage::deployed();
@@ -327,9 +373,21 @@ async fn a_large_file_goes_in_parts_and_only_once() {
     );
     assert!(!stage.keys().await.contains_key("film.bin"));
 
+    // The answer to what makes the parts an object is lost: asked again, S3 knows of no such upload.
     stage.proxy.forget_rules();
+    let mut lost = 0;
+    stage.proxy.lose(move |seen| {
+        let completes = seen.method == "POST" && seen.path.contains("uploadId=");
+        lost += usize::from(completes);
+        completes && lost == 1
+    });
     stage.publish().success();
-    assert_eq!(parts(&stage.proxy.take()), 3);
+    let asked = stage.proxy.take();
+    assert_eq!(parts(&asked), 3);
+    let completions = asked
+        .iter()
+        .filter(|seen| seen.method == "POST" && seen.path.contains("uploadId="));
+    assert_eq!(completions.count(), 2);
     let object = stage
         .clients
         .s3

@@ -48,11 +48,15 @@ type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
 /// Rewrites what the emulator answered.
 type Edit = Box<dyn FnMut(&Seen, String) -> String + Send>;
 
+/// Whether the emulator's answer to a request gets lost.
+type Loss = Box<dyn FnMut(&Seen) -> bool + Send>;
+
 struct Shared {
     upstream: u16,
     seen: Mutex<Vec<Seen>>,
     rules: Mutex<Vec<Rule>>,
     edits: Mutex<Vec<(&'static str, Edit)>>,
+    losses: Mutex<Vec<Loss>>,
 }
 
 pub(crate) struct Proxy {
@@ -69,6 +73,7 @@ impl Proxy {
             seen: Mutex::default(),
             rules: Mutex::default(),
             edits: Mutex::default(),
+            losses: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         // Ends with the test's process; a connection ends with its client.
@@ -105,6 +110,11 @@ impl Proxy {
     /// Rewrites the bodies of the emulator's answers to `operation`.
     pub(crate) fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
         lock(&self.shared.edits).push((operation, Box::new(edit)));
+    }
+
+    /// Lets the emulator do what `is_lost` is asked for, and says that something went wrong.
+    pub(crate) fn lose(&self, is_lost: impl FnMut(&Seen) -> bool + Send + 'static) {
+        lock(&self.shared.losses).push(Box::new(is_lost));
     }
 
     /// What was asked since the last call.
@@ -159,6 +169,13 @@ fn serve(client: &TcpStream, shared: &Shared) {
                 return;
             };
             if upstream.write_all(head.as_bytes()).is_err() || upstream.write_all(&body).is_err() {
+                return;
+            }
+            if lock(&shared.losses).iter_mut().any(|is_lost| is_lost(&seen)) {
+                let _ = upstream.read_to_end(&mut Vec::new());
+                let error =
+                    "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>";
+                answer_with(client, 500, error);
                 return;
             }
             let mut edits = lock(&shared.edits);
