@@ -1,16 +1,17 @@
 //! Takes a project folder (`stacks/`, `function/`, `site/`) to a running three-tier serverless app, and back to nothing.
 //!
 //! [`run::run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
-//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine. What templates can't do is
-//! in [`package`], [`site`], [`seeding`], [`bucket`] and [`table`]; [`conflicts`] finds taken names before, [`readiness`]
-//! waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`]
-//! prints.
+//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine; a [`context`] is a stage in its
+//! cloud. What templates can't do is in [`package`], [`site`], [`publish`], [`seeding`], [`bucket`] and [`table`];
+//! [`conflicts`] finds taken names before, [`readiness`] waits for what is made after, and [`verify`] proves it. All
+//! waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`] prints.
 
 pub mod bucket;
 pub mod cli;
 pub mod cloud;
 pub mod commands;
 pub mod conflicts;
+pub mod context;
 pub mod error;
 pub mod fact;
 mod ident;

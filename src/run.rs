@@ -5,7 +5,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::cli::{Cli, Color, Command, Global, Output};
-use crate::commands::{self, Context};
+use crate::commands;
+use crate::context::Context;
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::report::Reporter;
 

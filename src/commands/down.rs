@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use serde::Serialize;
 
-use super::Context;
 use crate::cli::DownArgs;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::project::Tier;
 use crate::report::{Event, Outcome, Paint};

@@ -8,96 +8,10 @@ pub mod status;
 pub mod up;
 pub mod verify;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-
-use futures::future::try_join_all;
-
-use crate::cli::Global;
-use crate::cloud::Cloud;
-use crate::error::{Error, Result};
-use crate::local as local_cloud;
-use crate::project::stages::Architecture;
-use crate::project::{Project, Tier};
-use crate::report::{Event, Reporter};
+use crate::error::Result;
+use crate::project::Project;
+use crate::report::Reporter;
 use crate::site::{self, Site};
-use crate::stack::follow;
-use crate::stack::read::{self, Stack};
-
-/// What every command on a stage needs.
-#[derive(Debug)]
-pub struct Context<'a> {
-    /// The project and its stage.
-    pub project: Project,
-    /// Where it lives.
-    pub cloud: Cloud,
-    /// Who is told.
-    pub reporter: &'a Reporter,
-}
-
-impl<'a> Context<'a> {
-    /// Opens the project, then connects; says where.
-    pub async fn open(global: &Global, reporter: &'a Reporter) -> Result<Self> {
-        Self::connect(Project::open(&global.project_dir, &global.stage)?, global, reporter).await
-    }
-
-    /// Connects for a project that was opened and checked.
-    pub async fn connect(project: Project, global: &Global, reporter: &'a Reporter) -> Result<Self> {
-        let cloud = Cloud::connect(global, &project.stage, reporter).await?;
-        reporter.event(&Event::Target {
-            project: project.name.clone(),
-            stage: project.stage.name.clone(),
-            account: cloud.account.clone(),
-            region: cloud.region.clone(),
-            endpoint: cloud.endpoint.url().map(str::to_owned),
-        });
-        Ok(Self {
-            project,
-            cloud,
-            reporter,
-        })
-    }
-
-    /// The stage's stacks, read side by side. Operations that are under way on them are waited for.
-    pub async fn settled_stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
-        self.each_stack(async |tier, name| follow::settled(&self.cloud, tier, name, self.reporter).await)
-            .await
-    }
-
-    /// The stage's stacks as they are at this moment, read side by side.
-    pub async fn stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
-        self.each_stack(async |_, name| read::describe(&self.cloud, name).await)
-            .await
-    }
-
-    async fn each_stack(
-        &self,
-        read: impl AsyncFn(Tier, &str) -> Result<Option<Stack>>,
-    ) -> Result<BTreeMap<Tier, Stack>> {
-        let read = &read;
-        let found = try_join_all(Tier::ALL.map(|tier| async move {
-            let name = self.project.stack_name(tier);
-            Ok::<_, Error>((tier, read(tier, &name).await?))
-        }))
-        .await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|(tier, stack)| Some((tier, stack?)))
-            .collect())
-    }
-
-    /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;
-    /// an emulator lets two runs overwrite one another.
-    pub async fn lock(&self) -> Result<Option<File>> {
-        match self.cloud.endpoint.url() {
-            None => Ok(None),
-            Some(endpoint) => {
-                let stage = format!("{endpoint} {} {}", self.project.name, self.project.stage.name);
-                local_cloud::lock_stage(&stage, self.reporter).await.map(Some)
-            }
-        }
-    }
-}
 
 /// Reads the project's site, and says what is to be known of it.
 ///
@@ -113,12 +27,4 @@ pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
         reporter.warn(warning);
     }
     Ok(site)
-}
-
-/// What the function runs on: this host off AWS, if Lambda has such a thing.
-pub fn architecture(context: &Context<'_>) -> Architecture {
-    let here = (!context.cloud.endpoint.is_aws())
-        .then(Architecture::of_this_host)
-        .flatten();
-    here.unwrap_or(context.project.stage.architecture)
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Context;
 use crate::cli::{Global, SeedArgs};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::project::{Project, Tier};
 use crate::report::{Outcome, Paint, Reporter};

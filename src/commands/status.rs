@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anstyle::AnsiColor;
 use serde::Serialize;
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Result;
 use crate::project::Tier;
 use crate::report::{Outcome, Paint};
@@ -72,9 +72,6 @@ pub struct Outputs {
     pub api_id: Option<String>,
 }
 
-/// The path of the API's one resource.
-const PATH: &str = "users";
-
 /// Runs the command.
 pub async fn run(context: &Context<'_>) -> Result<()> {
     context.reporter.outcome(&read_stage(context).await?)
@@ -83,15 +80,6 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
 /// Reads the four stacks side by side.
 pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
     Ok(summarize(context, &context.stacks().await?))
-}
-
-/// The URL of the API, its path included.
-pub fn api_url(context: &Context<'_>, logic: &Stack) -> Result<String> {
-    let id = logic.output("ApiId")?;
-    match context.cloud.endpoint.api_url(&id, &context.project.stage.name, PATH) {
-        Some(url) => Ok(url),
-        None => logic.output("ApiUrl"),
-    }
 }
 
 /// What `stacks` tell of the stage.
@@ -112,7 +100,7 @@ pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> Stage
         stacks: stacks.iter().map(|(tier, stack)| stack_status(*tier, stack)).collect(),
         outputs: Outputs {
             site_url: origin.map(|origin| format!("{origin}/")),
-            api_url: stacks.get(&Tier::Logic).and_then(|stack| api_url(context, stack).ok()),
+            api_url: stacks.get(&Tier::Logic).and_then(|stack| context.api_url(stack).ok()),
             site_bucket: output(Tier::Presentation, "SiteBucket"),
             distribution_id: output(Tier::Presentation, "DistributionId"),
             table_name: output(Tier::Data, "TableName"),

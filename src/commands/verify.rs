@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Context, architecture, read_site};
+use super::read_site;
 use crate::cli::{Global, VerifyArgs};
+use crate::context::Context;
 use crate::error::Result;
 use crate::project::Project;
 use crate::report::Reporter;
@@ -16,7 +17,7 @@ pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Res
     let site = read_site(&project, reporter)?;
     let context = Context::connect(project, global, reporter).await?;
     let stacks = context.settled_stacks().await?;
-    let subject = Subject::new(&context, &stacks, architecture(&context), items, site)?;
+    let subject = Subject::new(&context, &stacks, items, site)?;
     let wanted = |layer, _: &str| args.only.is_none_or(|only| only == layer);
     let verification = verify(&subject, wanted, Duration::from_secs(args.timeout), reporter).await;
     reporter.outcome(&verification)?;

@@ -11,8 +11,7 @@ use super::recent::Recent;
 use super::site::Edge;
 use crate::bucket::Listing;
 use crate::cloud::Cloud;
-use crate::commands::Context;
-use crate::commands::status::api_url;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::project::seed::Item;
 use crate::project::stages::Architecture;
@@ -58,13 +57,7 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// A stack is missing or lacks an output.
-    pub fn new(
-        context: &'a Context<'_>,
-        stacks: &BTreeMap<Tier, Stack>,
-        architecture: Architecture,
-        items: Vec<Item>,
-        site: Site,
-    ) -> Result<Self> {
+    pub fn new(context: &'a Context<'_>, stacks: &BTreeMap<Tier, Stack>, items: Vec<Item>, site: Site) -> Result<Self> {
         let stack = |tier: Tier| {
             stacks.get(&tier).ok_or_else(|| {
                 Error::failed(format!(
@@ -82,14 +75,14 @@ impl<'a> Subject<'a> {
             cloud: &context.cloud,
             http: super::http::client(endpoint)?,
             stage: context.project.stage.name.clone(),
-            architecture,
+            architecture: context.architecture(),
             table_name: data.output("TableName")?,
             table_arn: data.output("TableArn")?,
             function_name: logic.output("FunctionName")?,
             logic_stack: logic.arn.clone(),
             deployments: deployments(&context.project, logic)?,
             api_id: logic.output("ApiId")?,
-            api_url: api_url(context, logic)?,
+            api_url: context.api_url(logic)?,
             origin: endpoint.site_origin(&presentation.output("DistributionDomain")?),
             distribution_id: presentation.output("DistributionId")?,
             viewer_protocol_policy: presentation.parameters.get("ViewerProtocolPolicy").cloned(),

@@ -22,10 +22,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::status::{self, StageStatus, api_url};
-use super::{Context, architecture, read_site};
+use super::read_site;
+use super::status::{self, StageStatus};
 use crate::cli::{Global, Part, UpArgs};
 use crate::cloud::origin_of;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::fact::{Teller, fact};
 use crate::package::{self, Package, Prebuilt, Target};
@@ -90,7 +91,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
     };
     let (items, site) = expected;
     let subject = (!args.no_verify && is_complete(&stacks))
-        .then(|| Subject::new(&context, &stacks, architecture(&context), items, site))
+        .then(|| Subject::new(&context, &stacks, items, site))
         .transpose();
     let wanted = |layer, name: &str| args.only.is_none_or(|part| concerns(part, layer, name));
     let verification = match &subject {
@@ -165,7 +166,7 @@ async fn fitting(prebuilt: Prebuilt, context: &Context<'_>) -> Result<Package> {
                 .hint("Leave out --function-package: the function is built for this machine then."),
         );
     }
-    prebuilt.package(architecture(context), context.reporter).await
+    prebuilt.package(context.architecture(), context.reporter).await
 }
 
 /// The outputs of each tier that others need.
@@ -379,14 +380,14 @@ impl Up<'_> {
     fn wanted(&self, tier: Tier, more: &[(&str, String)]) -> Result<Wanted> {
         let mut all = Vec::new();
         // Known beforehand, the API is planned with. What `more` says of it is newer.
-        if let Some(Ok(api)) = self.before.get(&Tier::Logic).map(|logic| api_url(self.context, logic)) {
+        if let Some(Ok(api)) = self.before.get(&Tier::Logic).map(|logic| self.context.api_url(logic)) {
             all.push((API_ORIGIN, origin_of(&api)));
         }
         all.extend_from_slice(more);
         if !self.context.cloud.endpoint.is_aws() {
             // An emulator serves plain HTTP; and it runs the function on this host.
             all.push(("ViewerProtocolPolicy", "allow-all".to_owned()));
-            all.push(("Architecture", architecture(self.context).as_str().to_owned()));
+            all.push(("Architecture", self.context.architecture().as_str().to_owned()));
         }
         let mut wanted = Wanted::new(&self.context.project, tier, &all)?;
         if self.revert_drift {

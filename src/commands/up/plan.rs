@@ -1,8 +1,8 @@
 //! What will change, found out before anything does.
 
 use super::{Code, Up, table_of};
-use crate::commands::Context;
 use crate::conflicts;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::fact::Fact;
 use crate::package::Package;

@@ -5,7 +5,6 @@ use std::future::Future;
 use super::plan::Plans;
 use super::{API_ORIGIN, Code, Table, Up, table_of};
 use crate::cloud::origin_of;
-use crate::commands::status::api_url;
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
 use crate::package::Package;
@@ -180,7 +179,7 @@ impl Up<'_> {
     ) -> Done {
         if !self.scope.logic {
             if let Some(stack) = self.before.get(&Tier::Logic) {
-                api.tell(api_url(self.context, stack)?);
+                api.tell(self.context.api_url(stack)?);
             }
             return Ok(());
         }
@@ -215,7 +214,7 @@ impl Up<'_> {
         };
         let stack = self.apply(&wanted, planned, |_| {}).await?;
         readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
-        api.tell(api_url(self.context, &stack)?);
+        api.tell(self.context.api_url(&stack)?);
         Ok(())
     }
 
