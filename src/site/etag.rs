@@ -39,7 +39,7 @@ pub fn part_size(size: u64) -> Option<u64> {
 
 /// How much of each part is read at once when several are summed at the same time: as little as the processor's caches
 /// like, and as much as disks need.
-const LANE: usize = 64 << 10;
+const LANE: usize = 32 << 10;
 
 /// What an object's content is, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn parts_are_summed_in_their_order_however_many_they_are() {
-        let content: Vec<u8> = (0..19 * LANE + 5).map(|n| (n / 7 % 251) as u8).collect();
-        for size in [LANE + 1, 8 * LANE, 8 * LANE + 1, 9 * LANE, content.len()] {
+        let content: Vec<u8> = (0..35 * LANE + 5).map(|n| (n / 7 % 251) as u8).collect();
+        for size in [LANE + 1, 16 * LANE, 16 * LANE + 1, 17 * LANE, content.len()] {
             let content = &content[..size];
             let read = |size| Sum::read_in_parts(size, LANE as u64, from(content));
             let parts = content.chunks(LANE).map(|part| Md5::digest(part).into()).collect();
