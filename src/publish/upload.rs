@@ -22,18 +22,18 @@ use crate::site::{Body, Content, Object, Site};
 /// How many objects of up to [`TURN`] bytes are sent at once. A request takes S3 some 30 ms, most of which is waiting.
 const AT_ONCE: usize = 128;
 
-/// Larger ones count as several.
+/// Larger ones count as several, so that as many bytes are on their way.
 const TURN: u64 = 32 << 10;
 
-/// How many long files, or parts of files, are sent at once: enough for all that S3 takes by one connection to be more than
-/// most lines have, and little enough for what is on its way to stay within some MiB.
-const LONG_AT_ONCE: usize = 16;
+/// How many of the largest, files and parts of files, are sent at once: enough for all that S3 takes by one connection to be
+/// more than most lines have.
+const LONG_AT_ONCE: usize = 8;
 
 /// A file up to this size is read at once and sent from memory; a longer one is read as it is sent.
 const SMALL: u64 = 128 << 10;
 
-/// How much of a long file is read at once.
-const PIECE: usize = 128 << 10;
+/// How much of a long file is read at once: each time one thread wakes another, which costs more than reading.
+const PIECE: usize = 512 << 10;
 
 /// How many MiB of what isn't on disk as it is sent, rewritten pages above all, may be in memory at once. One of them has
 /// 8 MiB at most, or a little more.
@@ -213,11 +213,8 @@ impl<'a> Uploader<'a> {
 
     /// Waits until so many bytes may be sent; they may as long as what it returns lives.
     async fn turn(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
-        let long = AT_ONCE / LONG_AT_ONCE;
-        let turns = match usize::try_from(bytes.div_ceil(TURN)) {
-            Ok(turns) if bytes <= SMALL => turns.clamp(1, long),
-            _ => long,
-        };
+        let most = AT_ONCE / LONG_AT_ONCE;
+        let turns = usize::try_from(bytes.div_ceil(TURN)).unwrap_or(most).clamp(1, most);
         self.turns.acquire_many(u32::try_from(turns).unwrap_or(1)).await.ok()
     }
 
