@@ -15,7 +15,11 @@ pub fn run() -> Exit {
     let cli = Cli::parse();
     start_log(&cli.global);
     let reporter = Reporter::new(&cli.global);
-    let outcome = tokio::runtime::Runtime::new()
+    // A run waits nearly all of the time. One thread has enough for that, and needn't wake others for each answer; what
+    // computes for long or reads files has threads of its own.
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
         .or_fail(|| "could not start the async runtime".to_owned())
         .and_then(|runtime| {
             runtime.block_on(async {
