@@ -8,6 +8,7 @@ use super::ledger::Outdated;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Context, Error, Result};
+use crate::report::Reporter;
 use crate::wait::{Probe, Waited, until};
 
 /// How long other invalidations are waited for: CloudFront takes 15 with wildcards, and 3,000 paths, at a time.
@@ -50,8 +51,9 @@ pub(super) async fn begin(cloud: &Cloud, distribution: &str, outdated: &Outdated
 }
 
 /// Waits until it is done at every edge.
-pub(super) async fn finish(cloud: &Cloud, distribution: &str, id: &str) -> Result<()> {
+pub(super) async fn finish(cloud: &Cloud, distribution: &str, id: &str, reporter: &Reporter) -> Result<()> {
     let end = until(cloud.pace(LONGEST), async || {
+        reporter.working("site", "waiting until CloudFront has forgotten what changed");
         let request = cloud.cloudfront.get_invalidation().distribution_id(distribution).id(id);
         match request.send().await {
             Ok(answer) => match answer.invalidation() {

@@ -131,8 +131,7 @@ pub async fn publish(
     let Plan { done, outcome, .. } = plan;
     claim.give_back(|ledger| *ledger = done).await?;
     if let Some(id) = invalidation.filter(|_| wait) {
-        reporter.working("site", "waiting until CloudFront has forgotten what changed");
-        invalidation::finish(cloud, &place.distribution, &id).await?;
+        invalidation::finish(cloud, &place.distribution, &id, reporter).await?;
     }
     Ok(Published { took, ..outcome })
 }

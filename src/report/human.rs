@@ -16,8 +16,8 @@ use crate::stack::status::Outlook;
 /// The widest name of a part: "presentation".
 const PART_WIDTH: usize = 12;
 
-/// In a log a part has a line when it begins and when it ends, and one as often as this in between: enough to tell slow
-/// from stuck, and for CI systems that end what is silent.
+/// In a log a part has a line when it begins and when it ends, and what it says in between at most as often as this: enough
+/// to tell slow from stuck, and for CI systems that end what is silent.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
