@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -80,7 +80,7 @@ pub async fn function(cloud: &Cloud, name: &str) -> Result<()> {
 
 /// The domain of a distribution that is being made; CloudFront may take a moment to know it.
 pub async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
-    let end = until(cloud.pace(MINUTE), async || {
+    until(cloud.pace(MINUTE), async || {
         match cloud.cloudfront.get_distribution().id(id).send().await {
             Ok(found) => match found.distribution() {
                 Some(found) => Probe::Ready(found.domain_name().to_owned()),
@@ -90,12 +90,8 @@ pub async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
             Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(domain) => Ok(domain),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!("CloudFront doesn't know the distribution {id}"))),
-    }
+    .await
+    .in_time(|| Error::failed(format!("CloudFront doesn't know the distribution {id}")))
 }
 
 /// Waits until a distribution is at CloudFront's edges, which takes minutes.
@@ -120,13 +116,9 @@ async fn wait(
     too_long: &str,
     probe: impl AsyncFnMut() -> Probe<(), Error>,
 ) -> Result<()> {
-    match until(cloud.pace(deadline), probe).await {
-        Waited::Ready(()) => Ok(()),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => {
-            let minutes = deadline.as_secs() / 60;
-            Err(Error::failed(format!("{too_long} after {minutes} minutes"))
-                .hint("AWS goes on with it. Run `deployer up` again to see it through."))
-        }
-    }
+    until(cloud.pace(deadline), probe).await.in_time(|| {
+        let minutes = deadline.as_secs() / 60;
+        Error::failed(format!("{too_long} after {minutes} minutes"))
+            .hint("AWS goes on with it. Run `deployer up` again to see it through.")
+    })
 }

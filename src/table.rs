@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
 use crate::error::{Error, Result};
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 
 /// Whether a table has no items; one that isn't there has none.
 pub async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
@@ -28,7 +28,7 @@ pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
     if found(unprotected, |e| e.is_resource_not_found_exception(), what)?.is_none() {
         return Ok(());
     }
-    let end = until(cloud.pace(Duration::from_secs(600)), async || {
+    until(cloud.pace(Duration::from_secs(600)), async || {
         let answer = cloud.dynamodb.delete_table().table_name(name).send().await;
         // In use: by the update before, or by this very deletion.
         if answer
@@ -43,11 +43,9 @@ pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
             Err(error) => Probe::Failed(error),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(()) => Ok(()),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!("the table {name} isn't gone after 10 minutes"))
-            .hint("Run the same command again; it goes on from here.")),
-    }
+    .await
+    .in_time(|| {
+        Error::failed(format!("the table {name} isn't gone after 10 minutes"))
+            .hint("Run the same command again; it goes on from here.")
+    })
 }

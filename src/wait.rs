@@ -26,6 +26,17 @@ pub enum Waited<T, E> {
     TimedOut,
 }
 
+impl<T, E> Waited<T, E> {
+    /// What was waited for; `late` says what it means that the deadline passed first.
+    pub fn in_time(self, late: impl FnOnce() -> E) -> Result<T, E> {
+        match self {
+            Self::Ready(value) => Ok(value),
+            Self::Failed(error) => Err(error),
+            Self::TimedOut => Err(late()),
+        }
+    }
+}
+
 /// How often to look: `first` apart at the beginning, then ever less often until `longest`; and for how long at all.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {

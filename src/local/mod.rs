@@ -253,11 +253,8 @@ impl Settings {
             }
         })
         .await;
-        match waited {
-            Waited::Ready(()) => Ok(self.joined(record, reporter)),
-            Waited::Failed(error) => Err(error),
-            Waited::TimedOut => Err(self.silent(record.pid)),
-        }
+        waited.in_time(|| self.silent(record.pid))?;
+        Ok(self.joined(record, reporter))
     }
 
     async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
@@ -280,14 +277,9 @@ impl Settings {
             Err(error) => Probe::Failed(Error::failed("could not watch the local cloud start").because(error)),
         })
         .await;
-        match waited {
-            Waited::Ready(()) => {
-                reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
-                Ok(self.cloud(&record))
-            }
-            Waited::Failed(error) => Err(error),
-            Waited::TimedOut => Err(self.silent(record.pid)),
-        }
+        waited.in_time(|| self.silent(record.pid))?;
+        reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
+        Ok(self.cloud(&record))
     }
 
     /// Waits until nobody has the port.
@@ -320,22 +312,18 @@ impl Settings {
             Err(error) => Probe::Failed(error),
         })
         .await;
-        match waited {
-            Waited::Ready(()) => {}
-            Waited::Failed(error) => return Err(error),
-            Waited::TimedOut => {
-                return Err(Error::failed(format!(
-                    "the local cloud (process {}) was told to stop {} seconds ago and still runs",
-                    record.pid,
-                    END.deadline.as_secs()
-                ))
-                .hint(format!(
-                    "See {}. `kill -9 {}` ends it and loses what changed since it was started.",
-                    self.log_file().display(),
-                    record.pid
-                )));
-            }
-        }
+        waited.in_time(|| {
+            Error::failed(format!(
+                "the local cloud (process {}) was told to stop {} seconds ago and still runs",
+                record.pid,
+                END.deadline.as_secs()
+            ))
+            .hint(format!(
+                "See {}. `kill -9 {}` ends it and loses what changed since it was started.",
+                self.log_file().display(),
+                record.pid
+            ))
+        })?;
         process::terminate_rest(record.pid)?;
         Record::remove(&self.state_dir())?;
         reporter.finished(

@@ -9,7 +9,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Context, Error, Result};
 use crate::report::Reporter;
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 
 /// How long other invalidations are waited for: CloudFront takes 15 with wildcards, and 3,000 paths, at a time.
 /// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/InvalidationLimits.html>
@@ -32,7 +32,7 @@ pub(super) async fn begin(cloud: &Cloud, distribution: &str, outdated: &Outdated
                 .build()
         })
         .or_fail(what)?;
-    let end = until(cloud.pace(PATIENCE), async || {
+    until(cloud.pace(PATIENCE), async || {
         let request = cloud.cloudfront.create_invalidation().distribution_id(distribution);
         match request.invalidation_batch(batch.clone()).send().await {
             Ok(answer) => Probe::Ready(answer.invalidation.map(|made| made.id).unwrap_or_default()),
@@ -40,19 +40,17 @@ pub(super) async fn begin(cloud: &Cloud, distribution: &str, outdated: &Outdated
             Err(error) => Probe::Failed(explain(&error, &what())),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(id) => Ok(id),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(what())
+    .await
+    .in_time(|| {
+        Error::failed(what())
             .because("others have been under way for 5 minutes")
-            .hint("The site is published. Run `deployer up --only site` later: it begins with this.")),
-    }
+            .hint("The site is published. Run `deployer up --only site` later: it begins with this.")
+    })
 }
 
 /// Waits until it is done at every edge.
 pub(super) async fn finish(cloud: &Cloud, distribution: &str, id: &str, reporter: &Reporter) -> Result<()> {
-    let end = until(cloud.pace(LONGEST), async || {
+    until(cloud.pace(LONGEST), async || {
         reporter.working("site", "waiting until CloudFront has forgotten what changed");
         let request = cloud.cloudfront.get_invalidation().distribution_id(distribution).id(id);
         match request.send().await {
@@ -63,13 +61,11 @@ pub(super) async fn finish(cloud: &Cloud, distribution: &str, id: &str, reporter
             Err(error) => Probe::Failed(explain(&error, &format!("could not look at the invalidation {id}"))),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(()) => Ok(()),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!(
+    .await
+    .in_time(|| {
+        Error::failed(format!(
             "CloudFront hasn't finished the invalidation {id} after 15 minutes"
         ))
-        .hint("The site is published. `deployer verify --only site` tells when everybody gets it.")),
-    }
+        .hint("The site is published. `deployer verify --only site` tells when everybody gets it.")
+    })
 }

@@ -21,7 +21,7 @@ use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
 use crate::site::{Object, Site};
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 use ledger::{ABANDONED, Claim};
 use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
@@ -174,7 +174,7 @@ async fn begin<'a>(
 /// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
 async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter) -> Result<Option<String>> {
     let mut last: (Option<String>, Instant) = (None, Instant::now());
-    let end = until(cloud.pace(PATIENCE), async || {
+    until(cloud.pace(PATIENCE), async || {
         reporter.working("site", format!("waiting for another publication ({other})"));
         match ledger::read(cloud, &place.artifacts).await {
             Err(error) => Probe::Failed(error),
@@ -188,13 +188,11 @@ async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter
             }
         }
     })
-    .await;
-    match end {
-        Waited::Ready(abandoned) => Ok(abandoned),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!("another publication doesn't end: {other}"))
-            .hint("Stop it, then run `deployer up --only site`.")),
-    }
+    .await
+    .in_time(|| {
+        Error::failed(format!("another publication doesn't end: {other}"))
+            .hint("Stop it, then run `deployer up --only site`.")
+    })
 }
 
 /// Does what was planned. Returns the id of the invalidation, if there was one.

@@ -18,7 +18,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, Result};
 use crate::ident::fresh_token;
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 
 /// A change set that can be executed.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ pub async fn create(
 }
 
 async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<DescribeChangeSetOutput> {
-    let end = until(cloud.pace(Duration::from_secs(600)), async || {
+    until(cloud.pace(Duration::from_secs(600)), async || {
         let answer = cloud
             .cloudformation
             .describe_change_set()
@@ -141,15 +141,11 @@ async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<Descri
             Err(error) => Probe::Failed(explain(&error, &format!("could not read the change set for {stack}"))),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(made) => Ok(made),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(
-            Error::failed(format!("the change set for {stack} isn't ready after 10 minutes"))
-                .hint("Run the same command again; AWS's health dashboard may tell more."),
-        ),
-    }
+    .await
+    .in_time(|| {
+        Error::failed(format!("the change set for {stack} isn't ready after 10 minutes"))
+            .hint("Run the same command again; AWS's health dashboard may tell more.")
+    })
 }
 
 /// The only places where the wording of "nothing to change" is matched: AWS has no code for it.

@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::project::Tier;
 use crate::report::{Event, Reporter};
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 
 /// CloudFront alone may take an hour (its handler's limit); nothing of ours takes longer.
 const LONGEST_OPERATION: Duration = Duration::from_secs(2 * 60 * 60);
@@ -73,21 +73,20 @@ pub async fn to_end(
         }
     })
     .await;
-    match end {
-        Waited::Ready(status) => Ok(Ended { status, events: all }),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!(
+    let status = end.in_time(|| {
+        Error::failed(format!(
             "the operation on {arn} hasn't ended after {} minutes",
             LONGEST_OPERATION.as_secs() / 60
         ))
-        .hint("CloudFormation goes on. `deployer status` shows where it is; the same command again waits on.")),
-    }
+        .hint("CloudFormation goes on. `deployer status` shows where it is; the same command again waits on.")
+    })?;
+    Ok(Ended { status, events: all })
 }
 
 /// Reads a stack once it is in `status`, in which an operation is known to have ended: a read may lag behind the events,
 /// and would then have the outputs from before.
 pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> {
-    let end = until(cloud.pace(Duration::from_secs(120)), async || {
+    until(cloud.pace(Duration::from_secs(120)), async || {
         match read::describe(cloud, arn).await {
             Ok(Some(stack)) if stack.status == status => Probe::Ready(stack),
             Ok(Some(_)) => Probe::Pending,
@@ -98,13 +97,11 @@ pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> 
             Err(error) => Probe::Failed(error),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(stack) => Ok(stack),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!("{arn} ended in {status} but isn't in it"))
-            .hint("Another operation has begun on it. Run the same command again.")),
-    }
+    .await
+    .in_time(|| {
+        Error::failed(format!("{arn} ended in {status} but isn't in it"))
+            .hint("Another operation has begun on it. Run the same command again.")
+    })
 }
 
 fn has_ended(status: &str) -> bool {
@@ -123,7 +120,7 @@ pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter)
         tier.as_str(),
         format!("waiting for the operation that is under way ({})", stack.status),
     );
-    let end = until(cloud.pace(LONGEST_OPERATION), async || {
+    until(cloud.pace(LONGEST_OPERATION), async || {
         match read::describe(cloud, &stack.arn).await {
             Ok(Some(stack)) if stack.meaning().meaning == Meaning::Busy => {
                 reporter.working(tier.as_str(), format!("waiting: {}", stack.status));
@@ -133,13 +130,11 @@ pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter)
             Err(error) => Probe::Failed(error),
         }
     })
-    .await;
-    match end {
-        Waited::Ready(found) => Ok(found),
-        Waited::Failed(error) => Err(error),
-        Waited::TimedOut => Err(Error::failed(format!("the stack {name} is still in {}", stack.status))
-            .hint("`deployer status` shows its state; run the same command again later.")),
-    }
+    .await
+    .in_time(|| {
+        Error::failed(format!("the stack {name} is still in {}", stack.status))
+            .hint("`deployer status` shows its state; run the same command again later.")
+    })
 }
 
 /// The error for an operation that ended badly: the resource that failed first, and why.

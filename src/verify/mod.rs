@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::cloud::Cloud;
 use crate::report::Reporter;
-use crate::wait::{Probe, Waited, until};
+use crate::wait::{Probe, until};
 use finding::{Finding, Kind, Problem, asked};
 use layer::Layer;
 pub use outcome::{Checked, Verdict, Verification};
@@ -136,13 +136,10 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
         None => Probe::Pending,
     })
     .await;
-    let finding = match end {
-        Waited::Ready(evidence) => Ok(evidence),
-        Waited::Failed(problem) => Err(problem),
-        Waited::TimedOut => Err(last
-            .into_inner()
-            .unwrap_or_else(|| Problem::pending("it couldn't be looked at in the time given"))),
-    };
+    let finding = end.in_time(|| {
+        last.into_inner()
+            .unwrap_or_else(|| Problem::pending("it couldn't be looked at in the time given"))
+    });
     let (result, evidence, next_step) = match finding {
         Ok(evidence) => (Verdict::Passed, evidence, None),
         Err(problem) => {
