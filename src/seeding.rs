@@ -11,7 +11,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::project::seed::{Attribute, Item, KEY};
-use crate::report::Reporter;
+use crate::report::{Reporter, counted};
 
 /// What seeding did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -28,19 +28,15 @@ pub struct Seeded {
 impl Seeded {
     /// "2 added, 1 was there".
     pub fn describe(&self) -> String {
-        let parts: Vec<String> = [
+        let counts = counted(&[
             (self.added, "added"),
             (self.overwritten, "overwritten"),
             (self.kept, "already there"),
-        ]
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-        if parts.is_empty() {
+        ]);
+        if counts.is_empty() {
             "no items to add".to_owned()
         } else {
-            format!("items: {}", parts.join(", "))
+            format!("items: {counts}")
         }
     }
 }

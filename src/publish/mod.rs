@@ -19,7 +19,7 @@ use indicatif::HumanBytes;
 use crate::bucket;
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
-use crate::report::Reporter;
+use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
 use ledger::{ABANDONED, Claim};
@@ -67,28 +67,25 @@ impl Published {
 
     /// "2 new, 1 changed, 3 unchanged".
     pub fn describe(&self) -> String {
-        let mut parts: Vec<String> = [
+        // There always are some: the API's address at least.
+        let counts = counted(&[
             (self.new, "new"),
             (self.changed, "changed"),
             (self.unchanged, "unchanged"),
             (self.removed, "removed"),
             (self.kept, "kept for earlier pages"),
-        ]
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-        match self.invalidated.as_slice() {
-            [] => {}
-            [all] if all == EVERYTHING => parts.push("all paths invalidated".to_owned()),
-            [_] => parts.push("1 path invalidated".to_owned()),
-            paths => parts.push(format!("{} paths invalidated", paths.len())),
-        }
+        ]);
+        let invalidated = match self.invalidated.as_slice() {
+            [] => String::new(),
+            [all] if all == EVERYTHING => ", all paths invalidated".to_owned(),
+            [_] => ", 1 path invalidated".to_owned(),
+            paths => format!(", {} paths invalidated", paths.len()),
+        };
         let sent = match self.bytes {
             0 => String::new(),
             bytes => format!("; {} sent, {}/s", HumanBytes(bytes), rate(bytes, self.took)),
         };
-        format!("files: {}{sent}", parts.join(", "))
+        format!("files: {counts}{invalidated}{sent}")
     }
 }
 

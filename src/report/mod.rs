@@ -78,6 +78,16 @@ pub enum Event {
     },
 }
 
+/// "2 added, 1 overwritten": what there are any of.
+pub fn counted(counts: &[(usize, &str)]) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    parts.join(", ")
+}
+
 /// A command's result: a document for programs, and a text for people.
 pub trait Outcome: Serialize {
     /// The text; `paint` colours it if colours are wanted.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::layer::Layer;
 use crate::error::Error;
-use crate::report::{Event, Outcome, Paint, Reporter};
+use crate::report::{Event, Outcome, Paint, Reporter, counted};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,17 +57,12 @@ impl Verification {
     /// "18 checks: 17 passed, 1 failed".
     fn describe(&self) -> String {
         let count = |verdict| self.with(verdict).count();
-        let parts = [
+        let counts = counted(&[
             (count(Verdict::Passed), "passed"),
             (count(Verdict::Failed), "failed"),
             (count(Verdict::NotProven), "not proven"),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        format!("{} checks: {}", self.checks.len(), parts.join(", "))
+        ]);
+        format!("{} checks: {counts}", self.checks.len())
     }
 
     /// The error of a run whose verification failed; none if it didn't.
