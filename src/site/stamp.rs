@@ -1,6 +1,7 @@
 //! A file at one moment, to notice later that it has changed since.
 
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,9 @@ pub struct Stamp {
     size: u64,
     /// In nanoseconds since 1970; 0 where the file system doesn't know.
     modified: i64,
-    /// When anything about the file changed, which nobody can set back; 0 where the file system doesn't know.
+    /// When anything about the file changed, which nobody can set back.
     changed: i64,
-    /// Tells a file that was replaced by one of the same size and time; 0 where there are no inodes.
+    /// Tells a file that was replaced by one of the same size and time.
     inode: u64,
 }
 
@@ -32,8 +33,11 @@ impl Stamp {
         Self {
             size: metadata.len(),
             modified: modified.unwrap_or_default(),
-            changed: changed(metadata),
-            inode: inode(metadata),
+            changed: metadata
+                .ctime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.ctime_nsec()),
+            inode: metadata.ino(),
         }
     }
 
@@ -52,30 +56,6 @@ impl Stamp {
     pub fn size(&self) -> u64 {
         self.size
     }
-}
-
-#[cfg(unix)]
-fn changed(metadata: &Metadata) -> i64 {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata
-        .ctime()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn changed(_: &Metadata) -> i64 {
-    0
-}
-
-#[cfg(unix)]
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> u64 {
-    0
 }
 
 #[cfg(test)]

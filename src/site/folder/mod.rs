@@ -2,6 +2,7 @@
 
 use std::fs::{self, FileType};
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use ignore::Match;
@@ -190,9 +191,7 @@ impl Walk {
     }
 }
 
-#[cfg(unix)]
 fn what_it_is(kind: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
     match kind {
         _ if kind.is_fifo() => "a named pipe",
         _ if kind.is_socket() => "a socket",
@@ -200,10 +199,5 @@ fn what_it_is(kind: FileType) -> &'static str {
     }
 }
 
-#[cfg(not(unix))]
-fn what_it_is(_: FileType) -> &'static str {
-    "something else"
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
