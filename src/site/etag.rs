@@ -72,40 +72,34 @@ impl Sum {
         part: u64,
         read: impl Fn(&mut [u8], u64) -> io::Result<()> + Sync,
     ) -> io::Result<Self> {
-        let firsts: Vec<u64> = (0..size.div_ceil(part)).step_by(LANES).collect();
+        let whole = size / part;
+        let firsts: Vec<u64> = (0..whole).step_by(LANES).collect();
         let buffer = || vec![[0; LANE]; LANES];
-        let groups = parallel::map(&firsts, buffer, |buffer, first| {
-            let from = first * part;
-            let group = size.min(from + LANES as u64 * part) - from;
-            let whole = usize::try_from(group / part).unwrap_or(LANES);
-            let mut sums = Vec::with_capacity(LANES);
-            if whole > 0 {
-                // The last lanes may have nothing to do; what they sum is left out.
-                let mut lanes = Lanes::default();
-                for at in (0..part).step_by(LANE) {
-                    for (index, piece) in (0..whole as u64).zip(&mut *buffer) {
-                        read(piece, from + index * part + at)?;
-                    }
-                    lanes.update(array::from_fn(|lane| buffer[lane].as_slice()));
+        let groups = parallel::map(&firsts, buffer, |buffer, first| -> io::Result<Vec<Md5Sum>> {
+            // The last lanes may have nothing to do; what they sum is left out.
+            let count = usize::try_from(whole - first).map_or(LANES, |left| left.min(LANES));
+            let mut lanes = Lanes::default();
+            for at in (0..part).step_by(LANE) {
+                for (index, piece) in (*first..).zip(&mut buffer[..count]) {
+                    read(piece, index * part + at)?;
                 }
-                sums.extend(&lanes.finish()[..whole]);
+                lanes.update(array::from_fn(|lane| buffer[lane].as_slice()));
             }
-            let mut at = from + whole as u64 * part;
-            if at < from + group {
-                let mut md5 = Md5::new();
-                while at < from + group {
-                    let piece = usize::try_from(from + group - at).map_or(LANE, |rest| rest.min(LANE));
-                    let piece = &mut buffer[0][..piece];
-                    read(piece, at)?;
-                    md5.update(&*piece);
-                    at += piece.len() as u64;
-                }
-                sums.push(md5.finalize().into());
-            }
-            Ok(sums)
+            Ok(lanes.finish()[..count].to_vec())
         });
-        let parts = groups.into_iter().collect::<io::Result<Vec<Vec<Md5Sum>>>>()?;
-        Ok(Self::in_parts(parts.concat()))
+        let mut parts = groups.into_iter().collect::<io::Result<Vec<_>>>()?.concat();
+        let mut at = whole * part;
+        if at < size {
+            let (mut md5, mut buffer) = (Md5::new(), [0; LANE]);
+            while at < size {
+                let left = usize::try_from(size - at).map_or(LANE, |left| left.min(LANE));
+                read(&mut buffer[..left], at)?;
+                md5.update(&buffer[..left]);
+                at += left as u64;
+            }
+            parts.push(md5.finalize().into());
+        }
+        Ok(Self::in_parts(parts))
     }
 
     /// The MD5 of the content, or of the MD5s of its parts.
