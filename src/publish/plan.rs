@@ -6,7 +6,7 @@ use super::Published;
 use super::ledger::{Ledger, Outdated};
 use crate::bucket::Listing;
 use crate::ident::fresh_token;
-use crate::site::{CONFIG, Kind, Object, is_hashed_name, url_path};
+use crate::site::{CONFIG, Kind, Object, folder_and_name, is_hashed_name, url_path};
 
 /// For how many publications that change something an asset stays after the last page that refers to it has gone: a page
 /// that was opened before them still gets what it loads later.
@@ -149,7 +149,7 @@ fn class(object: &Object) -> String {
     if &*object.key == CONFIG {
         return CONFIG.to_owned();
     }
-    let name = object.key.rsplit('/').next().unwrap_or_default();
+    let (_, name) = folder_and_name(&object.key);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let asset = if object.kind == Kind::Asset { "#." } else { "." };
     format!("{asset}{}", extension.to_ascii_lowercase())

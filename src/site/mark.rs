@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::etag::Md5Sum;
-use super::names::LONGEST_KEY;
+use super::names::{LONGEST_KEY, folder_and_name};
 
 /// The first 64 bits of an MD5. Among a thousand million versions of one file, two having the same is a chance of one in
 /// forty; nobody gains by making two on purpose, since both are the author's.
@@ -21,9 +21,9 @@ impl Mark {
     /// `style.css` becomes `style.1a2b3c4d5e6f7a8b.css`, in the same folder, so that what is relative in the file stays
     /// right. None for a name without an extension, or one that becomes too long for S3.
     pub(super) fn put_into(self, key: &str) -> Option<String> {
-        let name = key.rfind('/').map_or(0, |slash| slash + 1);
-        let dot = name + key[name..].rfind('.')?;
-        let marked = format!("{}.{self}{}", &key[..dot], &key[dot..]);
+        let (folder, name) = folder_and_name(key);
+        let (stem, extension) = name.rsplit_once('.')?;
+        let marked = format!("{folder}{stem}.{self}.{extension}");
         (marked.len() <= LONGEST_KEY).then_some(marked)
     }
 }

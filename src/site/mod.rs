@@ -29,7 +29,7 @@ use etag::Sum;
 use fingerprint::Names;
 use input::{Input, PIECE, Problems};
 use kind::{Sort, content_type};
-pub use names::{is_hashed_name, url_path};
+pub use names::{folder_and_name, is_hashed_name, url_path};
 pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, Kind, NO_CACHE, Object, Served};
 use source::Source;
 pub use stamp::Stamp;

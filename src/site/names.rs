@@ -6,11 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::object::CONFIG;
 
 /// S3's limit, in bytes of UTF-8 (S3 user guide, "Naming Amazon S3 objects").
 pub(super) const LONGEST_KEY: usize = 1024;
+
+/// What a URL's segment escapes: all but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How many names a warning lists.
 const SHOWN: usize = 5;
@@ -178,19 +182,17 @@ pub fn url_path(key: &str) -> String {
 
 /// A path's segment with everything escaped but RFC 3986's unreserved characters.
 pub(super) fn url_segment(segment: &str) -> String {
-    let mut escaped = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(byte.into()),
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
+    utf8_percent_encode(segment, RESERVED).to_string()
+}
+
+/// A key's folder, with the slash at its end, and the file's name.
+pub fn folder_and_name(key: &str) -> (&str, &str) {
+    key.split_at(key.rfind('/').map_or(0, |slash| slash + 1))
 }
 
 /// Whether an object in the bucket, with its ETag, has a name that this deployer made from its content.
 pub fn is_hashed_name(key: &str, etag: &str) -> bool {
-    let mark = key.rsplit('/').next().and_then(|name| name.rsplit('.').nth(1));
+    let mark = folder_and_name(key).1.rsplit('.').nth(1);
     mark.is_some_and(|mark| mark.len() == 16 && etag.starts_with(mark))
 }
 

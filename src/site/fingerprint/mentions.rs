@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::super::names::url_segment;
+use super::super::names::{folder_and_name, url_segment};
 use crate::error::{Context, Result};
 
 /// The file names to look for, and which were found.
@@ -33,7 +33,7 @@ impl Mentions {
         let mut names = BTreeMap::new();
         for script in scripts {
             let next = names.len();
-            names.entry(file_name(script).to_owned()).or_insert(next);
+            names.entry(folder_and_name(script).1.to_owned()).or_insert(next);
         }
         let mut patterns = Vec::new();
         let mut spells = Vec::new();
@@ -63,7 +63,7 @@ impl Mentions {
     /// Whether a script's file name was found.
     pub(super) fn has(&self, script: &str) -> bool {
         self.names
-            .get(file_name(script))
+            .get(folder_and_name(script).1)
             .is_some_and(|index| self.found[*index].load(Ordering::Relaxed))
     }
 
@@ -129,10 +129,6 @@ impl Stream<'_> {
     pub(super) fn end(self) {
         self.mentions.search(&self.pending, self.is_first, true);
     }
-}
-
-fn file_name(key: &str) -> &str {
-    key.rsplit('/').next().unwrap_or(key)
 }
 
 /// Whether a name that follows this byte is the end of a longer one.

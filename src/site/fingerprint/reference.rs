@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::super::names::url_segment;
+use super::super::names::{folder_and_name, url_segment};
 use crate::site::mark::Mark;
 
 /// What relative references of a document are relative to.
@@ -23,7 +23,7 @@ pub(super) enum Base {
 impl Base {
     /// The folder of the document with this key.
     pub(super) fn of(key: &str) -> Self {
-        Self::Folder(key[..key.rfind('/').map_or(0, |slash| slash + 1)].to_owned())
+        Self::Folder(folder_and_name(key).0.to_owned())
     }
 
     /// What a document with `<base href>` has instead.
@@ -117,19 +117,18 @@ pub(super) fn target(reference: &str, base: &Base) -> Option<String> {
 /// query, its fragment.
 pub(super) fn marked(reference: &str, key: &str, mark: Mark) -> Option<String> {
     let path = path_of(reference)?;
-    let name = path.rfind('/').map_or(0, |slash| slash + 1);
+    let (folder, name) = folder_and_name(path);
     // As it is written, if its extension is.
     let (_, extension) = key.rsplit_once('.')?;
-    let new_name = match path[name..].rsplit_once('.') {
+    let new_name = match name.rsplit_once('.') {
         Some((stem, written)) if decodes_to(written, extension) => format!("{stem}.{mark}.{written}"),
         _ => {
             let marked = mark.put_into(key)?;
-            url_segment(marked.rsplit('/').next().unwrap_or(&marked))
+            url_segment(folder_and_name(&marked).1)
         }
     };
-    let new_path = format!("{}{new_name}", &path[..name]);
     // S3 takes a plus for a space; the file's is meant.
-    let new_path = new_path.replace('+', "%2B");
+    let new_path = format!("{folder}{new_name}").replace('+', "%2B");
     let start = reference.len() - reference.trim_start_matches(|c| c <= ' ').len();
     let rest = &reference[start + path.len()..];
     Some(format!("{}{new_path}{rest}", &reference[..start]))
