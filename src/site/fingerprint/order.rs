@@ -1,6 +1,9 @@
 //! The order in which style sheets get their names: what one imports has to have its name first, since that is a part of
 //! its content and so of its own name. Pure.
 
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
 /// Each sheet's turn, and whether it is in a circle: it refers to itself, perhaps by way of others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Order {
@@ -35,54 +38,19 @@ pub(super) fn order(refers: &[Vec<usize>]) -> Order {
     Order { turns, in_circle }
 }
 
-/// The sheets by circles, those that others refer to first: Tarjan's strongly connected components, without recursion,
-/// since chains may be long.
+/// The sheets by circles, those that others refer to first. Of petgraph's two algorithms it is the one without recursion:
+/// chains may be long.
 fn groups(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    const NEW: usize = usize::MAX;
-    let mut found = vec![NEW; refers.len()];
-    let mut lowest = vec![0; refers.len()];
-    let mut is_open = vec![false; refers.len()];
-    let mut open = Vec::new();
-    let mut groups = Vec::new();
-    let mut count = 0;
-    for start in 0..refers.len() {
-        // Each with the number of its references that were followed.
-        let mut path = if found[start] == NEW {
-            vec![(start, 0)]
-        } else {
-            Vec::new()
-        };
-        while let Some((sheet, followed)) = path.last_mut() {
-            let sheet = *sheet;
-            if *followed == 0 {
-                found[sheet] = count;
-                lowest[sheet] = count;
-                count += 1;
-                open.push(sheet);
-                is_open[sheet] = true;
-            }
-            if let Some(next) = refers[sheet].get(*followed).copied() {
-                *followed += 1;
-                if found[next] == NEW {
-                    path.push((next, 0));
-                } else if is_open[next] {
-                    lowest[sheet] = lowest[sheet].min(found[next]);
-                }
-                continue;
-            }
-            path.pop();
-            if let Some((parent, _)) = path.last() {
-                lowest[*parent] = lowest[*parent].min(lowest[sheet]);
-            }
-            if lowest[sheet] == found[sheet] {
-                let first = open.iter().rposition(|other| *other == sheet).unwrap_or_default();
-                let group = open.split_off(first);
-                group.iter().for_each(|member| is_open[*member] = false);
-                groups.push(group);
-            }
+    let mut graph: DiGraph<(), (), usize> = DiGraph::with_capacity(refers.len(), 0);
+    let sheets: Vec<_> = refers.iter().map(|_| graph.add_node(())).collect();
+    for (sheet, needed) in refers.iter().enumerate() {
+        for needed in needed {
+            graph.add_edge(sheets[sheet], sheets[*needed], ());
         }
     }
-    groups
+    let groups = kosaraju_scc(&graph);
+    let indices = |group: Vec<NodeIndex<usize>>| group.into_iter().map(NodeIndex::index).collect();
+    groups.into_iter().map(indices).collect()
 }
 
 #[cfg(test)]
