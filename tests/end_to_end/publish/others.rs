@@ -1,0 +1,89 @@
+//! A publication, and others at the same time.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use super::{ONLY_SITE, Stage, change};
+use crate::support::{Deployer, Project};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_publications_at_once_end_with_one_of_the_two_sites() {
+    let stage = Stage::deployed();
+    let other = Project::copy();
+    for (project, version) in [(&stage.project, "one"), (&other, "two")] {
+        change(project, version);
+        for n in 0..40 {
+            project.write(&format!("site/page{n}.html"), &format!("<title>{version}</title>"));
+        }
+        project.write(&format!("site/only-{version}.html"), "<title>only</title>");
+    }
+    // Another folder has other locks: only S3 keeps the two apart, as on two machines.
+    let endpoint = stage.proxy.endpoint();
+    let runs = [&stage.project, &other].map(|project| {
+        let run = Deployer::new(project.path(), &ONLY_SITE).at(&endpoint);
+        run.start(Stdio::null(), Stdio::piped())
+    });
+    for run in runs {
+        let ended = run.wait_with_output().expect("it ends");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    let page = stage.visit("");
+    let (is, is_not) = if page.page.contains("<title>one</title>") {
+        ("one", "two")
+    } else {
+        ("two", "one")
+    };
+    assert!(page.has(&format!("--version: {is}")) && !page.has(is_not), "{page:?}");
+    for n in 0..40 {
+        let page = stage.visit(&format!("page{n}.html"));
+        assert!(page.page.contains(is), "page{n} is of the other site");
+    }
+    let keys = stage.keys().await;
+    assert!(keys.contains_key(&format!("only-{is}.html")) && !keys.contains_key(&format!("only-{is_not}.html")));
+}
+
+/// S3 may do what it is asked and fail to say so. The SDK asks again, and S3 refuses what is there already.
+#[test]
+fn a_lost_answer_is_not_taken_for_another_publication() {
+    let stage = Stage::deployed();
+    change(&stage.project, "new");
+    let asked = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&asked);
+    stage.proxy.lose(move |seen| {
+        let is_ledger = seen.method == "PUT" && seen.path.contains("ledger.json");
+        let mut count = counted.lock().expect("a number");
+        *count += usize::from(is_ledger);
+        is_ledger && *count % 2 == 1
+    });
+    stage.publish().success().says(&["changed"]);
+    assert_eq!(*asked.lock().expect("a number"), 4, "the claim and its end, each twice");
+    assert!(stage.visit("").has("--version: new"));
+    stage.publish().success();
+    assert_eq!(*asked.lock().expect("a number"), 4, "nothing is left to do");
+}
+
+/// Nobody here can tell whether a process of another machine is still there; only that it no longer says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_died_on_another_machine_is_given_up() {
+    let stage = Stage::deployed();
+    let (bucket, key) = ("three-tier-dev-artifacts-000000000000-us-east-1", "site/ledger.json");
+    let s3 = &stage.clients.s3;
+    let ledger = s3.get_object().bucket(bucket).key(key).send().await.expect("a ledger");
+    let ledger = ledger.body.collect().await.expect("bytes").into_bytes();
+    let mut ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+    ledger["publisher"] = serde_json::json!({"token": "t", "host": "another", "process": 7, "renewal": 1});
+    let put = s3.put_object().bucket(bucket).key(key);
+    let put = put.body(ledger.to_string().into_bytes().into());
+    put.send().await.expect("put");
+
+    // What there is to do is found out by reading alone, but nobody may rely on what another is about to change.
+    change(&stage.project, "new");
+    stage
+        .publish()
+        .success()
+        .says(&["waiting for another publication (process 7 on another)", "changed"]);
+    assert!(stage.visit("").has("--version: new"));
+    stage.proxy.take();
+    stage.publish().success();
+    stage.proxy.assert_nothing_was_written();
+}
