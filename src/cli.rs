@@ -187,6 +187,23 @@ pub enum LocalCommand {
     Status,
     /// Stop it and delete everything in it
     Reset,
+    /// Print what other tools need to work in it: eval "$(deployer local env)"
+    Env {
+        /// How to write it
+        #[arg(long, value_enum, default_value_t = EnvFormat::Sh, value_name = "FORMAT")]
+        format: EnvFormat,
+    },
+}
+
+/// How environment variables are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EnvFormat {
+    /// For a shell to evaluate: sh, bash, zsh.
+    Sh,
+    /// One JSON object.
+    Json,
+    /// `NAME=value`, a line each.
+    Dotenv,
 }
 
 #[cfg(test)]

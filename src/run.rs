@@ -47,7 +47,7 @@ async fn dispatch(cli: &Cli, reporter: &Reporter) -> Result<()> {
         Command::Status => commands::status::run(&Context::open(global, reporter).await?).await,
         Command::Verify(args) => commands::verify::run(args, global, reporter).await,
         Command::Down(args) => commands::down::run(args, &Context::open(global, reporter).await?).await,
-        Command::Local(command) => commands::local::run(*command, reporter).await,
+        Command::Local(command) => commands::local::run(*command, global, reporter).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "deployer", &mut script);

@@ -180,7 +180,13 @@ async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Re
         .endpoint_url(running.endpoint)
         .region(Region::new(region))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
-            aws_sdk_s3::config::Credentials::new(local::ACCESS_KEY, local::SECRET_KEY, None, None, "local cloud"),
+            aws_sdk_s3::config::Credentials::new(
+                running.credentials.access_key_id,
+                running.credentials.secret_access_key,
+                None,
+                None,
+                "local cloud",
+            ),
         ))
         .retry_config(RetryConfig::standard().with_max_attempts(8))
         .sleep_impl(aws_sdk_s3::config::SharedAsyncSleep::new(

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::cli::LocalCommand;
-use crate::error::Result;
-use crate::local::{self, LocalStatus};
+use crate::cli::{EnvFormat, Global, LocalCommand, Output};
+use crate::error::{Context, Result};
+use crate::local::{self, LocalCloud, LocalStatus};
 use crate::report::{Outcome, Paint, Reporter};
 
 /// Runs the command.
-pub async fn run(command: LocalCommand, reporter: &Reporter) -> Result<()> {
+pub async fn run(command: LocalCommand, global: &Global, reporter: &Reporter) -> Result<()> {
     match command {
         LocalCommand::Start => {
             local::ensure_running(reporter).await?;
@@ -26,8 +26,77 @@ pub async fn run(command: LocalCommand, reporter: &Reporter) -> Result<()> {
                 .await?;
             local::reset(reporter).await?;
         }
+        LocalCommand::Env { format } => {
+            let region = global.region.as_deref().unwrap_or(local::REGION);
+            let variables = variables(&local::running().await?, region);
+            let format = match global.output {
+                Output::Human => format,
+                Output::Json => EnvFormat::Json,
+            };
+            let set_here = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            return reporter.print(written(&variables, format, set_here)?);
+        }
     }
     reporter.outcome(&Shown(local::status().await?))
+}
+
+/// What the AWS CLI, the SDKs, Terraform and others read.
+fn variables(cloud: &LocalCloud, region: &str) -> [(&'static str, String); 5] {
+    [
+        ("AWS_ACCESS_KEY_ID", cloud.credentials.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", cloud.credentials.secret_access_key.clone()),
+        ("AWS_ENDPOINT_URL", cloud.endpoint.clone()),
+        ("AWS_REGION", region.to_owned()),
+        // The AWS CLI knows only this one.
+        ("AWS_DEFAULT_REGION", region.to_owned()),
+    ]
+}
+
+/// What would lead elsewhere, or make these keys another's, if it is set.
+const IN_THE_WAY: [&str; 7] = [
+    "AWS_DEFAULT_PROFILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+];
+
+fn written(variables: &[(&str, String)], format: EnvFormat, set_here: impl Iterator<Item = String>) -> Result<String> {
+    Ok(match format {
+        EnvFormat::Sh => {
+            // An endpoint for one service goes before the common one.
+            let of_service = |name: &String| {
+                name.strip_prefix("AWS_ENDPOINT_URL_")
+                    .is_some_and(|service| service.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+            };
+            let mut unset: Vec<String> = set_here.filter(of_service).collect();
+            unset.extend(IN_THE_WAY.map(str::to_owned));
+            unset.sort();
+            let exports = variables
+                .iter()
+                .map(|(name, value)| format!("export {name}={}\n", shell_quoted(value)));
+            format!("unset {}\n{}", unset.join(" "), exports.collect::<String>())
+        }
+        EnvFormat::Dotenv => variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect(),
+        EnvFormat::Json => {
+            let object: serde_json::Map<_, _> = variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+                .collect();
+            let text = serde_json::to_string(&object).or_fail(|| "could not write the result".to_owned())?;
+            format!("{text}\n")
+        }
+    })
+}
+
+/// `text` as one word of a shell's command line, whatever is in it.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[derive(Serialize)]
@@ -49,5 +118,27 @@ impl Outcome for Shown {
                 status.state_dir.display()
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_is_written_as_its_readers_read_it() {
+        let variables = [("A", "x".to_owned()), ("B", "it's; $HOME".to_owned())];
+        let text = |format| {
+            let set_here = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_$(x)", "HOME"];
+            written(&variables, format, set_here.map(str::to_owned).into_iter()).expect("text")
+        };
+        assert_eq!(
+            text(EnvFormat::Sh),
+            "unset AWS_DEFAULT_PROFILE AWS_ENDPOINT_URL_S3 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
+             AWS_SECURITY_TOKEN AWS_SESSION_TOKEN AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT\n\
+             export A='x'\nexport B='it'\\''s; $HOME'\n"
+        );
+        assert_eq!(text(EnvFormat::Dotenv), "A=x\nB=it's; $HOME\n");
+        assert_eq!(text(EnvFormat::Json), "{\"A\":\"x\",\"B\":\"it's; $HOME\"}\n");
     }
 }

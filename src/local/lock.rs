@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use super::PART;
+use super::{PART, private};
 use crate::error::{Context, Error, Result};
 use crate::report::Reporter;
 use crate::wait::{self, Pace, Probe, Waited};
@@ -20,14 +20,9 @@ const PACE: Pace = Pace {
 pub(super) async fn take(file: &Path, reporter: &Reporter, waiting: &str) -> Result<File> {
     let what = || format!("could not lock {}", file.display());
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).or_fail(what)?;
+        private::folder(folder).or_fail(what)?;
     }
-    let handle = File::options()
-        .read(true)
-        .create(true)
-        .append(true)
-        .open(file)
-        .or_fail(what)?;
+    let handle = private::open(file).or_fail(what)?;
     let mut said = false;
     let waited = wait::until(PACE, async || match handle.try_lock() {
         Ok(()) => Probe::Ready(()),

@@ -1,10 +1,13 @@
 //! The local cloud: ministack, an AWS emulator, in a private virtual environment of its own and on loopback only.
 //!
 //! `python` installs it, `process` starts, recognises and ends it, `health` asks whether it answers, and `lock` keeps
-//! runs from doing any of this at once; `settings` says where. This file says in which order.
+//! runs from doing any of this at once; `settings` says where, `credentials` what opens it, and `private` keeps all of
+//! that from others. `guard.py` runs in the emulator's own process and lets nobody else in. This file says in which order.
 
+mod credentials;
 mod health;
 mod lock;
+mod private;
 mod process;
 mod python;
 mod settings;
@@ -20,17 +23,17 @@ use serde::Serialize;
 use crate::error::{Context, Error, Result};
 use crate::report::Reporter;
 use crate::wait::{self, Pace, Probe, Waited};
+pub use credentials::Credentials;
 use process::Record;
 use settings::{PORT_VARIABLE, Settings};
 
-/// The access key that the local cloud takes for its root user.
-pub const ACCESS_KEY: &str = "test";
-/// That user's secret key.
-pub const SECRET_KEY: &str = "test";
 /// The region to use with it.
 pub const REGION: &str = "us-east-1";
 /// The version of ministack.
 pub const VERSION: &str = "1.5.33";
+
+/// The folder of the locks of stages, in the deployer's state.
+const STAGES: &str = "stages";
 
 /// How events name this part.
 const PART: &str = "local";
@@ -59,6 +62,8 @@ const FREED: Pace = Pace {
 pub struct LocalCloud {
     /// Where every service answers.
     pub endpoint: String,
+    /// What opens it.
+    pub credentials: Credentials,
     /// The emulator's process.
     pub pid: u32,
     /// Where it keeps what is deployed to it.
@@ -103,6 +108,14 @@ pub async fn install(reporter: &Reporter) -> Result<PathBuf> {
     Ok(python::interpreter(&settings.environment()))
 }
 
+/// The local cloud that runs, which is neither installed nor started for this.
+///
+/// # Errors
+/// None runs, or it doesn't answer.
+pub async fn running() -> Result<LocalCloud> {
+    Settings::from_env()?.running().await
+}
+
 /// Keeps other runs on this machine off one stage of an emulator, as long as the returned value lives.
 ///
 /// # Errors
@@ -112,7 +125,9 @@ pub async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::Fil
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    let file = Settings::from_env()?.state.join("stages").join(format!("{name}.lock"));
+    let state = Settings::from_env()?.state;
+    private::folder(&state).or_fail(|| format!("could not make {} private", state.display()))?;
+    let file = state.join(STAGES).join(format!("{name}.lock"));
     lock::take(&file, reporter, "waiting for another run on this stage").await
 }
 
@@ -147,8 +162,9 @@ impl Settings {
             && record.is_alive()?
             && health::ask(record.port).await.is_local_cloud()
         {
-            return Ok(self.joined(&record, reporter));
+            return self.joined(&record, reporter);
         }
+        self.make_folders()?;
         let _lock = self.lock(reporter).await?;
         match self.living(reporter)? {
             Some(record) => self.join(&record, reporter).await,
@@ -159,6 +175,20 @@ impl Settings {
     async fn stop(&self, reporter: &Reporter) -> Result<bool> {
         let _lock = self.lock(reporter).await?;
         self.end(reporter).await
+    }
+
+    async fn running(&self) -> Result<LocalCloud> {
+        let status = self.status().await?;
+        let record = Record::read(&self.state_dir())?.filter(|record| Some(record.pid) == status.pid);
+        match record {
+            Some(record) if status.running => {
+                self.check_version(&record)?;
+                self.cloud(&record)
+            }
+            Some(record) => Err(self.silent(record.pid)),
+            None => Err(Error::failed("the local cloud isn't running")
+                .hint("Start it: `deployer local start`, or `deployer up --local` for the app as well.")),
+        }
     }
 
     async fn status(&self) -> Result<LocalStatus> {
@@ -201,7 +231,7 @@ impl Settings {
 
     /// Whether a record is of what these settings would start.
     fn suits(&self, record: &Record) -> bool {
-        record.port == self.port && record.version == VERSION
+        record.port == self.port && record.version == VERSION && record.guard == process::guard()
     }
 
     /// The emulator that runs on this state folder. What one left behind that no longer runs is cleaned up.
@@ -234,13 +264,7 @@ impl Settings {
                 record.port
             )));
         }
-        if record.version != VERSION {
-            return Err(Error::usage(format!(
-                "the local cloud that runs is ministack {}, and this deployer needs {VERSION}",
-                record.version
-            ))
-            .hint("Stop it with `deployer local stop`, then run this again; what is in it stays."));
-        }
+        self.check_version(record)?;
         // It may just have been started by a run that was interrupted.
         let waited = wait::until(START, async || {
             if health::ask(record.port).await.is_local_cloud() {
@@ -254,13 +278,30 @@ impl Settings {
         })
         .await;
         waited.in_time(|| self.silent(record.pid))?;
-        Ok(self.joined(record, reporter))
+        self.joined(record, reporter)
+    }
+
+    /// Refuses an emulator that another deployer started: it may be another ministack, or open to more than its owner.
+    fn check_version(&self, record: &Record) -> Result<()> {
+        let what = if record.version != VERSION {
+            format!(
+                "the local cloud that runs is ministack {}, and this deployer needs {VERSION}",
+                record.version
+            )
+        } else if record.guard != process::guard() {
+            "the local cloud that runs was started by another version of deployer, and may let in others than you"
+                .to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Error::usage(what).hint("Stop it with `deployer local stop`, then run this again; what is in it stays."))
     }
 
     async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
         self.await_port().await?;
         python::install(self, reporter).await?;
         reporter.working(PART, format!("starting ministack {VERSION}"));
+        Credentials::read_or_make(&self.state_dir())?;
         let mut child = process::spawn(self)?;
         let record = match Record::of(&child, self.port) {
             Some(record) => record?,
@@ -279,7 +320,7 @@ impl Settings {
         .await;
         waited.in_time(|| self.silent(record.pid))?;
         reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
-        Ok(self.cloud(&record))
+        self.cloud(&record)
     }
 
     /// Waits until nobody has the port.
@@ -334,18 +375,27 @@ impl Settings {
         Ok(true)
     }
 
-    fn joined(&self, record: &Record, reporter: &Reporter) -> LocalCloud {
+    fn joined(&self, record: &Record, reporter: &Reporter) -> Result<LocalCloud> {
         reporter.finished(PART, format!("running at {}", Settings::endpoint(record.port)), false);
         self.cloud(record)
     }
 
-    fn cloud(&self, record: &Record) -> LocalCloud {
-        LocalCloud {
+    fn cloud(&self, record: &Record) -> Result<LocalCloud> {
+        let credentials = Credentials::read(&self.state_dir())?.ok_or_else(|| {
+            Error::failed("the keys of the local cloud that runs are gone")
+                .because(format!(
+                    "there is no {}",
+                    Credentials::file(&self.state_dir()).display()
+                ))
+                .hint("Stop it with `deployer local stop`, then run this again: it gets new ones.")
+        })?;
+        Ok(LocalCloud {
             endpoint: Settings::endpoint(record.port),
+            credentials,
             pid: record.pid,
             state_dir: self.state_dir(),
             log_file: self.log_file(),
-        }
+        })
     }
 
     fn ended(&self) -> Error {

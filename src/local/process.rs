@@ -1,6 +1,5 @@
 //! The emulator's process: starting it, knowing it again, and ending it.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,18 +7,28 @@ use std::process::{Command, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::process::Child;
 
 use super::text::last_lines;
-use super::{Settings, VERSION, python};
+use super::{Credentials, Settings, VERSION, private, python};
 use crate::error::{Context, Error, Result};
+use crate::ident::hex;
 
-/// What of the user's environment the emulator gets besides `PATH`. Anything more could change what it does or, through it, what the
-/// deployed function does: `LOG_LEVEL`, `AWS_PROFILE`, `PYTHONPATH`.
+/// What lets nobody in but the owner: it looks at what comes in, then runs ministack in the same process.
+const GUARD: &str = include_str!("guard.py");
+
+/// What of the user's environment the emulator gets besides `PATH`. Anything more could change what it does: `LOG_LEVEL`,
+/// `AWS_PROFILE`, `PYTHONPATH`. Functions get none of it; the guard sees to that.
 const INHERITED: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"];
 
 /// Lines of the log that an error quotes.
 const TAIL: usize = 12;
+
+/// Tells one guard from another: an emulator that was started behind an older one must not be joined.
+pub(super) fn guard() -> String {
+    hex(&Sha256::digest(GUARD)[..8])
+}
 
 /// Starts the emulator; it stays when this process ends, and a Ctrl-C on the terminal doesn't reach it.
 pub(super) fn spawn(settings: &Settings) -> Result<Child> {
@@ -27,7 +36,7 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
     let cannot = || "could not start the local cloud".to_owned();
     let own = |name: &str| -> Result<PathBuf> {
         let path = folder.join(name);
-        std::fs::create_dir_all(&path).or_fail(cannot)?;
+        private::folder(&path).or_fail(cannot)?;
         Ok(path)
     };
     // What it extracted for an earlier process is of no use to this one.
@@ -36,12 +45,17 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
         _ => {}
     }
     let (saved, buckets, temporary) = (own("state")?, own("s3")?, own(TEMPORARY)?);
-    let log = File::create(settings.log_file()).or_fail(cannot)?;
+    let log = private::file(&settings.log_file()).or_fail(cannot)?;
+    let guard = folder.join("guard.py");
+    private::write(&guard, GUARD).or_fail(cannot)?;
 
     let mut command = tokio::process::Command::new(python::interpreter(&settings.environment()));
     command
         // Isolated: neither the working folder nor the user's own packages are searched for modules.
-        .args(["-I", "-m", "ministack"])
+        .arg("-I")
+        .arg(guard)
+        // By a file: whoever may list processes may read their arguments, and often their environment.
+        .arg(Credentials::file(&folder))
         .env_clear()
         .env("PATH", &settings.path)
         .envs(
@@ -56,7 +70,7 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
         .env("SFTP_ENABLED", "0")
         // Signatures, policies and private buckets count, as they do at AWS.
         .env("AUTH", "true")
-        // Functions inherit these: their calls must come back here, whatever the user's own AWS files say.
+        // Functions get these, too: their calls must come back here, whatever the user's own AWS files say.
         .env("AWS_ENDPOINT_URL", Settings::endpoint(settings.port))
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
@@ -88,6 +102,9 @@ pub(super) struct Record {
     born: String,
     pub(super) port: u16,
     pub(super) version: String,
+    /// See [`guard`]; "" if there was none yet.
+    #[serde(default)]
+    pub(super) guard: String,
 }
 
 impl Record {
@@ -99,6 +116,7 @@ impl Record {
             born,
             port,
             version: VERSION.to_owned(),
+            guard: guard(),
         }))
     }
 
@@ -115,14 +133,11 @@ impl Record {
         })
     }
 
-    /// Whole or not at all: another run may read it meanwhile.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let file = Self::file(folder);
         let cannot = || format!("could not write {}", file.display());
         let text = serde_json::to_string(self).or_fail(cannot)?;
-        let new = file.with_extension("new");
-        std::fs::write(&new, text).or_fail(cannot)?;
-        std::fs::rename(&new, &file).or_fail(cannot)
+        private::write(&file, &text).or_fail(cannot)
     }
 
     pub(super) fn remove(folder: &Path) -> Result<()> {
@@ -269,6 +284,7 @@ mod tests {
             born: born.to_owned(),
             port: 1,
             version: VERSION.to_owned(),
+            guard: guard(),
         };
         assert!(record(&born).is_alive().expect("asked"));
         assert!(
@@ -334,6 +350,7 @@ mod tests {
             born: "then".to_owned(),
             port: 4566,
             version: VERSION.to_owned(),
+            guard: guard(),
         };
         record.write(folder.path()).expect("written");
         assert_eq!(Record::read(folder.path()).expect("read"), Some(record));

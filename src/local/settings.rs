@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
-use super::VERSION;
-use crate::error::{Error, Result};
+use super::{STAGES, VERSION, private};
+use crate::error::{Context, Error, Result};
 
 /// The variable that chooses the port.
 pub(super) const PORT_VARIABLE: &str = "DEPLOYER_LOCAL_PORT";
@@ -50,6 +50,14 @@ impl Settings {
     /// The folder of everything that the emulator writes.
     pub(super) fn state_dir(&self) -> PathBuf {
         self.state.join("local")
+    }
+
+    /// The folders that this deployer has things in, for this user alone; those from before are narrowed to that.
+    pub(super) fn make_folders(&self) -> Result<()> {
+        for folder in [&self.cache, &self.state, &self.state_dir(), &self.state.join(STAGES)] {
+            private::folder(folder).or_fail(|| format!("could not make {} private", folder.display()))?;
+        }
+        Ok(())
     }
 
     pub(super) fn log_file(&self) -> PathBuf {

@@ -98,11 +98,16 @@ fn pretend(sandbox: &Sandbox, script: &str) {
 
 /// Runs Python in the real environment with boto3's `client` at hand; gives what it prints.
 fn boto(settings: &Settings, script: &str) -> String {
+    let keys = Credentials::read(&settings.state_dir())
+        .expect("readable")
+        .expect("made");
     let prelude = format!(
         "import boto3\n\
          def client(name): return boto3.client(name, endpoint_url='{}', region_name='{REGION}',\n \
-         aws_access_key_id='{ACCESS_KEY}', aws_secret_access_key='{SECRET_KEY}')\n",
-        Settings::endpoint(settings.port)
+         aws_access_key_id='{}', aws_secret_access_key='{}')\n",
+        Settings::endpoint(settings.port),
+        keys.access_key_id,
+        keys.secret_access_key,
     );
     let output = std::process::Command::new(python::interpreter(&settings.environment()))
         .args(["-I", "-c", &format!("{prelude}{script}")])
@@ -172,7 +177,7 @@ async fn what_the_user_set_does_not_leak_in() {
     let (folder, port) = (sandbox.settings.state_dir(), sandbox.settings.port);
     let folder = folder.display();
     for expected in [
-        "-I -m ministack".to_owned(),
+        format!("-I {folder}/guard.py {folder}/credentials.json"),
         "AUTH=true".to_owned(),
         "AWS_EC2_METADATA_DISABLED=true".to_owned(),
         "BIND_HOST=127.0.0.1".to_owned(),
@@ -196,10 +201,10 @@ async fn what_the_user_set_does_not_leak_in() {
 }
 
 /// Notes a process as the emulator that runs.
-fn stand_in(sandbox: &Sandbox, pid: u32, port: u16, version: &str) {
+fn stand_in(sandbox: &Sandbox, pid: u32, port: u16, version: &str, guard: &str) {
     let folder = sandbox.settings.state_dir();
     let born = process::birth(pid).expect("asked");
-    let record = serde_json::json!({ "pid": pid, "born": born, "port": port, "version": version });
+    let record = serde_json::json!({ "pid": pid, "born": born, "port": port, "version": version, "guard": guard });
     std::fs::create_dir_all(&folder).expect("made");
     std::fs::write(folder.join("running.json"), record.to_string()).expect("written");
 }
@@ -229,7 +234,13 @@ async fn one_that_does_not_stop_is_named_and_not_killed() {
         .spawn()
         .expect("started");
     let ready = std::io::Read::read(stubborn.stdout.as_mut().expect("piped"), &mut [0; 8]);
-    stand_in(&sandbox, stubborn.id(), sandbox.settings.port, VERSION);
+    stand_in(
+        &sandbox,
+        stubborn.id(),
+        sandbox.settings.port,
+        VERSION,
+        &process::guard(),
+    );
     let stopped = sandbox.settings.stop(&quiet()).await;
     let reset = sandbox.settings.reset(&quiet()).await;
     let alive = process::birth(stubborn.id()).expect("asked").is_some();
@@ -252,7 +263,7 @@ async fn one_that_does_not_stop_is_named_and_not_killed() {
 async fn another_port_than_that_of_the_running_one_is_refused() {
     let sandbox = sandbox();
     let own = std::process::id();
-    stand_in(&sandbox, own, 1, VERSION);
+    stand_in(&sandbox, own, 1, VERSION, &process::guard());
     let error = sandbox
         .settings
         .ensure_running(&quiet())
@@ -265,7 +276,11 @@ async fn another_port_than_that_of_the_running_one_is_refused() {
             .is_some_and(|hint| hint.contains("deployer local stop"))
     );
 
-    stand_in(&sandbox, own, sandbox.settings.port, "1.0.0");
+    stand_in(&sandbox, own, sandbox.settings.port, VERSION, "");
+    let error = sandbox.settings.ensure_running(&quiet()).await.expect_err("unguarded");
+    assert!(error.to_string().contains("may let in others than you"), "{error}");
+
+    stand_in(&sandbox, own, sandbox.settings.port, "1.0.0", "");
     let error = sandbox
         .settings
         .ensure_running(&quiet())

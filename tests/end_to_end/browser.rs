@@ -1,6 +1,7 @@
 //! The page in headless Chromium, as a visitor has it: the browser's own CORS check is the judge.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Emulator, Project, Proxy, free_port, http};
+use crate::support::{Clients, Emulator, Project, Proxy, free_port, http};
 
 const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
 
@@ -225,6 +226,90 @@ async fn a_visitor_looks_a_user_up() {
     });
     let words = browser.ask("1").await;
     assert!(words.starts_with("Network error: "), "{words}");
+    browser.close().await;
+}
+
+/// Serves a page that has nothing to do with the app, at a port of its own.
+fn strangers_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for mut visitor in listener.incoming().flatten() {
+            let _ = visitor.read(&mut [0; 4096]);
+            let page = "<!doctype html><title>A stranger's page</title>";
+            let length = page.len();
+            let _ = write!(
+                visitor,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{page}"
+            );
+        }
+    });
+    format!("http://localhost:{}/", address.port())
+}
+
+/// What the local cloud is guarded against: a page that the developer happens to have open.
+#[tokio::test]
+async fn a_strangers_page_neither_changes_nor_reads_anything() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    let up = Project::copy()
+        .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+        .success()
+        .json();
+    let browser = Browser::open(&chromium, &chromedriver).await;
+    browser.client.goto(&strangers_page()).await.expect("the page opens");
+    let script = r#"
+        const [endpoint, site, api, done] = arguments;
+        const form = { "Content-Type": "application/x-www-form-urlencoded" };
+        const known = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        const role = "Action=CreateRole&Version=2010-05-08&RoleName=mine&AssumeRolePolicyDocument=%7B%7D";
+        const asked = [
+            [endpoint + "/", { method: "POST", headers: form, body: role }],
+            [endpoint + "/", { method: "POST", mode: "no-cors", body: role }],
+            [endpoint + "/", { method: "POST", headers: { ...form, Authorization: known }, body: role }],
+            [endpoint + "/?X-Amz-Credential=test/20260101/us-east-1/iam/aws4_request", { method: "POST", headers: form, body: role }],
+            [endpoint + "/_ministack/reset", { method: "POST" }],
+            [endpoint + "/_ministack/reset", { method: "POST", mode: "no-cors" }],
+            [endpoint + "/_ministack/lambda-code/000000000000/us-east-1/retrieve-user-data-dev", {}],
+            [site + "_ministack/reset", { method: "POST", mode: "no-cors" }],
+            [new URL("/_ministack/reset", api), { method: "POST", mode: "no-cors" }],
+            // What anybody may ask, but a page of another origin may not read.
+            [api + "?userId=1", {}],
+        ];
+        Promise.all(asked.map(async ([url, options]) => {
+            try {
+                const answer = await fetch(url, options);
+                return answer.type === "opaque" ? "unreadable" : `${answer.status}: ${await answer.text()}`;
+            } catch {
+                return "unreadable";
+            }
+        })).then(done);
+    "#;
+    let told = browser.client.execute_async(
+        script,
+        vec![
+            json!(emulator.endpoint()),
+            up["outputs"]["siteUrl"].clone(),
+            up["outputs"]["apiUrl"].clone(),
+        ],
+    );
+    let told = told.await.expect("it runs");
+    assert_eq!(told, json!(vec!["unreadable"; 10]));
+    let clients = Clients::root(&emulator.endpoint());
+    let roles = clients.iam.list_roles().send().await.expect("roles");
+    let roles: Vec<&str> = roles.roles().iter().map(|role| role.role_name()).collect();
+    assert_eq!(
+        roles,
+        ["three-tier-dev-function-us-east-1"],
+        "none was added, and nothing was wiped"
+    );
+    // Its visitor goes on to the app, which works.
+    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    browser.client.goto(site).await.expect("the page opens");
+    assert!(browser.ask("1").await.contains("Test User"));
     browser.close().await;
 }
 

@@ -15,6 +15,7 @@ mod bad_input;
 mod browser;
 mod conflicts;
 mod down;
+mod guard;
 mod interaction;
 mod local;
 mod packages;

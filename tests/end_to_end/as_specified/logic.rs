@@ -1,16 +1,12 @@
 //! The role, the function and the API.
 
-use std::io::{Cursor, Write};
-
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_iam::config::Credentials;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use serde_json::{Value, json};
 
 use super::deployed_template;
-use crate::support::{Clients, Emulator, Project, emulator, http};
+use crate::support::{Clients, Emulator, Project, function, http};
 
 const ROLE: &str = "three-tier-prod-function-us-east-1";
 const FUNCTION: &str = "retrieve-user-data";
@@ -72,56 +68,13 @@ pub(super) async fn role(clients: &Clients) {
 /// Acts with the role's own credentials, as Lambda hands them to a function: a second function with the same role
 /// tells them.
 pub(super) async fn role_in_action(clients: &Clients, emulator: &Emulator) {
-    let script = format!(
-        r#"#!{}
-import json, os, urllib.request
-base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
-while True:
-    event = urllib.request.urlopen(base + "next")
-    keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
-    answer = json.dumps([os.environ.get(key) for key in keys]).encode()
-    request = event.headers["Lambda-Runtime-Aws-Request-Id"]
-    urllib.request.urlopen(urllib.request.Request(base + request + "/response", data=answer))
-"#,
-        emulator::python().display()
-    );
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    archive
-        .start_file(
-            "bootstrap",
-            zip::write::SimpleFileOptions::default().unix_permissions(0o755),
-        )
-        .expect("a file");
-    archive.write_all(script.as_bytes()).expect("written");
-    let package = archive.finish().expect("a zip").into_inner();
-    clients
-        .lambda
-        .create_function()
-        .function_name("tell-credentials")
-        .role(format!("arn:aws:iam::000000000000:role/{ROLE}"))
-        .runtime(Runtime::Providedal2023)
-        .handler("bootstrap")
-        .code(FunctionCode::builder().zip_file(Blob::new(package)).build())
-        .send()
-        .await
-        .expect("the function");
-    let told = clients
-        .lambda
-        .invoke()
-        .function_name("tell-credentials")
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(told.function_error(), None);
-    let told: Vec<Option<String>> =
-        serde_json::from_slice(told.payload().expect("a payload").as_ref()).expect("credentials");
-    let [Some(key), Some(secret), token] = told.as_slice() else {
-        panic!("no credentials: {told:?}");
-    };
-    assert_ne!(key, "test", "these must be the role's, not root's");
+    let told = function::environment(clients, ROLE).await;
+    let key = &told["AWS_ACCESS_KEY_ID"];
+    assert_ne!(*key, emulator.keys().id, "these must be the role's, not root's");
+    let (secret, token) = (&told["AWS_SECRET_ACCESS_KEY"], told.get("AWS_SESSION_TOKEN"));
     let role = Clients::with(
         &emulator.endpoint(),
-        Credentials::new(key, secret, token.clone(), None, "the function's role"),
+        Credentials::new(key, secret, token.cloned(), None, "the function's role"),
     );
     let id = || AttributeValue::S("1".into());
     let db = &role.dynamodb;
@@ -169,13 +122,6 @@ while True:
     for (index, outcome) in denied.into_iter().enumerate() {
         assert_eq!(outcome, Err(Some("AccessDeniedException".to_owned())), "call {index}");
     }
-    clients
-        .lambda
-        .delete_function()
-        .function_name("tell-credentials")
-        .send()
-        .await
-        .expect("deleted");
 }
 
 pub(super) async fn function(clients: &Clients, origin: &str) {

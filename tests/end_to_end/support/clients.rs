@@ -7,6 +7,8 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::emulator::keys;
+
 pub(crate) struct Clients {
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) cloudfront: aws_sdk_cloudfront::Client,
@@ -21,7 +23,8 @@ pub(crate) struct Clients {
 impl Clients {
     /// As the emulator's root.
     pub(crate) fn root(endpoint: &str) -> Self {
-        Self::with(endpoint, Credentials::new("test", "test", None, None, "root"))
+        let keys = keys(endpoint);
+        Self::with(endpoint, Credentials::new(keys.id, keys.secret, None, None, "root"))
     }
 
     /// The item of a user, if the table has it.

@@ -8,6 +8,8 @@ use clap::Parser;
 use deployer::cli::{Cli, Global};
 use serde_json::Value;
 
+use super::emulator::keys;
+
 /// One call of `deployer`.
 pub(crate) struct Deployer {
     command: std::process::Command,
@@ -63,9 +65,10 @@ impl Deployer {
 
     /// With the emulator's root credentials, at `endpoint`, in us-east-1.
     pub(crate) fn at(self, endpoint: &str) -> Self {
+        let keys = keys(endpoint);
         self.env("AWS_ENDPOINT_URL", endpoint)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ACCESS_KEY_ID", keys.id)
+            .env("AWS_SECRET_ACCESS_KEY", keys.secret)
             .env("AWS_REGION", "us-east-1")
     }
 

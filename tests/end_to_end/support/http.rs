@@ -37,16 +37,25 @@ pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Resu
         "{host} isn't loopback"
     );
     let port: u16 = port.parse().map_err(|_| ErrorKind::InvalidInput)?;
+    let all: Vec<(&str, &str)> = [("Host", authority)]
+        .into_iter()
+        .chain(headers.iter().copied())
+        .collect();
+    raw(port, method, &format!("/{path}"), &all, "")
+}
+
+/// One request to this host, with just these headers and those that say how long it is.
+pub(crate) fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    write!(
-        stream,
-        "{method} /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n"
-    )?;
+    write!(stream, "{method} {target} HTTP/1.1\r\nConnection: close\r\n")?;
     for (name, value) in headers {
         write!(stream, "{name}: {value}\r\n")?;
     }
-    write!(stream, "\r\n")?;
+    if !body.is_empty() {
+        write!(stream, "Content-Length: {}\r\n", body.len())?;
+    }
+    write!(stream, "\r\n{body}")?;
     let mut raw = Vec::new();
     stream.read_to_end(&mut raw)?;
     parse(&raw)

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::emulator::share_keys;
+
 /// One request as it was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -68,6 +70,7 @@ impl Proxy {
     pub(crate) fn before(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        share_keys(upstream, port);
         let shared = Arc::new(Shared {
             upstream,
             seen: Mutex::default(),

@@ -12,6 +12,12 @@ pub(crate) fn cfn_lint() -> PathBuf {
     TOOLS.get_or_init(|| installed(&["cfn-lint==1.58.0"])).join("cfn-lint")
 }
 
+/// The command `aws`, of the version that the benchmarks take.
+pub(crate) fn aws() -> PathBuf {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS.get_or_init(|| installed(&["awscli==1.46.3"])).join("aws")
+}
+
 /// The command `checkov`.
 pub(crate) fn checkov() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();

@@ -1,0 +1,336 @@
+"""Runs ministack for its owner alone.
+
+By itself ministack lets in whoever reaches its port: the keys `test`, "" and any 12 digits are an account's root,
+unsigned; every `Host` is served; every web page may ask and read the answer. And it runs functions as the user. So what
+comes in is looked at here first, in the same process:
+
+* Only names of this machine are served. A page that had its own name point to 127.0.0.1 is refused by that name.
+* A browser reaches an app's own addresses, as it would on the internet, and nothing else. There nothing answers but the
+  app: ministack would take some paths of them for its services' own.
+* Everything else wants a signature by a key that was issued here: the owner's, read from a file that only the owner can
+  read, or a role's or user's made by the owner.
+
+Started as `python -I guard.py CREDENTIALS_FILE`, with ministack's settings in the environment.
+"""
+
+import calendar
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from urllib.parse import parse_qs, urlsplit
+
+os.umask(0o077)
+with open(sys.argv[1], encoding="utf-8") as file:
+    _owner = json.load(file)
+KEY, SECRET = _owner["accessKeyId"], _owner["secretAccessKey"]
+del sys.argv[1:]  # ministack reads the rest of the command line
+
+from ministack import app as server  # noqa: E402
+from ministack.core import iam_evaluator as iam  # noqa: E402
+from ministack.core import lambda_runtime  # noqa: E402
+from ministack.services import lambda_svc, s3, sts  # noqa: E402
+
+
+# ---- who may come in ----
+
+# What a client on this machine calls it. An SDK is given 127.0.0.1, a browser a name below `localhost`.
+LOOPBACK = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5})?")
+
+# Distributions, APIs and function URLs: what is deployed here for visitors.
+APP = re.compile(
+    r"(?:[a-z0-9]+\.cloudfront|[a-f0-9]{8}\.execute-api|[a-z0-9-]+\.lambda-url\.[a-z0-9-]+)\.localhost(?::[0-9]{1,5})?"
+)
+
+# Of an app's paths the emulator keeps these for itself.
+EMULATOR_PATH = re.compile(r"/_(?:ministack|localstack|aws|alb)(?:/.*)?", re.DOTALL)
+
+# The emulator's paths for which no key is asked: whether it runs, and answers of custom resources and wait conditions,
+# whose addresses nobody can guess.
+OPEN = {
+    "GET": re.compile(r"/_ministack/(?:health|ready)"),
+    "PUT": re.compile(r"/_ministack/cfn-(?:signal|response)/[^/]{16,}"),
+}
+
+# An API by a path of the emulator, for what can't choose a `Host`: a distribution's custom origin.
+API_BY_PATH = re.compile(r"/restapis/[a-f0-9]{8}/[^/]+/_user_request_(?:/.*)?", re.DOTALL)
+
+# What the tokens of a user pool are checked with.
+TOKEN_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(?:jwks\.json|openid-configuration)")
+
+CODE = "/_ministack/lambda-code/"
+CODE_LIFETIME = 600  # seconds, as the address says
+
+# Query parameters by which a request says who signed it, in lower case.
+SIGNED_BY_QUERY = {"x-amz-algorithm", "x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid"}
+
+
+def from_browser(headers):
+    """Whether a browser sent it: SDKs and the AWS CLI send none of these, and no page can keep a browser from it."""
+    return any(name in ("origin", "referer") or name.startswith("sec-fetch-") for name in headers)
+
+
+def is_signed(headers, query):
+    """Whether a request claims to be somebody's, rightly or not."""
+    claim = headers.get("authorization", "").lstrip().lower()
+    return claim.startswith("aws") or any(name.lower() in SIGNED_BY_QUERY for name in query)
+
+
+def is_issued(key):
+    """Whether a key is the owner's, or one that was made with it. Its signature is checked where it is used."""
+    from ministack.services import iam as users
+
+    return key == KEY or key in sts._sessions or any(key == known for _, known in users._access_keys.to_dict())
+
+
+def is_public(method, host, path, headers, query):
+    """Whether AWS would answer an unsigned request, too, if what is deployed allows it."""
+    if API_BY_PATH.fullmatch(path):
+        return True
+    if method == "POST" and path == "/":  # signing up and in
+        return headers.get("x-amz-target", "").startswith("AWSCognitoIdentityProviderService.")
+    if method not in ("GET", "HEAD"):
+        return False
+    if TOKEN_KEYS.fullmatch(path):
+        return True
+    # A bucket's policy decides who reads it, as on AWS.
+    bucket = server._extract_s3_vhost_bucket(host) or path.lstrip("/").partition("/")[0]
+    is_there = bool(bucket) and s3._bucket_owner_account(bucket) is not None
+    return is_there and server.detect_service(method, path, headers, query) == "s3"
+
+
+def refusal(kind, method, host, path, headers, query):
+    """Why a request isn't let in; None if it is."""
+    if not LOOPBACK.fullmatch(host.lower()):
+        return f"{host!a} isn't a name of this machine"
+    app, signed = bool(APP.fullmatch(host)), is_signed(headers, query)
+    if app and EMULATOR_PATH.fullmatch(path):
+        return "this path is the emulator's own"
+    if from_browser(headers):
+        if not app:
+            return "a browser reaches only the addresses of what is deployed"
+        if signed:
+            return "nothing that a browser sends may be signed"
+    if path.startswith("/_") and not app:
+        allowed = method in OPEN and OPEN[method].fullmatch(path) or method == "GET" and is_code_address(path, query)
+        return None if allowed and kind == "http" else "this path is the emulator's own"
+    if signed and not is_issued(server.extract_access_key_id(headers, query)):
+        return f"this key wasn't issued here. {NEXT}"
+    if app:
+        return None
+    if signed or kind == "http" and is_public(method, host, path, headers, query):
+        return None
+    return f"it isn't signed. {NEXT}"
+
+
+NEXT = "`deployer local env` prints the keys that open it, for the user who started it"
+
+
+def explain(why, headers, query):
+    """A refusal as the AWS SDKs understand it: by the service that the request was signed for."""
+    from xml.sax.saxutils import escape
+
+    message = f"Refused by the guard of deployer's local cloud: {why}."
+    claim = headers.get("authorization", "") + " ".join(query.get("X-Amz-Credential", []))
+    scope = re.search(r"/[0-9]{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request", claim)
+    service = scope.group(1) if scope else ""
+    if "x-amz-target" in headers or service in ("lambda", "apigateway", "execute-api", ""):
+        code = "UnrecognizedClientException"
+        return "application/json", code, json.dumps({"__type": code, "message": message})
+    error = f"<Code>InvalidClientTokenId</Code><Message>{escape(message)}</Message>"
+    if service == "s3":
+        return "application/xml", "InvalidClientTokenId", f"<Error>{error}</Error>"
+    return "text/xml", "InvalidClientTokenId", f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
+
+
+async def refuse(kind, method, why, headers, query, send):
+    if kind == "websocket":
+        return await send({"type": "websocket.close", "code": 1008})
+    content_type, code, text = explain(why, headers, query)
+    body = b"" if method == "HEAD" else text.encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 403,
+            "headers": [
+                (b"content-type", content_type.encode()),
+                (b"content-length", str(len(body)).encode()),
+                (b"x-amzn-errortype", code.encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+ministack = server.app
+
+
+async def guarded(scope, receive, send):
+    kind = scope["type"]
+    if kind not in ("http", "websocket"):
+        return await ministack(scope, receive, send)
+    headers = {}
+    for name, value in scope.get("headers", []):
+        name, value = name.decode("latin-1").lower(), value.decode("latin-1")
+        # As ministack reads a field on several lines; of `Host` there may be one.
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    method, host, path = scope.get("method", "GET"), headers.get("host", ""), scope.get("path", "")
+    why = refusal(kind, method, host, path, headers, query)
+    if why:
+        return await refuse(kind, method, why, headers, query, send)
+    await ministack(scope, receive, send)
+
+
+server.app = guarded
+
+
+# ---- the owner's keys, and nobody else's, are root's ----
+
+resolve_credential, resolve_caller = iam.resolve_credential, iam.resolve_caller_identity
+
+
+def resolved(key, account_id=None, *token, **named):
+    if key != KEY:
+        return resolve_credential(key, account_id, *token, **named)
+    account = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
+    root = f"arn:aws:iam::{account}:root"
+    return iam.ResolvedCredential(key, SECRET, account, root, account, "Root", source_access_key_id=key)
+
+
+def caller(key):
+    if key != KEY:
+        return resolve_caller(key)
+    root = resolved(key)
+    return {
+        "accessKey": key,
+        "accountId": root.account_id,
+        "userArn": root.principal_arn,
+        "userId": root.principal_id,
+        "principalOrgId": None,
+        "session": None,
+    }
+
+
+for module in (iam, sts, s3):
+    module.resolve_credential = resolved
+iam.resolve_caller_identity = caller
+# No name opens anything by itself; "" stays, since it means that nobody signed, which is for the service to judge.
+iam.is_root_access_key = sts.is_root_access_key = lambda key: not key
+
+
+# ---- what functions get ----
+
+
+def keyed(purpose, data):
+    return hmac.new(f"{purpose}:{SECRET}".encode(), data, "sha256")
+
+
+class Instead:
+    """A module with some of its names replaced."""
+
+    def __init__(self, module, **names):
+        self.__dict__.update(names)
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+# A role's keys are hashes of two ARNs, which anybody can work out; with the owner's secret in them nobody can.
+lambda_runtime.hashlib = Instead(hashlib, sha256=lambda data: keyed("role", data))
+
+# On Lambda a function sees nothing of whoever deployed it. Of what the emulator was started with it gets the way back
+# to the emulator, a private folder for temporary files, and a PATH on which a runtime's interpreter is.
+_node = shutil.which("node")
+_path = ["/usr/local/bin", "/usr/bin", "/bin", *([os.path.dirname(_node)] if _node else [])]
+_kept = (
+    "AWS_CONFIG_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "GATEWAY_PORT",
+    "TMPDIR",
+)
+_environment = {name: os.environ[name] for name in _kept if name in os.environ}
+_environment |= {"PATH": ":".join(dict.fromkeys(_path)), "LANG": "en_US.UTF-8", "TZ": ":UTC"}
+lambda_runtime.os = Instead(os, environ=_environment)
+lambda_svc.os = Instead(os, environ=_environment)
+
+# GetFunction's address of the code is signed, as AWS's is: who may ask for it may follow it.
+code_url = lambda_svc._presigned_code_url
+
+
+def code_token(path, date):
+    return keyed("code", f"{path} {date}".encode()).hexdigest()
+
+
+def is_code_address(path, query):
+    """Whether it is one that `signed_code_url` made, not long ago."""
+    if not path.startswith(CODE):
+        return False
+    date, token = query.get("X-Amz-Date", [""])[0], query.get("X-Amz-Signature", [""])[0]
+    try:
+        age = time.time() - calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        return False
+    return -60 <= age <= CODE_LIFETIME and hmac.compare_digest(token.encode(), code_token(path, date).encode())
+
+
+def signed_code_url(name):
+    url = urlsplit(code_url(name))
+    query = {name: values[0] for name, values in parse_qs(url.query).items()}
+    token = code_token(url.path, query["X-Amz-Date"])
+    return url._replace(query="&".join(f"{n}={v}" for n, v in (query | {"X-Amz-Signature": token}).items())).geturl()
+
+
+lambda_svc._presigned_code_url = signed_code_url
+
+
+# ---- at an app's address nothing answers but the app ----
+
+
+def is_app(headers):
+    return bool(APP.fullmatch(headers.get("host", "")))
+
+
+def elsewhere(handler):
+    """`handler`, but not for an app's addresses."""
+
+    async def handle(method, path, headers, *rest, **named):
+        return None if is_app(headers) else await handler(method, path, headers, *rest, **named)
+
+    return handle
+
+
+server._handle_pre_body_request = elsewhere(server._handle_pre_body_request)
+server._handle_post_body_shortcuts = elsewhere(server._handle_post_body_shortcuts)
+special_data_plane = server._handle_special_data_plane_request
+
+
+async def data_plane(
+    method, path, headers, body, query, request_id, raw_path=None, raw_query_string="", client_ip="127.0.0.1"
+):
+    raw = {"raw_path": raw_path, "raw_query_string": raw_query_string}
+    if not is_app(headers):
+        return await special_data_plane(method, path, headers, body, query, request_id, **raw, client_ip=client_ip)
+    host = headers["host"]
+    if response := await server._handle_cloudfront_dataplane_request(
+        host, path, raw_path or path, raw_query_string, method, headers, body, query, client_ip
+    ):
+        return response
+    if response := await server._handle_execute_api_request(host, path, method, headers, body, query, **raw):
+        return server._with_data_plane_headers(response, request_id, wildcard_cors=False)
+    if response := await server._handle_lambda_url_request(host, path, method, headers, body, query):
+        response[1].setdefault("x-amzn-RequestId", request_id)
+        return response
+    return 404, {"Content-Type": "text/plain"}, b"Nothing is deployed at this address of the local cloud.\n"
+
+
+server._handle_special_data_plane_request = data_plane
+
+server.main()

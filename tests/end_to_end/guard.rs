@@ -1,0 +1,701 @@
+//! The local cloud lets nobody in but its owner: attacks on a running one, as a web page, another user or a tool that
+//! knows the emulator's own keys would try them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::http::{self, Answer};
+use crate::support::{Clients, Deployer, Emulator, Project, emulator, function, tools};
+
+const CREATE_ROLE: &str = "Action=CreateRole&Version=2010-05-08&RoleName=mine&AssumeRolePolicyDocument=%7B%7D";
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+const KNOWN: &str =
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+
+/// A local cloud with the app in it.
+struct Scene {
+    emulator: Emulator,
+    clients: Clients,
+    site: String,
+    api: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let emulator = Emulator::start();
+        let up = Project::copy()
+            .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+            .success()
+            .json();
+        let url = |name: &str| up["outputs"][name].as_str().expect("a URL").to_owned();
+        Self {
+            clients: Clients::root(&emulator.endpoint()),
+            site: url("siteUrl"),
+            api: url("apiUrl"),
+            emulator,
+        }
+    }
+
+    fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        http::raw(self.emulator.port(), method, target, headers, body).expect("an answer")
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.emulator.port())
+    }
+
+    /// The guard's own refusal, so that no service answers in its place.
+    #[track_caller]
+    fn refused(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
+        let answer = self.ask(method, target, headers, body);
+        assert_eq!(answer.status, 403, "{method} {target} {headers:?}: {}", answer.body);
+        let by_guard = answer.body.contains("Refused by the guard of deployer's local cloud");
+        assert!(by_guard, "{method} {target} {headers:?}: {}", answer.body);
+        assert_eq!(
+            answer.header("Access-Control-Allow-Origin"),
+            None,
+            "no page may read it"
+        );
+    }
+
+    /// What an attack would have changed, by the services' own lists.
+    async fn contents(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let roles = self.clients.iam.list_roles().send().await.expect("roles");
+        let functions = self.clients.lambda.list_functions().send().await.expect("functions");
+        let buckets = self.clients.s3.list_buckets().send().await.expect("buckets");
+        let stacks = self
+            .clients
+            .cloudformation
+            .describe_stacks()
+            .send()
+            .await
+            .expect("stacks");
+        let named = |names: Vec<Option<&str>>| {
+            let mut names: Vec<String> = names.into_iter().flatten().map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        BTreeMap::from([
+            (
+                "roles",
+                named(roles.roles().iter().map(|r| Some(r.role_name())).collect()),
+            ),
+            (
+                "functions",
+                named(functions.functions().iter().map(|f| f.function_name()).collect()),
+            ),
+            ("buckets", named(buckets.buckets().iter().map(|b| b.name()).collect())),
+            (
+                "stacks",
+                named(stacks.stacks().iter().map(|s| s.stack_name()).collect()),
+            ),
+        ])
+    }
+}
+
+fn host_of(url: &str) -> &str {
+    url.split('/').nth(2).expect("a host")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_web_page_can_send_reaches_the_app_and_nothing_else() {
+    let scene = Scene::new();
+    let before = scene.contents().await;
+    let (host, site, api) = (scene.host(), host_of(&scene.site), host_of(&scene.api));
+    let local = format!("localhost:{}", scene.emulator.port());
+    let key = scene.emulator.keys().id;
+    let owners = format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let marks: [&[(&str, &str)]; 7] = [
+        &[("Origin", "https://evil.example")],
+        &[("Origin", "null")],
+        &[("Origin", &scene.site)],
+        &[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")],
+        &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")],
+        &[("Sec-Fetch-Dest", "image")],
+        &[("Referer", "https://evil.example/")],
+    ];
+    for mark in marks {
+        for host in [&host, &local] {
+            let with = |more: &[(&str, &str)]| -> Vec<(String, String)> {
+                let all = [("Host", host.as_str())].into_iter().chain(mark.iter().copied());
+                all.chain(more.iter().copied())
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect()
+            };
+            let send = |method: &str, target: &str, more: &[(&str, &str)], body: &str| {
+                let headers = with(more);
+                let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                scene.refused(method, target, &headers, body);
+            };
+            send("POST", "/", &[FORM], CREATE_ROLE);
+            send("POST", "/", &[("Content-Type", "text/plain")], CREATE_ROLE);
+            send("POST", "/", &[FORM, ("Authorization", KNOWN)], CREATE_ROLE);
+            send("POST", "/", &[FORM, ("Authorization", &owners)], CREATE_ROLE);
+            send(
+                "POST",
+                "/?X-Amz-Credential=test/20260101/us-east-1/iam/aws4_request",
+                &[FORM],
+                CREATE_ROLE,
+            );
+            send("POST", "/2015-03-31/functions/", &[], "{}");
+            send("GET", "/?Action=ListUsers&AWSAccessKeyId=test", &[], "");
+            send("GET", "/three-tier-dev-site-000000000000-us-east-1/index.html", &[], "");
+            send("PUT", "/a-bucket", &[], "");
+            send("OPTIONS", "/", &[("Access-Control-Request-Method", "POST")], "");
+            for path in EMULATOR_PATHS {
+                send("GET", path, &[], "");
+                send("POST", path, &[], "");
+            }
+        }
+    }
+    // The app's own addresses: neither the emulator's paths, nor anything signed.
+    for host in [site, api] {
+        for mark in marks {
+            let headers = |more: &[(&'static str, String)]| -> Vec<(String, String)> {
+                let all = [("Host", host.to_owned())].into_iter().chain(more.iter().cloned());
+                let mark = mark.iter().map(|(name, value)| (*name, (*value).to_owned()));
+                all.chain(mark).map(|(name, value)| (name.to_owned(), value)).collect()
+            };
+            for (target, more) in [
+                ("/_ministack/reset", vec![]),
+                ("/_aws/execute-api/00000000/dev/users", vec![]),
+                ("/", vec![("Authorization", KNOWN.to_owned())]),
+                ("/", vec![("Authorization", owners.clone())]),
+                (
+                    "/?X-Amz-Credential=test%2F20260101%2Fus-east-1%2Fiam%2Faws4_request",
+                    vec![],
+                ),
+                ("/?AWSAccessKeyId=test&Signature=x", vec![]),
+            ] {
+                let headers = headers(&more);
+                let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                scene.refused("GET", target, &headers, "");
+                scene.refused("POST", target, &headers, "x=1");
+            }
+        }
+    }
+    assert_eq!(scene.contents().await, before);
+
+    // As before: the page, its API, and the preflight of what the page sends.
+    let page = [
+        ("Origin", scene.site.trim_end_matches('/')),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Sec-Fetch-Mode", "cors"),
+    ];
+    let answer = http::request("GET", &format!("{}?userId=1", scene.api), &page).expect("an answer");
+    assert_eq!(
+        (answer.status, answer.json()["name"].as_str()),
+        (200, Some("Test User"))
+    );
+    let asks = [
+        page[0],
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "content-type"),
+    ];
+    let answer = http::request("OPTIONS", &scene.api, &asks).expect("an answer");
+    let allowed = answer.header("Access-Control-Allow-Origin").map(str::to_owned);
+    assert_eq!(
+        (answer.status, allowed.as_deref()),
+        (200, Some(page[0].1)),
+        "{}",
+        answer.body
+    );
+    let answer = http::request("GET", &scene.site, &[("Sec-Fetch-Mode", "navigate")]).expect("an answer");
+    assert!(answer.status == 200 && answer.body.contains("<html"), "{}", answer.body);
+}
+
+/// Every path that ministack keeps for itself, and one that it doesn't know.
+const EMULATOR_PATHS: [&str; 20] = [
+    "/_ministack/health",
+    "/_ministack/ready",
+    "/_ministack/reset",
+    "/_ministack/config",
+    "/_ministack/cfn-response/0123456789abcdef",
+    "/_ministack/cfn-signal/0123456789abcdef",
+    "/_ministack/eks-auth/x",
+    "/_ministack/elasticache/ca.pem",
+    "/_ministack/iot/ca.pem",
+    "/_ministack/lambda-code/000000000000/us-east-1/retrieve-user-data-dev",
+    "/_ministack/lambda-layers/000000000000/us-east-1/x/1/content",
+    "/_ministack/rds/ca.pem",
+    "/_ministack/rds/iam-auth",
+    "/_ministack/ses/messages",
+    "/_ministack/sns/sms-messages",
+    "/_ministack/sqs/messages",
+    "/_localstack/health",
+    "/_aws/lambda-url/0123456789abcdef0123456789abcdef/",
+    "/_alb/x/",
+    "/_",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_names_and_unsigned_requests_are_refused() {
+    let scene = Scene::new();
+    let before = scene.contents().await;
+    let port = scene.emulator.port();
+    let (own, site) = (scene.host(), host_of(&scene.site).to_owned());
+    for host in [
+        "evil.example".to_owned(),
+        format!("evil.example:{port}"),
+        format!("rebind.evil.example:{port}"),
+        format!("127.0.0.1.evil.example:{port}"),
+        format!("localhost.evil.example:{port}"),
+        format!("evil.example.localhost.:{port}"),
+        format!("{own}.evil.example"),
+        format!("evil@127.0.0.1:{port}"),
+        format!("0.0.0.0:{port}"),
+        format!("127.0.0.2:{port}"),
+        format!("d111111abcdef8.cloudfront.net:{port}"),
+        format!("{site}, evil.example"),
+        String::new(),
+    ] {
+        for target in ["/", "/_ministack/health", "/index.html", "/dev/users?userId=1"] {
+            scene.refused("GET", target, &[("Host", &host)], "");
+        }
+        scene.refused(
+            "POST",
+            "/",
+            &[("Host", &host), FORM, ("Authorization", KNOWN)],
+            CREATE_ROLE,
+        );
+    }
+    // HTTP itself has one name a request.
+    assert_eq!(
+        scene
+            .ask("GET", "/", &[("Host", &own), ("Host", "evil.example")], "")
+            .status,
+        400
+    );
+
+    let host = ("Host", own.as_str());
+    for path in EMULATOR_PATHS {
+        for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS"] {
+            let open = method == "GET" && (path.ends_with("/health") || path.ends_with("/ready"))
+                || method == "PUT" && path.contains("/cfn-");
+            if !open || path.starts_with("/_localstack") {
+                scene.refused(method, path, &[host], "");
+                scene.refused(method, path, &[host, ("Authorization", KNOWN)], "");
+            }
+        }
+    }
+    // A wait condition's address is its own key: nobody has this one.
+    let nobodys = scene.ask("PUT", "/_ministack/cfn-signal/0123456789abcdef", &[host], "");
+    assert_eq!(nobodys.status, 404, "{}", nobodys.body);
+    assert_eq!(scene.ask("GET", "/_ministack/health", &[host], "").status, 200);
+
+    // Without a key nothing of the services answers. A bucket's own policy decides who reads it, and this one's says no.
+    scene.refused("POST", "/", &[host, FORM], CREATE_ROLE);
+    scene.refused(
+        "POST",
+        "/",
+        &[host, ("X-Amz-Target", "DynamoDB_20120810.Scan")],
+        "{\"TableName\":\"UserData-dev\"}",
+    );
+    scene.refused("GET", "/", &[host], "");
+    scene.refused("GET", "/health", &[host], "");
+    scene.refused("GET", "/2015-03-31/functions/", &[host], "");
+    scene.refused("GET", "/restapis", &[host], "");
+    scene.refused("GET", "/2020-05-31/distribution", &[host], "");
+    scene.refused("PUT", "/a-bucket", &[host], "");
+    let bucket = "/three-tier-dev-site-000000000000-us-east-1";
+    for target in ["", "/index.html", "/new", "/index.html?acl"] {
+        scene.refused("PUT", &format!("{bucket}{target}"), &[host], "x");
+        scene.refused("DELETE", &format!("{bucket}{target}"), &[host], "");
+    }
+    for target in [
+        "",
+        "/",
+        "/?list-type=2",
+        "?policy",
+        "?versions",
+        "/index.html",
+        "/index.html?acl",
+        "/nothing",
+    ] {
+        let answer = scene.ask("GET", &format!("{bucket}{target}"), &[host], "");
+        assert!(
+            answer.status == 403 && answer.body.contains("AccessDenied"),
+            "{target}: {}",
+            answer.body
+        );
+    }
+
+    // An app's address as a way in: nothing answers there but the app.
+    let api = host_of(&scene.api).to_owned();
+    let unknown = format!("00000000.execute-api.localhost:{port}");
+    let nowhere = format!("d0000000000000.cloudfront.localhost:{port}");
+    for host in [&site, &api, &unknown, &nowhere] {
+        for target in [
+            "/_ministack/reset",
+            "/_ministack/health",
+            "/_localstack/x",
+            "/_aws/x",
+            "/_alb/x",
+        ] {
+            scene.refused("GET", target, &[("Host", host)], "");
+            scene.refused("POST", target, &[("Host", host)], "");
+        }
+        let form = [("Host", host.as_str()), FORM];
+        for target in [
+            "/",
+            "/health",
+            "/2015-03-31/functions/",
+            "/iceberg/v1/config",
+            "/v2/email/identities",
+            "/v2/",
+        ] {
+            let answer = scene.ask("GET", target, &form[..1], "");
+            let app_says = answer.status != 200 || answer.body.contains("<html");
+            assert!(app_says, "{host} {target}: {}", answer.body);
+            let answer = scene.ask("POST", target, &form, CREATE_ROLE);
+            assert_ne!(answer.status, 200, "{host} {target}: {}", answer.body);
+        }
+        let target = ("X-Amz-Target", "AWSCognitoIdentityProviderService.ListUserPools");
+        let answer = scene.ask("POST", "/", &[("Host", host), target], "{\"MaxResults\":1}");
+        assert_ne!(answer.status, 200, "{host}: {}", answer.body);
+    }
+    // Nor by an upgraded connection.
+    let upgrade = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (host, target) in [
+        (&own, "/"),
+        (&own, "/_aws/execute-api/00000000/dev"),
+        (&"evil.example".to_owned(), "/"),
+    ] {
+        let headers: Vec<(&str, &str)> = [("Host", host.as_str())].into_iter().chain(upgrade).collect();
+        let answer = scene.ask("GET", target, &headers, "");
+        assert_eq!(answer.status, 403, "{host} {target}: {}", answer.body);
+    }
+    assert_eq!(scene.contents().await, before);
+}
+
+/// How ministack makes a function's keys when nobody keeps it from it: anybody can work them out.
+fn computed_keys(function: &str, role: &str) -> Credentials {
+    let hash = |text: String| {
+        Sha256::digest(text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let digest = hash(format!(
+        "arn:aws:lambda:us-east-1:000000000000:function:{function}:arn:aws:iam::000000000000:role/{role}"
+    ));
+    let id = format!("ASIA{}", digest[..16].to_uppercase());
+    Credentials::new(
+        id,
+        hash(format!("secret:{digest}")),
+        Some(hash(format!("token:{digest}"))),
+        None,
+        "computed",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_keys_that_were_issued_open_anything() {
+    let scene = Scene::new();
+    let url = format!("{}?userId=1", scene.api);
+    assert_eq!(
+        http::get(&url).expect("an answer").status,
+        200,
+        "so the function has its keys"
+    );
+    let keys = scene.emulator.keys();
+    let own = |id: &str, secret: &str| Credentials::new(id, secret, None, None, "guessed");
+    for credentials in [
+        own("test", "test"),
+        own("test", &keys.secret),
+        own("", "test"),
+        own("000000000000", "test"),
+        own("123456789012", "test"),
+        own("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        own(&keys.id.to_lowercase(), &keys.secret),
+        own(&keys.id, "test"),
+        own(&keys.id, ""),
+        computed_keys("retrieve-user-data-dev", "three-tier-dev-function-us-east-1"),
+    ] {
+        let who = Clients::with(&scene.emulator.endpoint(), credentials.clone());
+        macro_rules! refused {
+            ($call:expr) => {{
+                let error = $call.send().await.expect_err("refused");
+                // CloudFront's refusal of a wrong signature isn't in the shape that the SDK reads.
+                let code = match (error.code(), error.raw_response()) {
+                    (None, Some(raw)) => raw.status().as_u16().to_string(),
+                    (code, _) => code.unwrap_or_default().to_owned(),
+                };
+                let known = [
+                    "403",
+                    "InvalidClientTokenId",
+                    "UnrecognizedClientException",
+                    "SignatureDoesNotMatch",
+                    "InvalidSignatureException",
+                ];
+                assert!(known.contains(&code.as_str()), "{credentials:?}: {error:?}");
+            }};
+        }
+        refused!(who.iam.list_roles());
+        refused!(who.lambda.list_functions());
+        refused!(who.lambda.get_function().function_name("retrieve-user-data-dev"));
+        refused!(who.s3.list_buckets());
+        refused!(who.s3.create_bucket().bucket("mine"));
+        refused!(who.dynamodb.scan().table_name("UserData-dev"));
+        refused!(who.cloudformation.describe_stacks());
+        refused!(who.cloudfront.list_distributions());
+        refused!(who.apigateway.get_rest_apis());
+        refused!(who.logs.describe_log_groups());
+    }
+    // The right ones do; and with them a function's code is to be had, at an address that can't be made up.
+    let function = scene
+        .clients
+        .lambda
+        .get_function()
+        .function_name("retrieve-user-data-dev");
+    let function = function.send().await.expect("the owner's keys");
+    let location = function.code().and_then(|code| code.location()).expect("an address");
+    let target = location
+        .splitn(4, '/')
+        .nth(3)
+        .map(|rest| format!("/{rest}"))
+        .expect("a path");
+    let host = ("Host", scene.host());
+    let host = (host.0, host.1.as_str());
+    let code = scene.ask("GET", &target, &[host], "");
+    assert!(code.status == 200 && code.body.starts_with("PK"), "{}", code.status);
+    let (path, _) = target.split_once('?').expect("a query");
+    scene.refused("GET", path, &[host], "");
+    scene.refused(
+        "GET",
+        &target.replace("X-Amz-Signature=", "X-Amz-Signature=0"),
+        &[host],
+        "",
+    );
+    scene.refused("GET", &target.replace("retrieve-user-data-dev", "another"), &[host], "");
+    scene.refused("GET", &target, &[host, ("Origin", "https://evil.example")], "");
+}
+
+/// A function's environment is Lambda's, and nothing of who started the local cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_sees_nothing_of_the_user() {
+    let emulator = Emulator::start();
+    let clients = Clients::root(&emulator.endpoint());
+    let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let role = clients
+        .iam
+        .create_role()
+        .role_name("told")
+        .assume_role_policy_document(trust);
+    role.send().await.expect("a role");
+    let told = function::environment(&clients, "told").await;
+    let names: BTreeSet<&str> = told.keys().map(String::as_str).collect();
+    let expected = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONFIG_FILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "GATEWAY_PORT",
+        "LAMBDA_TASK_ROOT",
+        "LANG",
+        // Python's own, when the language above isn't installed.
+        "LC_CTYPE",
+        "PATH",
+        "TMPDIR",
+        "TZ",
+        "_HANDLER",
+    ];
+    let unexpected: Vec<_> = names.difference(&BTreeSet::from(expected)).copied().collect();
+    assert_eq!(unexpected, Vec::<&str>::new());
+    assert_eq!((told["LANG"].as_str(), told["TZ"].as_str()), ("en_US.UTF-8", ":UTC"));
+    assert!(told["PATH"].starts_with("/usr/local/bin:/usr/bin:/bin"), "{told:?}");
+    let secret = emulator.keys().secret;
+    assert!(told.values().all(|value| !value.contains(&secret)), "{told:?}");
+}
+
+/// Another user of the machine: neither by the port, nor by what lies on the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_of_the_machine_gets_nothing() {
+    if !rustix::process::geteuid().is_root() {
+        assert_ne!(
+            std::env::var("CI").as_deref(),
+            Ok("true"),
+            "to be another user, this must run as root"
+        );
+        return;
+    }
+    let scene = Scene::new();
+    let before = scene.contents().await;
+    let script = r#"
+import glob, json, os, sys, urllib.request
+endpoint, state, cache, target = sys.argv[1:5]
+got = []
+for folder in (state, cache):
+    for place in (folder, folder + "/local", folder + "/local/credentials.json", folder + "/local/ministack.log"):
+        try:
+            got.append((place, os.listdir(place) if os.path.isdir(place) else open(place).read()))
+        except OSError:
+            pass
+for key in ("test", "", "000000000000", "LOCAL0000000000000000"):
+    for service, path, body in (("iam", "/", "Action=ListRoles&Version=2010-05-08"), ("lambda", "/2015-03-31/functions/", None)):
+        request = urllib.request.Request(endpoint + path, data=body and body.encode())
+        request.add_header("Authorization", f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
+        try:
+            got.append((key, service, urllib.request.urlopen(request).read().decode()))
+        except urllib.error.HTTPError as error:
+            assert error.code == 403, error
+print(json.dumps([os.getuid(), got]))
+"#;
+    let cache = emulator::python().ancestors().nth(3).expect("the cache").to_owned();
+    // One that every user can run; the emulator's own is behind the folder that is to be closed.
+    let output = Command::new("/usr/bin/env")
+        .args(["python3", "-I", "-c", script, &scene.emulator.endpoint()])
+        .args([scene.emulator.state(), cache])
+        .arg("unused")
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir("/")
+        .uid(65534)
+        .gid(65534)
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        told.trim(),
+        "[65534, []]",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(scene.contents().await, before);
+}
+
+#[test]
+fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
+    for umask in ["0000", "0027", "0777"] {
+        let place = tempfile::TempDir::new().expect("a folder");
+        let state = place.path().join("state");
+        let port = crate::support::free_port().to_string();
+        // As an earlier version left them.
+        for folder in ["deployer", "deployer/local", "deployer/stages"] {
+            std::fs::create_dir_all(state.join(folder)).expect("made");
+            std::fs::set_permissions(state.join(folder), std::fs::Permissions::from_mode(0o755)).expect("opened");
+        }
+        std::fs::write(state.join("deployer/local/ministack.log"), "old").expect("written");
+        let set = format!("umask {umask}; exec \"$@\"");
+        let run = |command: &str| {
+            Deployer::under(
+                Path::new("/bin/sh"),
+                &["-c", &set, "sh"],
+                place.path(),
+                &["local", command],
+            )
+            .env("XDG_STATE_HOME", &state)
+            .env("DEPLOYER_LOCAL_PORT", &port)
+            .run()
+        };
+        run("start").success();
+        let running = open_to_others(&state.join("deployer"));
+        run("stop").success();
+        let stopped = open_to_others(&state.join("deployer"));
+        assert_eq!((running, stopped), (Vec::<String>::new(), Vec::new()), "umask {umask}");
+        assert!(state.join("deployer/local/credentials.json").exists(), "they are kept");
+    }
+}
+
+/// What others than the owner may read or enter, of a folder and all that is in it.
+fn open_to_others(path: &Path) -> Vec<String> {
+    let mut open = Vec::new();
+    // It may come and go while the emulator runs.
+    let Ok(metadata) = path.symlink_metadata() else {
+        return open;
+    };
+    if metadata.permissions().mode() & 0o077 != 0 && !metadata.is_symlink() {
+        open.push(format!("{:o} {}", metadata.permissions().mode(), path.display()));
+    }
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            open.extend(open_to_others(&entry.path()));
+        }
+    }
+    open
+}
+
+/// One line opens the local cloud for other tools, whatever is set in that shell.
+#[test]
+fn local_env_opens_it_for_the_aws_cli() {
+    let emulator = Emulator::start();
+    emulator.local(&["env", "--format", "json"]).success();
+    let place = tempfile::TempDir::new().expect("a folder");
+    let script = r#"set -e
+eval "$("$1" local env)"
+"$2" sts get-caller-identity --query Arn --output text
+"$2" s3 mb s3://from-the-cli
+echo hello > hello.txt
+"$2" s3 cp --quiet hello.txt s3://from-the-cli/
+"$2" s3 ls s3://from-the-cli/
+"$2" cloudformation describe-stacks --query Stacks --output text
+"#;
+    let deployer = assert_cmd::cargo::cargo_bin("deployer");
+    let output = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .args([deployer, tools::aws()])
+        .current_dir(place.path())
+        .env("XDG_STATE_HOME", emulator.state().parent().expect("a folder"))
+        // What a user of AWS may have set.
+        .env("AWS_PROFILE", "nowhere")
+        .env("AWS_SESSION_TOKEN", "of another account")
+        .env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .expect("sh");
+    let (told, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{told}{said}");
+    assert!(told.starts_with("arn:aws:iam::000000000000:root\n"), "{told}{said}");
+    assert!(told.contains("hello.txt"), "{told}{said}");
+
+    let keys = emulator.keys();
+    let dotenv = emulator
+        .local(&["env", "--format", "dotenv", "--region", "eu-central-1"])
+        .success();
+    assert_eq!(
+        dotenv.stdout,
+        format!(
+            "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\nAWS_ENDPOINT_URL={}\nAWS_REGION=eu-central-1\n\
+             AWS_DEFAULT_REGION=eu-central-1\n",
+            keys.id,
+            keys.secret,
+            emulator.endpoint()
+        )
+    );
+    let json = emulator.local(&["env", "--output", "json"]).success().json();
+    assert_eq!(json["AWS_ENDPOINT_URL"], emulator.endpoint());
+    // The keys outlive a restart, so that what was evaluated stays right; and a stopped one has none to offer.
+    emulator.local(&["stop"]).success();
+    emulator
+        .local(&["env"])
+        .fails_with(1)
+        .says(&["the local cloud isn't running", "`deployer local start`"]);
+}
