@@ -110,6 +110,9 @@ pub struct UpArgs {
     /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
     #[arg(long, value_name = "FILE")]
     pub function_package: Option<PathBuf>,
+    /// Go on with a stack of an earlier version that doesn't say which stage's it is
+    #[arg(long, value_name = "STACK")]
+    pub adopt: Vec<String>,
     /// Undo what was changed by hand in the stacks' resources, too
     #[arg(long)]
     pub revert_drift: bool,

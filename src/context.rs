@@ -12,8 +12,15 @@ use crate::local as local_cloud;
 use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
-use crate::stack::follow;
 use crate::stack::read::{self, Stack};
+use crate::stack::{follow, ownership};
+
+fn there(stacks: Vec<(Tier, Option<Stack>)>) -> BTreeMap<Tier, Stack> {
+    stacks
+        .into_iter()
+        .filter_map(|(tier, stack)| Some((tier, stack?)))
+        .collect()
+}
 
 /// The path of the API's one resource.
 const PATH: &str = "users";
@@ -52,32 +59,35 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The stage's stacks, read side by side. Operations that are under way on them are waited for.
-    pub async fn settled_stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
-        self.each_stack(async |tier, name| follow::settled(&self.cloud, tier, name, self.reporter).await)
-            .await
-    }
-
-    /// The stage's stacks as they are at this moment, read side by side.
+    /// The stacks of this stage's names as they are at this moment, whoever's they are, read side by side.
     pub async fn stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
-        self.each_stack(async |_, name| read::describe(&self.cloud, name).await)
-            .await
-    }
-
-    async fn each_stack(
-        &self,
-        read: impl AsyncFn(Tier, &str) -> Result<Option<Stack>>,
-    ) -> Result<BTreeMap<Tier, Stack>> {
-        let read = &read;
         let found = try_join_all(Tier::ALL.map(|tier| async move {
             let name = self.project.stack_name(tier);
-            Ok::<_, Error>((tier, read(tier, &name).await?))
+            Ok::<_, Error>((tier, read::describe(&self.cloud, &name).await?))
         }))
         .await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|(tier, stack)| Some((tier, stack?)))
-            .collect())
+        Ok(there(found))
+    }
+
+    /// The stage's own stacks, to be worked on; `adopted` are those that needn't say whose they are.
+    ///
+    /// # Errors
+    /// One of them is somebody else's: then none is to be touched.
+    pub async fn own_stacks(&self, adopted: &[String]) -> Result<BTreeMap<Tier, Stack>> {
+        let stacks = self.stacks().await?;
+        ownership::check(&stacks, &self.project, adopted)?;
+        Ok(stacks)
+    }
+
+    /// The same, once the operations that are under way on them have ended.
+    pub async fn settled_stacks(&self, adopted: &[String]) -> Result<BTreeMap<Tier, Stack>> {
+        let stacks = self.own_stacks(adopted).await?;
+        let settled = try_join_all(stacks.into_iter().map(|(tier, stack)| async move {
+            let stack = follow::settled(&self.cloud, tier, stack, self.reporter).await?;
+            Ok::<_, Error>((tier, stack))
+        }))
+        .await?;
+        Ok(there(settled))
     }
 
     /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;

@@ -1,4 +1,5 @@
-//! A table that a failed creation left: whether it is empty, and its deletion.
+//! What is asked and done of a table itself, beside its stack: whether it is protected, whether it is empty, and the
+//! deletion of one that a failed creation left.
 
 use std::time::Duration;
 
@@ -13,6 +14,15 @@ pub async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
     let what = || format!("could not look into the table {name}");
     let scanned = found(answer, |e| e.is_resource_not_found_exception(), what)?;
     Ok(scanned.is_none_or(|items| items.count() == 0))
+}
+
+/// Whether a table refuses to be deleted; one that isn't there doesn't.
+pub async fn is_protected(cloud: &Cloud, name: &str) -> Result<bool> {
+    let answer = cloud.dynamodb.describe_table().table_name(name).send().await;
+    let what = || format!("could not look at the table {name}");
+    let described = found(answer, |e| e.is_resource_not_found_exception(), what)?;
+    let table = described.and_then(|described| described.table);
+    Ok(table.is_some_and(|table| table.deletion_protection_enabled == Some(true)))
 }
 
 /// Deletes a table, protected or not, and waits until its name is free.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::DownArgs;
 use crate::context::Context;
@@ -13,15 +13,18 @@ use crate::report::{Event, Outcome, Paint};
 use crate::stack::read::{self, Stack};
 use crate::stack::remove::{self, Data};
 use crate::stack::status::Meaning;
+use crate::table;
 
 /// Runs the command.
 pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
     let _lock = context.lock().await?;
-    let mut found = context.settled_stacks().await?;
-    let kept = if context.project.stage.protected && !args.delete_data {
-        found.remove(&Tier::Data)
-    } else {
-        None
+    let mut found = context.settled_stacks(&[]).await?;
+    let kept = match protection(context, &found).await? {
+        Some(protection) if !args.delete_data => found.remove(&Tier::Data).map(|stack| Kept {
+            stack: stack.name,
+            protection,
+        }),
+        _ => None,
     };
     if !found.is_empty() {
         context
@@ -39,8 +42,44 @@ pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
     context.reporter.outcome(&Removed {
         stage: context.project.stage.name.clone(),
         stacks: found.values().map(|stack| stack.name.clone()).collect(),
-        kept: kept.map(|stack| stack.name),
+        kept,
     })
+}
+
+/// What keeps a stage's data. Any one does: what is deployed decides, whatever this checkout says, and the other way round.
+#[derive(Debug, Clone, Copy)]
+enum Protection {
+    /// `protected: true` in stacks/stages.yaml.
+    Written,
+    /// The data stack was deployed so.
+    Deployed,
+    /// A table of it has deletion protection, however it got that.
+    OfTable,
+}
+
+async fn protection(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Result<Option<Protection>> {
+    let Some(data) = found.get(&Tier::Data) else {
+        return Ok(None);
+    };
+    if context.project.stage.protected {
+        return Ok(Some(Protection::Written));
+    }
+    if data.is_protected() {
+        return Ok(Some(Protection::Deployed));
+    }
+    let resources = read::resources(&context.cloud, data).await?;
+    for (_, table) in read::names_of(&resources, "AWS::DynamoDB::Table") {
+        if table::is_protected(&context.cloud, &table).await? {
+            return Ok(Some(Protection::OfTable));
+        }
+    }
+    Ok(None)
+}
+
+/// The stack that stays.
+struct Kept {
+    stack: String,
+    protection: Protection,
 }
 
 /// What the user loses, in the user's words.
@@ -113,7 +152,12 @@ struct Removed {
     stage: String,
     #[serde(rename = "removed")]
     stacks: Vec<String>,
-    kept: Option<String>,
+    #[serde(serialize_with = "name_of_kept")]
+    kept: Option<Kept>,
+}
+
+fn name_of_kept<S: Serializer>(kept: &Option<Kept>, serializer: S) -> Result<S::Ok, S::Error> {
+    kept.as_ref().map(|kept| &kept.stack).serialize(serializer)
 }
 
 impl Outcome for Removed {
@@ -125,10 +169,15 @@ impl Outcome for Removed {
         } else {
             format!("{}\n", paint.bold(&format!("The stage {} is removed.", self.stage)))
         };
-        if let Some(kept) = &self.kept {
+        if let Some(Kept { stack, protection }) = &self.kept {
+            let why = match protection {
+                Protection::Written => "since the stage is protected",
+                Protection::Deployed => "since it was deployed as protected, whatever stacks/stages.yaml says here",
+                Protection::OfTable => "since it has deletion protection, whatever stacks/stages.yaml says here",
+            };
             text.push_str(&format!(
-                "Its table is kept, in the stack {kept}, since the stage is protected. `deployer down --stage {} \
-                 --delete-data` deletes it, too.\n",
+                "Its table is kept, in the stack {stack}, {why}. `deployer down --stage {} --delete-data` deletes it, \
+                 too.\n",
                 self.stage
             ));
         }

@@ -15,19 +15,21 @@ pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Resul
     let project = Project::open(&global.project_dir, &global.stage)?;
     let items = project.seed_items(args.file.as_deref())?;
     let context = Context::connect(project, global, reporter).await?;
-    let name = context.project.stack_name(Tier::Data);
-    let stack = follow::settled(&context.cloud, Tier::Data, &name, reporter)
-        .await?
-        .ok_or_else(|| {
-            Error::failed(format!(
-                "the stage {} has no table yet: there is no stack {name}",
-                context.project.stage.name
-            ))
-            .hint(format!(
-                "Deploy it first: `deployer up --stage {}`.",
-                context.project.stage.name
-            ))
-        })?;
+    let stack = match context.own_stacks(&[]).await?.remove(&Tier::Data) {
+        Some(stack) => follow::settled(&context.cloud, Tier::Data, stack, reporter).await?,
+        None => None,
+    };
+    let stack = stack.ok_or_else(|| {
+        Error::failed(format!(
+            "the stage {} has no table yet: there is no stack {}",
+            context.project.stage.name,
+            context.project.stack_name(Tier::Data)
+        ))
+        .hint(format!(
+            "Deploy it first: `deployer up --stage {}`.",
+            context.project.stage.name
+        ))
+    })?;
     let table = stack.output("TableName")?;
     reporter.working("seed", format!("{} items into {table}", items.len()));
     let seeded = seeding::seed(&context.cloud, &table, &items, args.overwrite, reporter).await?;

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::project::Tier;
 use crate::report::{Outcome, Paint};
+use crate::stack::ownership::{self, Owner};
 use crate::stack::read::Stack;
 use crate::stack::status::{Meaning, Outlook};
 
@@ -44,6 +45,9 @@ pub struct StackStatus {
     /// Why, where CloudFormation says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whose it is, if it isn't this stage's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
     /// When it was created or last changed, RFC 3339 in UTC.
     pub last_changed: Option<String>,
     #[serde(skip)]
@@ -84,7 +88,12 @@ pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
 
 /// What `stacks` tell of the stage.
 pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
-    let output = |tier: Tier, key: &str| stacks.get(&tier).and_then(|stack| stack.outputs.get(key).cloned());
+    let own: BTreeMap<Tier, &Stack> = stacks
+        .iter()
+        .filter(|(_, stack)| foreign(context, stack).is_none())
+        .map(|(tier, stack)| (*tier, stack))
+        .collect();
+    let output = |tier: Tier, key: &str| own.get(&tier).and_then(|stack| stack.outputs.get(key).cloned());
     let api_id = output(Tier::Logic, "ApiId");
     let origin =
         output(Tier::Presentation, "DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(&domain));
@@ -93,14 +102,16 @@ pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> Stage
         stage: context.project.stage.name.clone(),
         region: context.cloud.region.clone(),
         deployed: Tier::ALL.iter().all(|tier| {
-            stacks
-                .get(tier)
+            own.get(tier)
                 .is_some_and(|stack| stack.meaning().meaning == Meaning::Ready)
         }),
-        stacks: stacks.iter().map(|(tier, stack)| stack_status(*tier, stack)).collect(),
+        stacks: stacks
+            .iter()
+            .map(|(tier, stack)| stack_status(*tier, stack, foreign(context, stack)))
+            .collect(),
         outputs: Outputs {
             site_url: origin.map(|origin| format!("{origin}/")),
-            api_url: stacks.get(&Tier::Logic).and_then(|stack| context.api_url(stack).ok()),
+            api_url: own.get(&Tier::Logic).and_then(|stack| context.api_url(stack).ok()),
             site_bucket: output(Tier::Presentation, "SiteBucket"),
             distribution_id: output(Tier::Presentation, "DistributionId"),
             table_name: output(Tier::Data, "TableName"),
@@ -110,12 +121,21 @@ pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> Stage
     }
 }
 
-fn stack_status(tier: Tier, stack: &Stack) -> StackStatus {
+/// Whose a stack of one of the stage's names is, if it is somebody else's.
+fn foreign(context: &Context<'_>, stack: &Stack) -> Option<String> {
+    match ownership::owner(stack, &context.project) {
+        Owner::Other(whose) => Some(whose),
+        Owner::ThisStage | Owner::Nobody | Owner::Unsaid => None,
+    }
+}
+
+fn stack_status(tier: Tier, stack: &Stack, foreign: Option<String>) -> StackStatus {
     StackStatus {
         tier,
         name: stack.name.clone(),
         status: stack.status.clone(),
         reason: stack.reason.clone(),
+        foreign,
         last_changed: stack.changed.map(rfc3339),
         outlook: Some(stack.meaning().outlook),
         age: stack.changed.map(|then| age(then, SystemTime::now())),
@@ -167,6 +187,10 @@ impl Outcome for StageStatus {
             ));
             if let Some(reason) = &stack.reason {
                 text.push_str(&format!("      {reason}\n"));
+            }
+            if let Some(whose) = &stack.foreign {
+                let problem = format!("{} isn't this stage's: {whose}", stack.name);
+                text.push_str(&format!("      {}\n", paint.color(AnsiColor::Red, &problem)));
             }
         }
         for tier in Tier::ALL {

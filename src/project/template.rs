@@ -74,6 +74,14 @@ impl Template {
         self.root.get_mut("Resources").and_then(Value::as_object_mut)
     }
 
+    /// Adds an entry to a section, in the place of one that is there.
+    pub fn add(&mut self, section: &str, name: &str, value: Value) {
+        let section = self.root.entry(section).or_insert_with(|| json!({}));
+        if let Some(entries) = section.as_object_mut() {
+            entries.insert(name.to_owned(), value);
+        }
+    }
+
     /// Every value below the template's root, to be rewritten.
     pub fn sections_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.root.values_mut()
@@ -98,6 +106,21 @@ impl Template {
         let name = resource.get("Condition").and_then(Value::as_str);
         name.and_then(|name| self.holds(self.condition(name)?, scope))
             .unwrap_or(true)
+    }
+
+    /// What a value is where conditions choose: the branch of each `Fn::If` that holds. None if that can't be told.
+    pub fn chosen<'a>(&'a self, value: &'a Value, scope: &Scope) -> Option<&'a Value> {
+        let branches = value.as_object().filter(|map| map.len() == 1);
+        let Some(branches) = branches.and_then(|map| map.get("Fn::If")) else {
+            return Some(value);
+        };
+        let holds = self.holds(self.condition(branches.get(0)?.as_str()?)?, scope)?;
+        self.chosen(branches.get(if holds { 1 } else { 2 })?, scope)
+    }
+
+    /// The text that a value will be, if parameters and conditions alone decide it.
+    pub fn text_of(&self, value: &Value, scope: &Scope) -> Option<String> {
+        resolve(self.chosen(value, scope)?, scope)
     }
 
     fn holds(&self, condition: &Value, scope: &Scope) -> Option<bool> {

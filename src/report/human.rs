@@ -202,6 +202,9 @@ impl Human {
             for change in stack.changes.iter().filter(|change| all || change.loss().is_some()) {
                 self.line(&format!("      {}", self.change(change)));
             }
+            for lifted in &stack.lifted {
+                self.line(&format!("      {}", self.stderr.color(AnsiColor::Red, lifted)));
+            }
         }
     }
 

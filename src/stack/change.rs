@@ -16,6 +16,8 @@ pub struct StackPlan {
     pub verdict: Verdict,
     /// Resource by resource.
     pub changes: Vec<ResourceChange>,
+    /// What protects data now and won't any more, a sentence each.
+    pub lifted: Vec<String>,
 }
 
 /// What is to happen to a stack, in a word.
@@ -92,7 +94,7 @@ pub struct ResourceChange {
 }
 
 /// Types whose resources hold what can't be made again from the project.
-const STATEFUL: &[&str] = &[
+pub(super) const STATEFUL: &[&str] = &[
     "AWS::Cognito::UserPool",
     "AWS::DynamoDB::GlobalTable",
     "AWS::DynamoDB::Table",
@@ -211,7 +213,8 @@ impl StackPlan {
 
     /// What would be lost, a sentence each.
     pub fn losses(&self) -> Vec<String> {
-        self.changes.iter().filter_map(ResourceChange::loss).collect()
+        let leaving = self.changes.iter().filter_map(ResourceChange::loss);
+        leaving.chain(self.lifted.iter().cloned()).collect()
     }
 }
 

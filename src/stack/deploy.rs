@@ -40,6 +40,7 @@ enum Step {
 /// The stack is in a state that only its owner can end, or CloudFormation refuses the template.
 pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, reporter: &Reporter) -> Result<Planned> {
     let digest = wanted.digest();
+    let mut lifted = Vec::new();
     let (verdict, changes, step) = match existing {
         None => plan_creation(cloud, wanted).await?,
         Some(stack) => match stack.meaning().meaning {
@@ -56,12 +57,25 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
             Meaning::Busy | Meaning::Halted | Meaning::HalfDeleted => return Err(unusable(&stack)),
         },
     };
+    if let Step::Update(stack, made) = &step
+        && wanted.holds_data()
+    {
+        lifted = match read::deployed_template(cloud, &stack.arn).await {
+            Ok(deployed) => wanted.lifts(&deployed, &stack.parameters, &cloud.pseudo_parameters()),
+            Err(error) => {
+                // Nobody gets this plan, so what was made for it goes.
+                let _ = change_set::delete(cloud, &made.arn).await;
+                return Err(error);
+            }
+        };
+    }
     Ok(Planned {
         plan: StackPlan {
             tier: wanted.tier,
             name: wanted.name.clone(),
             verdict,
             changes,
+            lifted,
         },
         digest,
         step,

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ident::hex;
 use crate::project::template::Template;
 
-/// The parameter, and the output, that carry the digest. A template without them is compared by change set each time.
+/// The parameter, and the output, that carry the digest.
 pub const DIGEST: &str = "Digest";
 
 /// The digest of a template and the values of its parameters.
@@ -19,6 +19,23 @@ pub fn of_stack(template: &Template, parameters: &BTreeMap<String, String>) -> S
     let mut parameters = template.effective_parameters(parameters);
     parameters.remove(DIGEST);
     of(&json!([template.as_value(), parameters]))
+}
+
+/// What a stack has in the place of a digest while the first of two updates is deployed: no stack's digest, so that the
+/// next run sees that there is more to do.
+pub fn half(digest: &str) -> String {
+    format!("{digest}{HALF}")
+}
+
+const HALF: &str = "-half";
+
+/// What a stack has in the place of a digest when its protections were lifted for its deletion.
+pub const RELEASED: &str = "released";
+
+/// Whether `text` is what this deployer gives a stack as its digest, of whatever it was made.
+pub fn is_one(text: &str) -> bool {
+    let digest = text.strip_suffix(HALF).unwrap_or(text);
+    text == RELEASED || digest.len() == 16 && digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// 16 hexadecimal digits of SHA-256 over the canonical form of `value`.

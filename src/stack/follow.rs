@@ -108,11 +108,9 @@ fn has_ended(status: &str) -> bool {
     !matches!(status::of_stack(status).meaning, Meaning::Busy | Meaning::Shell)
 }
 
-/// Reads a stack; if an operation is under way on it, somebody else's or that of an interrupted run, waits for its end.
-pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter) -> Result<Option<Stack>> {
-    let Some(stack) = read::describe(cloud, name).await? else {
-        return Ok(None);
-    };
+/// A stack that was just read; if an operation is under way on it, of another run or of one that was interrupted, what it
+/// is after that.
+pub async fn settled(cloud: &Cloud, tier: Tier, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
     if stack.meaning().meaning != Meaning::Busy {
         return Ok(Some(stack));
     }
@@ -132,7 +130,7 @@ pub async fn settled(cloud: &Cloud, tier: Tier, name: &str, reporter: &Reporter)
     })
     .await
     .in_time(|| {
-        Error::failed(format!("the stack {name} is still in {}", stack.status))
+        Error::failed(format!("the stack {} is still in {}", stack.name, stack.status))
             .hint("`deployer status` shows its state; run the same command again later.")
     })
 }

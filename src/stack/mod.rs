@@ -1,7 +1,8 @@
 //! CloudFormation as we use it.
 //!
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
-//! [`wanted`] (a stack as the project wants it), [`digest`], [`api`] (redeploying an API when its definition changes), [`release`] (lifting protections).
+//! [`wanted`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`api`] (redeploying an API
+//! when its definition changes), `protection` (what keeps data), [`release`] (lifting that).
 //! With calls: [`read`], [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
 
 pub mod api;
@@ -11,6 +12,8 @@ pub mod deploy;
 pub mod digest;
 pub mod events;
 pub mod follow;
+pub mod ownership;
+mod protection;
 pub mod read;
 pub mod release;
 pub mod remove;

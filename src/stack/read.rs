@@ -48,6 +48,13 @@ impl Stack {
         self.outputs.get(DIGEST).map(String::as_str)
     }
 
+    /// Whether it was deployed as a protected stage's.
+    pub fn is_protected(&self) -> bool {
+        self.parameters
+            .get("Protected")
+            .is_some_and(|protected| protected == "true")
+    }
+
     /// One of its outputs.
     ///
     /// # Errors

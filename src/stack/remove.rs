@@ -4,7 +4,7 @@ use aws_sdk_cloudformation::types::StackResourceSummary;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
-use super::digest::DIGEST;
+use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Stack};
 use super::status::{self, Meaning, Outlook};
 use super::wanted::Rendered;
@@ -104,7 +104,7 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
         file: "the deployed template".to_owned(),
         parameters: released
             .parameter_names()
-            .map(|name| (name.to_owned(), (name == DIGEST).then(|| "released".to_owned())))
+            .map(|name| (name.to_owned(), (name == DIGEST).then(|| RELEASED.to_owned())))
             .collect(),
     };
     let Some(made) = change_set::create(cloud, &stack.name, &rendered, Purpose::Update, Mode::Standard).await? else {

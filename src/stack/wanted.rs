@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::api;
-use super::change::{Mode, ResourceChange};
+use super::change::{Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
+use super::ownership;
+use super::protection::{self, Resolved};
 use crate::error::{Error, Result};
 use crate::project::naming::NamedResource;
 use crate::project::template::{Scope, Template};
@@ -34,7 +36,7 @@ impl Wanted {
     /// # Errors
     /// The template is wrong, or has a parameter that nobody gives.
     pub fn new(project: &Project, tier: Tier, more: &[(&str, String)]) -> Result<Self> {
-        let template = project.template(tier)?.clone();
+        let template = ownership::labelled(project.template(tier)?);
         let mut parameters = project.parameters();
         parameters.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         parameters.retain(|name, _| template.declares(name));
@@ -114,6 +116,34 @@ impl Wanted {
         api::deployments(&named).map(str::to_owned).collect()
     }
 
+    /// Whether any of its resources holds what can't be made again.
+    pub fn holds_data(&self) -> bool {
+        self.template
+            .resources()
+            .any(|(_, resource)| STATEFUL.contains(&Template::type_of(resource)))
+    }
+
+    /// What protects the data of the stack as it is deployed, with these parameters, and won't any more; a sentence each.
+    pub fn lifts(&self, deployed: &Template, parameters: &Scope, pseudo_parameters: &Scope) -> Vec<String> {
+        let scope = |template: &Template, parameters: &Scope| {
+            let mut scope = pseudo_parameters.clone();
+            scope.extend(template.effective_parameters(parameters));
+            scope
+        };
+        let before = scope(deployed, parameters);
+        let after = scope(&self.template, &self.parameters);
+        protection::lifted(
+            Resolved {
+                template: deployed,
+                scope: &before,
+            },
+            Resolved {
+                template: &self.template,
+                scope: &after,
+            },
+        )
+    }
+
     /// See [`digest::of_stack`].
     pub fn digest(&self) -> String {
         digest::of_stack(&self.template, &self.parameters)
@@ -130,7 +160,7 @@ impl Wanted {
     pub fn render_keeping_deployment(&self, deployed: &Template) -> Result<Rendered> {
         self.rendered(
             &api::keep_deployments(&self.template, deployed),
-            format!("{}-half", self.digest()),
+            digest::half(&self.digest()),
         )
     }
 
@@ -149,9 +179,7 @@ impl Wanted {
             .iter()
             .map(|(name, value)| (name.clone(), Some(value.clone())))
             .collect();
-        if self.template.declares(DIGEST) {
-            parameters.insert(DIGEST.to_owned(), Some(digest));
-        }
+        parameters.insert(DIGEST.to_owned(), Some(digest));
         Ok(Rendered {
             body,
             parameters,

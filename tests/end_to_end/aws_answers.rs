@@ -16,11 +16,19 @@ fn is_about(seen: &Seen, operation: &str, stack: &str) -> bool {
     seen.operation == operation && seen.body.contains(stack)
 }
 
+/// One of this project's stacks.
 fn stack_in(status: &str, name: &str) -> (u16, String) {
+    let stage = name.split('-').nth(2).expect("project, stage and tier");
+    let parameters: String = [("Project", "three-tier"), ("Stage", stage), ("Digest", "none")]
+        .into_iter()
+        .map(|(key, value)| {
+            format!("<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+        })
+        .collect();
     let text = format!(
         "<DescribeStacksResponse xmlns=\"{XMLNS}\"><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
          <StackId>arn:aws:cloudformation:us-east-1:000000000000:stack/{name}/1</StackId><StackStatus>{status}</StackStatus>\
-         <CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+         <Parameters>{parameters}</Parameters><CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
     );
     (200, text)
 }

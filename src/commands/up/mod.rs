@@ -69,7 +69,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         None => None,
     };
     let _lock = context.lock().await?;
-    let before = context.settled_stacks().await?;
+    let before = context.settled_stacks(&args.adopt).await?;
     scope.check_needs(&before)?;
     let expected = (items.clone(), site.clone().unwrap_or_default());
     Up {
@@ -390,6 +390,10 @@ impl Up<'_> {
             all.push(("Architecture", self.context.architecture().as_str().to_owned()));
         }
         let mut wanted = Wanted::new(&self.context.project, tier, &all)?;
+        // What is deployed decides, too: a checkout that doesn't say so mustn't hurry what holds data.
+        if self.before.values().any(Stack::is_protected) {
+            wanted.mode = Mode::Standard;
+        }
         if self.revert_drift {
             wanted.mode = Mode::RevertDrift;
         }

@@ -1,0 +1,232 @@
+//! What keeps a stack's data, and what an update takes of that away. What is deployed decides, whatever this checkout
+//! says: lifting a protection is a loss, though the resource stays.
+
+use serde_json::Value;
+
+use super::change::STATEFUL;
+use crate::project::template::{Scope, Template};
+
+/// A property that protects what is in a resource: its type, its path, the value that protects, and what is lost with it.
+const PROPERTIES: &[(&str, &str, &str, &str)] = &[
+    (
+        "AWS::Cognito::UserPool",
+        "DeletionProtection",
+        "ACTIVE",
+        "its deletion protection",
+    ),
+    (
+        "AWS::DynamoDB::Table",
+        "DeletionProtectionEnabled",
+        "true",
+        "its deletion protection",
+    ),
+    (
+        "AWS::DynamoDB::Table",
+        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+        "true",
+        // Not what is from now on alone: switching it off throws away what there is.
+        // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+        "its point-in-time recovery, with every point that it could be restored to",
+    ),
+    (
+        "AWS::RDS::DBCluster",
+        "DeletionProtection",
+        "true",
+        "its deletion protection",
+    ),
+    (
+        "AWS::RDS::DBInstance",
+        "DeletionProtection",
+        "true",
+        "its deletion protection",
+    ),
+    (
+        "AWS::S3::Bucket",
+        "VersioningConfiguration.Status",
+        "Enabled",
+        "its versioning: what is overwritten or deleted from now on is gone",
+    ),
+];
+
+/// The attributes that keep a resource, or a copy of it, when it leaves its stack.
+const POLICIES: &[(&str, &str)] = &[
+    (
+        "DeletionPolicy",
+        "what keeps it when its stack or its template entry goes",
+    ),
+    ("UpdateReplacePolicy", "what keeps it when another takes its place"),
+];
+
+/// A template with what its parameters are: enough to know most values.
+#[derive(Clone, Copy)]
+pub(super) struct Resolved<'a> {
+    pub(super) template: &'a Template,
+    pub(super) scope: &'a Scope,
+}
+
+/// Whether something protects; that it can't be told from the template is a third answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protects {
+    Yes,
+    No,
+    Perhaps,
+}
+
+/// What resources of `deployed` lose by an update to `wanted` that keeps them, a sentence each.
+pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>) -> Vec<String> {
+    let mut losses = Vec::new();
+    for (id, before) in deployed.template.resources() {
+        let kind = Template::type_of(before);
+        let after = wanted.template.resources().find(|(other, _)| *other == id);
+        let Some((_, after)) = after.filter(|(_, after)| STATEFUL.contains(&kind) && Template::type_of(after) == kind)
+        else {
+            continue;
+        };
+        let mut compare = |before: Protects, after: Protects, what: &str| {
+            let verb = match (before, after) {
+                (Protects::Yes, Protects::No) => "loses",
+                (Protects::Yes, Protects::Perhaps) => "may lose",
+                _ => return,
+            };
+            losses.push(format!("{kind} {id} {verb} {what}"));
+        };
+        for (_, path, on, what) in PROPERTIES.iter().filter(|(of, ..)| *of == kind) {
+            compare(
+                property(deployed, before, path, on),
+                property(wanted, after, path, on),
+                what,
+            );
+        }
+        for (attribute, what) in POLICIES {
+            compare(policy(before, attribute), policy(after, attribute), what);
+        }
+    }
+    losses
+}
+
+fn property(resolved: Resolved<'_>, resource: &Value, path: &str, on: &str) -> Protects {
+    let mut value = match resource.get("Properties") {
+        None => return Protects::No,
+        Some(properties) => properties,
+    };
+    for key in path.split('.') {
+        value = match resolved.template.chosen(value, resolved.scope) {
+            None => return Protects::Perhaps,
+            Some(map) => match map.get(key) {
+                None => return Protects::No,
+                Some(inner) => inner,
+            },
+        };
+    }
+    match resolved.template.text_of(value, resolved.scope) {
+        None if value_is_absent(resolved, value) => Protects::No,
+        None => Protects::Perhaps,
+        Some(text) if text == on => Protects::Yes,
+        Some(_) => Protects::No,
+    }
+}
+
+fn value_is_absent(resolved: Resolved<'_>, value: &Value) -> bool {
+    let chosen = resolved.template.chosen(value, resolved.scope);
+    chosen.is_some_and(|value| value.get("Ref").is_some_and(|name| name == "AWS::NoValue"))
+}
+
+fn policy(resource: &Value, attribute: &str) -> Protects {
+    match resource.get(attribute) {
+        None => Protects::No,
+        Some(Value::String(policy)) if policy == "Delete" => Protects::No,
+        Some(Value::String(_)) => Protects::Yes,
+        // An intrinsic function, which AWS::LanguageExtensions allows here.
+        Some(_) => Protects::Perhaps,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TABLE: &str = r#"
+Parameters:
+  Protected: { Type: String, Default: "true" }
+Conditions:
+  IsProtected: !Equals [!Ref Protected, "true"]
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties:
+      DeletionProtectionEnabled: !If [IsProtected, true, false]
+      PointInTimeRecoverySpecification: !If [IsProtected, { PointInTimeRecoveryEnabled: true }, !Ref AWS::NoValue]
+  Topic: { Type: AWS::SNS::Topic, DeletionPolicy: Retain }
+"#;
+
+    fn lifted_by(edits: &[(&str, &str)], protected: &str) -> Vec<String> {
+        let parse = |text: &str| Template::parse(text, Path::new("data.yaml")).expect("valid");
+        let mut text = TABLE.to_owned();
+        for (from, to) in edits {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let (deployed, wanted) = (parse(TABLE), parse(&text));
+        let scope = |value: &str| Scope::from([("Protected".to_owned(), value.to_owned())]);
+        lifted(
+            Resolved {
+                template: &deployed,
+                scope: &scope("true"),
+            },
+            Resolved {
+                template: &wanted,
+                scope: &scope(protected),
+            },
+        )
+    }
+
+    #[test]
+    fn what_is_deployed_and_not_wanted_is_lifted() {
+        assert_eq!(lifted_by(&[], "true"), Vec::<String>::new());
+        let both = lifted_by(&[], "false");
+        assert!(
+            both.len() == 2 && both[0].contains("loses its deletion protection"),
+            "{both:?}"
+        );
+        assert!(both[1].contains("loses its point-in-time recovery"), "{both:?}");
+        for (edits, expected) in [
+            (
+                &[(
+                    "DeletionProtectionEnabled: !If [IsProtected, true, false]",
+                    "TableName: x",
+                )][..],
+                "loses its deletion",
+            ),
+            (
+                &[("!If [IsProtected, true, false]", "false")],
+                "loses its deletion protection",
+            ),
+            (
+                &[("!If [IsProtected, true, false]", "!ImportValue x")],
+                "may lose its deletion protection",
+            ),
+            (&[("    DeletionPolicy: RetainExceptOnCreate\n", "")], "when its stack"),
+            (&[("RetainExceptOnCreate", "Delete")], "when its stack"),
+            (
+                &[("UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Delete")],
+                "when another takes its place",
+            ),
+        ] {
+            let losses = lifted_by(edits, "true");
+            assert!(
+                losses.len() == 1 && losses[0].contains(expected),
+                "{edits:?}: {losses:?}"
+            );
+        }
+        // What isn't stateful has nothing to lose; what leaves is told as leaving.
+        assert_eq!(
+            lifted_by(&[(", DeletionPolicy: Retain }", " }")], "true"),
+            Vec::<String>::new()
+        );
+        assert_eq!(lifted_by(&[("  Table:\n", "  Other:\n")], "true"), Vec::<String>::new());
+    }
+}
