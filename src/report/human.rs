@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Human {
     quiet: bool,
     verbose: bool,
     progress: Option<MultiProgress>,
+    /// Whether a question stands there that nobody has answered.
+    asking: AtomicBool,
     parts: Mutex<HashMap<&'static str, Running>>,
 }
 
@@ -45,16 +48,27 @@ impl Human {
             stdout,
             quiet,
             verbose,
-            progress: animated.then(MultiProgress::new),
+            // A terminal without a name, or one called dumb, can't be drawn on; what is drawn there is lost.
+            progress: animated
+                .then(MultiProgress::new)
+                .filter(|progress| !progress.is_hidden()),
+            asking: AtomicBool::new(false),
             parts: Mutex::default(),
         }
     }
 
+    /// Writes a line, whatever moves below it and whatever the terminal can draw.
     fn line(&self, text: &str) {
+        let write = || {
+            if self.asking.swap(false, Ordering::Relaxed) {
+                // The question is still the last thing on its line.
+                stderr_line("");
+            }
+            stderr_line(text);
+        };
         match &self.progress {
-            // A terminal that can't be written to has nobody reading it.
-            Some(progress) => progress.println(text).unwrap_or_default(),
-            None => stderr_line(text),
+            Some(progress) => progress.suspend(write),
+            None => write(),
         }
     }
 
@@ -234,6 +248,7 @@ impl Human {
     /// Asks, in a thread of its own: an interrupt must end the run while nobody answers.
     pub(super) async fn ask(&self, prompt: &str) -> bool {
         let _ = write!(std::io::stderr(), "{prompt}");
+        self.asking.store(true, Ordering::Relaxed);
         let (answered, answer) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -242,7 +257,9 @@ impl Human {
             // Nobody waits any more when the run was interrupted.
             let _ = answered.send(yes);
         });
-        answer.await.unwrap_or(false)
+        let answer = answer.await.unwrap_or(false);
+        self.asking.store(false, Ordering::Relaxed);
+        answer
     }
 
     pub(super) fn error(&self, error: &Error, next: &str) {

@@ -5,6 +5,7 @@
 mod human;
 mod next_step;
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
@@ -99,6 +100,8 @@ pub trait Outcome: Serialize {
 pub struct Reporter {
     style: Style,
     yes: bool,
+    /// Whether a question would be read and answered.
+    somebody_there: bool,
     flags: Flags,
 }
 
@@ -116,7 +119,7 @@ pub struct Paint {
 
 impl Paint {
     fn new(color: Color, terminal: bool) -> Self {
-        let wanted = || std::env::var_os("NO_COLOR").is_none() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        let wanted = || std::env::var_os("NO_COLOR").is_none() && std::env::var_os("TERM").is_some_and(|t| t != "dumb");
         Self {
             enabled: match color {
                 Color::Auto => terminal && wanted(),
@@ -155,18 +158,20 @@ impl Reporter {
     /// A reporter for the given command-line options.
     pub fn new(global: &Global) -> Self {
         let terminal = std::io::stderr().is_terminal();
+        let automated = is_automated(std::env::var_os("CI").as_deref());
         Self {
             style: match global.output {
                 Output::Human => Style::Human(Human::new(
                     Paint::new(global.color, terminal),
                     Paint::new(global.color, std::io::stdout().is_terminal()),
-                    terminal && !global.quiet,
+                    terminal && !global.quiet && !automated,
                     global.quiet,
                     global.verbose > 0,
                 )),
                 Output::Json => Style::Json,
             },
             yes: global.yes,
+            somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
             flags: Flags::of(global),
         }
     }
@@ -270,7 +275,7 @@ impl Reporter {
         }
         let refused = Error::refused(format!("did not {what}"));
         match &self.style {
-            Style::Human(human) if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+            Style::Human(human) if self.somebody_there => {
                 if human.ask("Continue? [y/N] ").await {
                     Ok(())
                 } else {
@@ -286,6 +291,11 @@ impl Reporter {
     }
 }
 
+/// Whether the variable `CI` says that no person is there, as build servers set it: some run their jobs on a terminal.
+fn is_automated(ci: Option<&OsStr>) -> bool {
+    ci.is_some_and(|value| value != "" && value != "0" && value != "false")
+}
+
 fn json_line(value: &impl Serialize) {
     let line = serde_json::to_string(value)
         .unwrap_or_else(|error| json!({ "event": "warning", "message": error.to_string() }).to_string());
@@ -295,4 +305,24 @@ fn json_line(value: &impl Serialize) {
 /// Writes a line to stderr. Unlike `eprintln!` this doesn't panic when nobody reads it any more: a deployment goes on.
 fn stderr_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ci_is_what_build_servers_set() {
+        for (value, automated) in [
+            ("true", true),
+            ("1", true),
+            ("yes", true),
+            ("false", false),
+            ("0", false),
+            ("", false),
+        ] {
+            assert_eq!(is_automated(Some(OsStr::new(value))), automated, "{value}");
+        }
+        assert!(!is_automated(None));
+    }
 }

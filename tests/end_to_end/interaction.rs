@@ -6,6 +6,17 @@ use crate::support::{Deployer, Emulator, Project, emulator};
 
 /// Runs `deployer` on a terminal of its own, types `keys` when it asks, and returns how it ended.
 fn on_a_terminal(project: &Project, endpoint: &str, args: &[&str], keys: &str) -> (i32, String) {
+    on_terminal_of(&[("TERM", Some("xterm"))], project, endpoint, args, keys)
+}
+
+/// The same with these variables, or without those that have no value.
+fn on_terminal_of(
+    variables: &[(&str, Option<&str>)],
+    project: &Project,
+    endpoint: &str,
+    args: &[&str],
+    keys: &str,
+) -> (i32, String) {
     // Python's standard library has terminals; the test's doesn't.
     let script = r#"
 import os, pty, sys
@@ -29,9 +40,16 @@ status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(status)
 sys.stdout.write(seen.decode(errors="replace"))
 "#;
-    let ran = Deployer::under(&emulator::python(), &["-c", script, keys], project.path(), args)
+    let deployer = Deployer::under(&emulator::python(), &["-c", script, keys], project.path(), args)
         .at(endpoint)
-        .env("TERM", "xterm")
+        // As on a person's machine, wherever the test runs.
+        .unset("CI");
+    let ran = variables
+        .iter()
+        .fold(deployer, |deployer, (name, value)| match value {
+            Some(value) => deployer.env(name, value),
+            None => deployer.unset(name),
+        })
         .run()
         .success();
     let (status, seen) = ran.stdout.split_once('\n').expect("a status");
@@ -59,6 +77,88 @@ fn a_question_takes_yes_no_and_an_interrupt() {
     assert_eq!(status, 0, "{seen}");
     let gone = project.deployer(&endpoint, &["status", "--stage", "dev"]).success();
     assert!(gone.stdout.contains("Nothing is deployed"), "{}", gone.stdout);
+}
+
+/// What can't be animated is printed: no terminal loses a line.
+#[test]
+fn every_terminal_gets_every_line() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    for term in [Some("dumb"), None, Some(""), Some("no-such-terminal"), Some("xterm")] {
+        let run = |args: &[&str], keys: &str| on_terminal_of(&[("TERM", term)], &project, &endpoint, args, keys);
+        let (status, seen) = run(&["up", "--stage", "nope"], "");
+        assert_eq!(status, 2, "{term:?}: {seen}");
+        for line in ["error: ", "has no stage `nope`", "next: "] {
+            assert!(plain(&seen).contains(line), "{term:?}: {seen:?}");
+        }
+        let (status, seen) = run(&["up", "--stage", "dev", "--only", "data"], "");
+        assert_eq!(status, 0, "{term:?}: {seen}");
+        for line in [
+            "three-tier dev on http",
+            "+ three-tier-dev-data",
+            "✓ data         created",
+            "CREATE_COMPLETE",
+        ] {
+            assert!(plain(&seen).contains(line), "{term:?}: {line}: {seen:?}");
+        }
+        let (status, seen) = run(&["down", "--stage", "dev"], "\\x03");
+        assert_eq!(status, 5, "{term:?}: {seen}");
+        let seen = plain(&seen);
+        let losses = seen
+            .find("the table UserData-dev with all its items")
+            .expect("what goes");
+        let question = seen.find("Continue? [y/N]").expect("the question");
+        assert!(losses < question, "{term:?}: {seen}");
+        // What follows a question that nobody answered stands on a line of its own.
+        assert!(
+            seen.lines().any(|line| line.trim_end() == "error: interrupted"),
+            "{term:?}: {seen:?}"
+        );
+        let (status, seen) = run(&["down", "--stage", "dev"], "y\\n");
+        assert_eq!(status, 0, "{term:?}: {seen}");
+    }
+}
+
+/// Without what colours text and moves the cursor.
+fn plain(seen: &str) -> String {
+    let mut text = String::new();
+    let mut rest = seen.chars();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' {
+            rest.by_ref().find(|c| c.is_ascii_alphabetic());
+        } else {
+            text.push(c);
+        }
+    }
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// A build server that runs its jobs on a terminal: nothing moves, and nobody is asked.
+#[test]
+fn ci_on_a_terminal_is_nobody() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let endpoint = emulator.endpoint();
+    let ci = [("CI", Some("true")), ("TERM", Some("xterm"))];
+    let run = |args: &[&str]| on_terminal_of(&ci, &project, &endpoint, args, "y\\n");
+    let (status, seen) = run(&["up", "--stage", "dev", "--only", "data"]);
+    assert_eq!(status, 0, "{seen}");
+    let lines: Vec<&str> = seen.split("\r\n").collect();
+    assert!(
+        lines.iter().all(|line| !line.contains('\r')),
+        "nothing is drawn over: {seen:?}"
+    );
+    let (status, seen) = run(&["down", "--stage", "dev"]);
+    assert_eq!(status, 5, "{seen}");
+    assert!(
+        seen.contains("nobody can be asked here") && !seen.contains("Continue?"),
+        "{seen}"
+    );
+    // What build servers don't set, people do.
+    let people = [("CI", Some("false")), ("TERM", Some("xterm"))];
+    let (status, seen) = on_terminal_of(&people, &project, &endpoint, &["down", "--stage", "dev"], "y\\n");
+    assert_eq!(status, 0, "{seen}");
 }
 
 #[test]

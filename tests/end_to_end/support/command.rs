@@ -63,6 +63,11 @@ impl Deployer {
         self
     }
 
+    pub(crate) fn unset(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// With the emulator's root credentials, at `endpoint`, in us-east-1.
     pub(crate) fn at(self, endpoint: &str) -> Self {
         let keys = keys(endpoint);
