@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,9 @@ pub(super) struct Outdated {
 struct Publisher {
     token: String,
     host: String,
+    /// Where the number of its process means something.
+    #[serde(default)]
+    processes: String,
     process: u32,
     /// Makes each renewal another content.
     renewal: u64,
@@ -73,16 +77,27 @@ impl Publisher {
         Self {
             token: fresh_token(),
             host: host(),
+            processes: processes(),
             process: std::process::id(),
             renewal: 0,
         }
     }
 
-    /// A run on this machine that was killed needn't be waited for.
+    /// A run on this machine that was killed needn't be waited for: its process is known to be gone. One that can't be
+    /// asked about, such as another user's, or one of another container, may be at work.
     fn is_gone(&self) -> bool {
         let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
-        self.host == host() && process.is_none_or(|process| test_kill_process(process).is_err())
+        let asked = process.map(test_kill_process);
+        self.host == host() && self.processes == processes() && matches!(asked, None | Some(Err(Errno::SRCH)))
     }
+}
+
+/// Tells one set of process numbers from another: two containers may have one host's name, and a machine starts anew. ""
+/// where a system has but one.
+fn processes() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.display()).trim().to_owned()
 }
 
 fn host() -> String {
@@ -243,5 +258,39 @@ impl<'a> Claim<'a> {
                     .hint("Run `deployer up --only site` to publish this site after it.")
             })?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_is_known_to_be_gone_is_gone() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("started");
+        let publisher = Publisher {
+            process: child.id(),
+            ..Publisher::this_run()
+        };
+        assert!(!publisher.is_gone(), "it runs");
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        assert!(publisher.is_gone());
+        for elsewhere in [
+            Publisher {
+                host: "another".into(),
+                ..publisher.clone()
+            },
+            Publisher {
+                processes: "another boot, or container".into(),
+                ..publisher.clone()
+            },
+            Publisher {
+                processes: String::new(),
+                ..publisher
+            },
+        ] {
+            assert!(!elsewhere.is_gone(), "{elsewhere:?}");
+        }
     }
 }

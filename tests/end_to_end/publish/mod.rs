@@ -19,8 +19,7 @@ const ONLY_SITE: [&str; 6] = ["up", "--stage", STAGE, "--only", "site", "--no-ve
 
 /// A deployed stage behind a proxy, and the site's address.
 struct Stage {
-    /// Ends with it.
-    _emulator: Emulator,
+    emulator: Emulator,
     proxy: Proxy,
     project: Project,
     clients: Clients,
@@ -39,7 +38,7 @@ impl Stage {
         Self {
             clients: Clients::root(&emulator.endpoint()),
             site,
-            _emulator: emulator,
+            emulator,
             proxy,
             project,
         }

@@ -1,6 +1,8 @@
 //! A publication, and others at the same time.
 
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::{ONLY_SITE, Stage, change};
@@ -60,6 +62,74 @@ fn a_lost_answer_is_not_taken_for_another_publication() {
     assert!(stage.visit("").has("--version: new"));
     stage.publish().success();
     assert_eq!(*asked.lock().expect("a number"), 4, "nothing is left to do");
+}
+
+/// A process of another user's can't be asked whether it is there. It may be at work.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_publisher_of_another_user_is_waited_for() {
+    let stage = Stage::deployed();
+    let (bucket, key) = ("three-tier-dev-artifacts-000000000000-us-east-1", "site/ledger.json");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let claim = serde_json::json!({ "publisher": {
+        "token": "t",
+        "host": rustix::system::uname().nodename().to_string_lossy(),
+        "processes": format!("{} {}", boot.trim(), namespace.display()).trim(),
+        // Root's, on every machine.
+        "process": 1,
+        "renewal": 1,
+    }});
+    let put = stage.clients.s3.put_object().bucket(bucket).key(key);
+    let put = put.body(claim.to_string().into_bytes().into());
+    put.send().await.expect("put");
+    change(&stage.project, "new");
+
+    // Root may ask about every process, so another user runs it: one that may read the program and the project.
+    let place = tempfile::TempDir::new().expect("a folder");
+    let program = place.path().join("program");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("deployer"), &program).expect("copied");
+    let keys = stage.emulator.keys();
+    let mut command = Command::new(program);
+    command
+        .args(ONLY_SITE)
+        .current_dir(stage.project.path())
+        .env_clear()
+        .env("HOME", place.path())
+        .env("XDG_STATE_HOME", place.path())
+        .env("AWS_ENDPOINT_URL", stage.proxy.endpoint())
+        .env("AWS_ACCESS_KEY_ID", keys.id)
+        .env("AWS_SECRET_ACCESS_KEY", keys.secret)
+        .env("AWS_REGION", "us-east-1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+        for path in [place.path(), stage.project.path()] {
+            std::os::unix::fs::chown(path, Some(65534), Some(65534)).expect("given away");
+        }
+    }
+    let mut run = command.spawn().expect("it starts");
+    let said = BufReader::new(run.stderr.take().expect("piped")).lines();
+    let mut before = Vec::new();
+    let waits = said.map_while(Result::ok).any(|line| {
+        let waits = line.contains("waiting for another publication (process 1 on ");
+        before.push(line);
+        waits
+    });
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    assert!(waits, "{before:#?}");
+    let ledger = stage.clients.s3.get_object().bucket(bucket).key(key).send().await;
+    let ledger = ledger
+        .expect("a ledger")
+        .body
+        .collect()
+        .await
+        .expect("bytes")
+        .into_bytes();
+    let ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+    assert_eq!(ledger, claim, "it isn't stolen");
 }
 
 /// Nobody here can tell whether a process of another machine is still there; only that it no longer says so.
