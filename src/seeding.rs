@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
@@ -139,18 +140,20 @@ async fn put<'a>(cloud: &Cloud, table: &str, item: &'a Item, overwrite: bool) ->
     if !overwrite {
         request = request
             .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", KEY);
+            .expression_attribute_names("#key", KEY)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     }
-    match request.send().await {
-        Ok(_) => Ok((&item.key, true)),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-        {
-            Ok((&item.key, false))
+    let error = match request.send().await {
+        Ok(_) => return Ok((&item.key, true)),
+        Err(error) => error,
+    };
+    match error.as_service_error() {
+        // It was missing a moment ago. If just this item is there now, it is the one that was put, by a request whose
+        // answer got lost.
+        Some(PutItemError::ConditionalCheckFailedException(there)) => {
+            Ok((&item.key, there.item() == Some(&map_to_dynamodb(&item.attributes))))
         }
-        Err(error) => Err(explain(
+        _ => Err(explain(
             &error,
             &format!("could not put the item `{}` into the table {table}", item.key),
         )),

@@ -83,12 +83,14 @@ impl Cloud {
                 Some(profile) => error.because(format!("the credentials were to come from the profile `{profile}`")),
                 None => error,
             })?;
-        // The read timeout counts from the beginning of a request, its body included: a slow line would never get a
-        // large file through. The SDK itself gives up on transfers that stall.
+        // The read timeout counts from the beginning of a request, its body included, and is the same for all requests of
+        // a connection: a slow line would never get a large file through. So each attempt has a time of its own instead;
+        // see `for_sending`.
         let mut s3 = aws_sdk_s3::config::Builder::from(&config).timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
+                .connect_timeout(CONNECTING)
                 .disable_read_timeout()
+                .operation_attempt_timeout(ANSWERING)
                 .disable_operation_timeout()
                 .build(),
         );
@@ -113,6 +115,13 @@ impl Cloud {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             endpoint,
         })
+    }
+
+    /// What a request to S3 with a body of so many bytes is to be customized with: more time for an attempt.
+    pub fn for_sending(bytes: u64) -> aws_sdk_s3::config::Builder {
+        let attempt = 2 * ANSWERING + Duration::from_secs(bytes / SLOWEST_LINE);
+        aws_sdk_s3::Config::builder()
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
     }
 
     /// How often to ask, and how long: AWS throttles an account's requests in common, an emulator is done at once.
@@ -152,19 +161,31 @@ impl Cloud {
     }
 }
 
+/// How long a connection may take, and an answer. The SDK has no limit of its own for an answer.
+const CONNECTING: Duration = Duration::from_secs(5);
+const ANSWERING: Duration = Duration::from_secs(30);
+
+/// In bytes a second, of one request among several that share a line.
+const SLOWEST_LINE: u64 = 16 << 10;
+
+/// Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(8)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECTING)
+        .read_timeout(ANSWERING)
+        .operation_timeout(10 * ANSWERING)
+        .build()
+}
+
 fn loader() -> aws_config::ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http::client())
-        // Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
-        .retry_config(RetryConfig::standard().with_max_attempts(8))
-        // The SDK has no limit of its own for an answer.
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
-                .read_timeout(Duration::from_secs(30))
-                .operation_timeout(Duration::from_secs(300))
-                .build(),
-        )
+        .retry_config(retries())
+        .timeout_config(timeouts())
 }
 
 async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<SdkConfig> {
@@ -188,7 +209,8 @@ async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Re
                 "local cloud",
             ),
         ))
-        .retry_config(RetryConfig::standard().with_max_attempts(8))
+        .retry_config(retries())
+        .timeout_config(timeouts())
         .sleep_impl(aws_sdk_s3::config::SharedAsyncSleep::new(
             aws_smithy_async::rt::sleep::TokioSleep::new(),
         ))
@@ -239,8 +261,13 @@ fn check_region(region: &str) -> Result<()> {
 
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
 async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, String)> {
+    // Whoever has mistyped an endpoint is to learn it soon, and one fault among good answers is to end nothing.
     let impatient = aws_sdk_sts::config::Builder::from(config)
-        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(6)
+                .with_initial_backoff(Duration::from_millis(100)),
+        )
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(3))

@@ -30,6 +30,11 @@ pub fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
         .unwrap_or_default()
 }
 
+/// Whether the answer is "you may not".
+pub fn is_denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    DENIED.contains(&code(error))
+}
+
 /// What a look-up found: `None` only for the error that `is_missing` knows as absence, any other error is one.
 pub fn found<T, E, R>(
     answer: Result<T, SdkError<E, R>>,
@@ -61,7 +66,7 @@ where
                 Some((Blame::User, _)) => Error::usage(what),
                 _ => Error::failed(what),
             };
-            let failure = if DENIED.contains(&code) {
+            let failure = if is_denied(error) {
                 failure.for_want_of_permission()
             } else {
                 failure

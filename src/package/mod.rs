@@ -282,13 +282,17 @@ impl Package {
             return Ok(false);
         }
         reporter.working("function", "packing and uploading");
+        let zip = self.zipped().await?;
+        let patience = Cloud::for_sending(zip.len() as u64);
         cloud
             .s3
             .put_object()
             .bucket(bucket)
             .key(&self.key)
             .content_type("application/zip")
-            .body(ByteStream::from(self.zipped().await?))
+            .body(ByteStream::from(zip))
+            .customize()
+            .config_override(patience)
             .send()
             .await
             .map_err(|error| explain(&error, &format!("could not upload the function to {bucket}")))?;

@@ -113,6 +113,7 @@ impl<'a> Uploader<'a> {
             .customize()
             // The MD5 is signed, and says as much of the bytes as another sum over them would.
             .disable_payload_signing()
+            .config_override(Cloud::for_sending(object.size))
             .send()
             .await;
         match answer {
@@ -201,6 +202,8 @@ impl<'a> Uploader<'a> {
             .content_length(length(size)?)
             .content_md5(BASE64.encode(sum))
             .body(stream_of(path, offset, size).await?)
+            .customize()
+            .config_override(Cloud::for_sending(size))
             .send()
             .await
             .map_err(|error| self.refused(object, explain(&error, &self.what(object))))?;

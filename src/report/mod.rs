@@ -293,7 +293,7 @@ impl Reporter {
 
 /// Whether the variable `CI` says that no person is there, as build servers set it: some run their jobs on a terminal.
 fn is_automated(ci: Option<&OsStr>) -> bool {
-    ci.is_some_and(|value| value != "" && value != "0" && value != "false")
+    ci.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
 }
 
 fn json_line(value: &impl Serialize) {

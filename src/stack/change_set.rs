@@ -10,8 +10,9 @@ use aws_sdk_cloudformation::types::{
     ValidationStatus,
 };
 
+use super::begun;
 use super::change::{Action, Mode, Replacement, ResourceChange};
-use super::read::{self, Stack};
+use super::read::{self, Bookmark, Stack};
 use super::status::Meaning;
 use super::wanted::Rendered;
 use crate::cloud::Cloud;
@@ -85,12 +86,14 @@ pub async fn create(
             None => parameter.use_previous_value(true).build(),
         });
     }
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| refused(&error, stack, &rendered.file))?;
-    let arn = answer.id().unwrap_or_default().to_owned();
-    let stack_arn = answer.stack_id().unwrap_or_default().to_owned();
+    let (arn, stack_arn) = match request.send().await {
+        Ok(answer) => (answer.id, answer.stack_id),
+        Err(error) => match begun::change_set(cloud, stack, &token, &error).await {
+            Some(made) => (made.change_set_id, made.stack_id),
+            None => return Err(refused(&error, stack, &rendered.file)),
+        },
+    };
+    let (arn, stack_arn) = (arn.unwrap_or_default(), stack_arn.unwrap_or_default());
     let made = wait_until_made(cloud, stack, &arn).await?;
     if made.status == Some(ChangeSetStatus::CreateComplete) {
         return Ok(Some(ChangeSet {
@@ -285,14 +288,16 @@ where
 
 /// Deletes a change set that won't be executed.
 pub async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
-    cloud
+    let answer = cloud
         .cloudformation
         .delete_change_set()
         .change_set_name(arn)
         .send()
-        .await
-        .map(|_| ())
-        .map_err(|error| explain(&error, "could not delete a change set"))
+        .await;
+    // Deleted by a request whose answer got lost, or with the stack.
+    begun::deletion(answer, &["ChangeSetNotFound"], || {
+        "could not delete a change set".to_owned()
+    })
 }
 
 /// Clears away a failed change set; a failed CREATE change set with the empty stack that it was made in, unless somebody
@@ -312,8 +317,8 @@ async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> R
         .map_err(|error| explain(&error, "could not remove the empty stack that a failed change set left"))
 }
 
-/// Starts a change set. Returns the token that the operation's events carry.
-pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<String> {
+/// Starts a change set. Returns the token that the operation's events carry, all of them after `bookmark`.
+pub async fn execute(cloud: &Cloud, change_set: &ChangeSet, bookmark: &Bookmark) -> Result<String> {
     let token = fresh_token();
     let mut request = cloud
         .cloudformation
@@ -329,15 +334,10 @@ pub async fn execute(cloud: &Cloud, change_set: &ChangeSet) -> Result<String> {
             // the next try finds their names taken.
             .retain_except_on_create(true);
     }
-    match request.send().await {
-        Ok(_) => Ok(token),
-        // Retried after an answer that got lost: it is already under way.
-        Err(error) if code(&error) == "TokenAlreadyExistsException" => Ok(token),
-        Err(error) => Err(explain(
-            &error,
-            &format!("could not start the change to {}", change_set.stack_arn),
-        )),
-    }
+    let arn = change_set.stack_arn.as_str();
+    let what = || format!("could not start the change to {arn}");
+    begun::operation(cloud, arn, &token, bookmark, request.send().await, what).await?;
+    Ok(token)
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use super::read::{self, Stack};
 use super::remove::Data;
 use super::status::{self, Meaning, Outlook};
 use super::wanted::{Rendered, Wanted};
-use super::{follow, remove};
+use super::{begun, follow, remove};
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::ident::fresh_token;
 use crate::report::Reporter;
@@ -197,7 +196,7 @@ async fn execute(
 ) -> Result<Stack> {
     let arn = made.stack_arn.as_str();
     let bookmark = read::bookmark(cloud, arn).await?;
-    let token = change_set::execute(cloud, made).await?;
+    let token = change_set::execute(cloud, made, &bookmark).await?;
     let ended = follow::to_end(cloud, wanted.tier, arn, &token, bookmark, reporter, watch).await?;
     if status::of_stack(&ended.status).outlook != Outlook::Good {
         return Err(follow::failure(&wanted.name, &ended));
@@ -213,14 +212,15 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
     let token = fresh_token();
-    cloud
+    let answer = cloud
         .cloudformation
         .continue_update_rollback()
         .stack_name(&stack.arn)
         .client_request_token(&token)
         .send()
-        .await
-        .map_err(|error| explain(&error, &format!("could not continue the rollback of {}", stack.name)))?;
+        .await;
+    let what = || format!("could not continue the rollback of {}", stack.name);
+    begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
     let ended = follow::to_end(cloud, wanted.tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     if status::of_stack(&ended.status).meaning != Meaning::Ready {
         return Err(follow::failure(&stack.name, &ended));

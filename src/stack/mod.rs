@@ -3,9 +3,10 @@
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
 //! [`wanted`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`api`] (redeploying an API
 //! when its definition changes), `protection` (what keeps data), [`release`] (lifting that).
-//! With calls: [`read`], [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
+//! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
 
 pub mod api;
+mod begun;
 pub mod change;
 pub mod change_set;
 pub mod deploy;

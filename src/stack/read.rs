@@ -209,6 +209,11 @@ pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
 
 /// The events after `bookmark`, oldest first; moves the bookmark behind them.
 pub async fn events_since(cloud: &Cloud, tier: Tier, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<ResourceEvent>> {
+    let events = new_events(cloud, arn, bookmark).await?;
+    Ok(events.into_iter().map(|event| resource_event(tier, event)).collect())
+}
+
+async fn new_events(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<StackEvent>> {
     let mut found: Vec<StackEvent> = Vec::new();
     let mut pages = cloud
         .cloudformation
@@ -233,7 +238,13 @@ pub async fn events_since(cloud: &Cloud, tier: Tier, arn: &str, bookmark: &mut B
         bookmark.0.clone_from(&newest.event_id);
     }
     found.reverse();
-    Ok(found.into_iter().map(|event| resource_event(tier, event)).collect())
+    Ok(found)
+}
+
+/// Whether an event after `bookmark` is of the operation that was started with `token`.
+pub async fn carries_token(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark, token: &str) -> Result<bool> {
+    let events = new_events(cloud, arn, bookmark).await?;
+    Ok(events.iter().any(|event| event.client_request_token() == Some(token)))
 }
 
 fn resource_event(tier: Tier, event: StackEvent) -> ResourceEvent {

@@ -8,10 +8,9 @@ use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Stack};
 use super::status::{self, Meaning, Outlook};
 use super::wanted::Rendered;
-use super::{follow, release as protections};
+use super::{begun, follow, release as protections};
 use crate::bucket;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::ident::fresh_token;
 use crate::project::Tier;
@@ -44,14 +43,15 @@ pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporte
     reporter.working(tier.as_str(), format!("deleting {}", stack.name));
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
     let token = fresh_token();
-    cloud
+    let answer = cloud
         .cloudformation
         .delete_stack()
         .stack_name(&stack.arn)
         .client_request_token(&token)
         .send()
-        .await
-        .map_err(|error| explain(&error, &format!("could not delete the stack {}", stack.name)))?;
+        .await;
+    let what = || format!("could not delete the stack {}", stack.name);
+    begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
     let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).meaning {
         Meaning::Gone => Ok(()),
@@ -111,7 +111,7 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
         return Ok(());
     };
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
-    let token = change_set::execute(cloud, &made).await?;
+    let token = change_set::execute(cloud, &made, &bookmark).await?;
     let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).outlook {
         Outlook::Good => follow::in_status(cloud, &stack.arn, &ended.status).await.map(|_| ()),

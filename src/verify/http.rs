@@ -13,6 +13,7 @@ use super::Problem;
 use crate::cloud::Endpoint;
 use crate::error::{Context, Result};
 use crate::site::etag::Hasher;
+use crate::wait::{Pace, Probe, Waited, until};
 
 /// For a connection, and for each next part of an answer: a large file may take longer in all.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -81,8 +82,46 @@ impl Answer {
     }
 }
 
-/// Sends one request.
+/// How often, and how long, something is asked for that isn't answered, or only with a fault that passes: what the SDK does
+/// for its requests. What a connection or a busy server lost on the way says nothing about what is deployed.
+const REPEATING: Pace = Pace {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(1),
+    deadline: Duration::from_secs(5),
+};
+
+/// Statuses of a fault that may pass.
+fn may_pass(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// Sends a request that changes nothing, again if its answer was lost or may be another the next time.
 pub(super) async fn send(
+    client: &Client,
+    method: Method,
+    url: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Answer, Problem> {
+    let mut last = None;
+    let settled = until(REPEATING, async || {
+        match send_once(client, method.clone(), url, headers).await {
+            Ok(answer) if !may_pass(answer.status) => Probe::Ready(answer),
+            other => {
+                last = Some(other);
+                Probe::Pending
+            }
+        }
+    })
+    .await;
+    match (settled, last) {
+        (Waited::Ready(answer), _) => Ok(answer),
+        (Waited::Failed(problem), _) | (Waited::TimedOut, Some(Err(problem))) => Err(problem),
+        (Waited::TimedOut, Some(Ok(answer))) => Ok(answer),
+        (Waited::TimedOut, None) => Err(Problem::pending(format!("{url} wasn't asked"))),
+    }
+}
+
+async fn send_once(
     client: &Client,
     method: Method,
     url: &str,

@@ -15,6 +15,7 @@ mod bad_input;
 mod browser;
 mod conflicts;
 mod down;
+mod faults;
 mod guard;
 mod interaction;
 mod local;

@@ -3,6 +3,7 @@
 pub(crate) mod clients;
 pub(crate) mod command;
 pub(crate) mod emulator;
+pub(crate) mod faults;
 pub(crate) mod function;
 pub(crate) mod http;
 pub(crate) mod project;

@@ -1,0 +1,103 @@
+//! A lost answer is a question, not an error: what CloudFormation was asked to do it may have done, also where the answer
+//! says otherwise or didn't come. The SDK then repeats the request, and CloudFormation refuses the repetition, since what
+//! it asks for is there already. So it is looked whether the request took effect: by its token, name and state.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+
+use super::read::{self, Bookmark};
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::{code, explain, is_denied};
+use crate::error::{Error, Result};
+use crate::wait::{Pace, Probe, until};
+
+/// How long an operation's first event may take to be seen.
+fn patience(cloud: &Cloud) -> Pace {
+    cloud.pace(Duration::from_secs(if cloud.endpoint.is_aws() { 20 } else { 2 }))
+}
+
+/// Whether the operation that was to be started on a stack with `token` was begun, whatever the answer says; `what` says
+/// what couldn't be done if it wasn't.
+///
+/// # Errors
+/// That of the answer, when no event after `bookmark` carries the token.
+pub(super) async fn operation<T, E, R>(
+    cloud: &Cloud,
+    arn: &str,
+    token: &str,
+    bookmark: &Bookmark,
+    answer: Result<T, SdkError<E, R>>,
+    what: impl FnOnce() -> String,
+) -> Result<()>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let Err(error) = answer else { return Ok(()) };
+    // Says of itself that the same request was there before.
+    if code(&error) == "TokenAlreadyExistsException" {
+        return Ok(());
+    }
+    let refusal = explain(&error, &what());
+    if is_denied(&error) {
+        return Err(refusal);
+    }
+    until(patience(cloud), async || {
+        let mut bookmark = bookmark.clone();
+        match read::carries_token(cloud, arn, &mut bookmark, token).await {
+            Ok(true) => Probe::Ready(()),
+            Ok(false) => Probe::Pending,
+            Err(_) => Probe::Failed(refusal.clone()),
+        }
+    })
+    .await
+    .in_time(|| refusal.clone())
+}
+
+/// The change set of this name that was to be made in a stack, if it was, whatever the answer says.
+pub(super) async fn change_set<E, R>(
+    cloud: &Cloud,
+    stack: &str,
+    name: &str,
+    error: &SdkError<E, R>,
+) -> Option<DescribeChangeSetOutput>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    if is_denied(error) {
+        return None;
+    }
+    // Nobody else makes one of this name.
+    let exists = code(error) == "AlreadyExistsException";
+    until(patience(cloud), async || {
+        let describe = cloud.cloudformation.describe_change_set();
+        match describe.stack_name(stack).change_set_name(name).send().await {
+            Ok(found) => Probe::Ready(found),
+            Err(_) if exists => Probe::Pending,
+            Err(_) => Probe::Failed(()),
+        }
+    })
+    .await
+    .in_time(|| ())
+    .ok()
+}
+
+/// The same for what is deleted: gone is gone.
+pub(super) fn deletion<T, E, R>(
+    answer: Result<T, SdkError<E, R>>,
+    gone: &[&str],
+    what: impl FnOnce() -> String,
+) -> Result<(), Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if gone.contains(&code(&error)) => Ok(()),
+        Err(error) => Err(explain(&error, &what())),
+    }
+}
