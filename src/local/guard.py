@@ -22,7 +22,9 @@ import re
 import shutil
 import sys
 import time
-from urllib.parse import parse_qs, urlsplit
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qs, quote, urlsplit
+from xml.sax.saxutils import escape
 
 os.umask(0o077)
 with open(sys.argv[1], encoding="utf-8") as file:
@@ -31,8 +33,9 @@ KEY, SECRET = _owner["accessKeyId"], _owner["secretAccessKey"]
 del sys.argv[1:]  # ministack reads the rest of the command line
 
 from ministack import app as server  # noqa: E402
+from ministack.core import iam_actions, lambda_runtime, sigv4  # noqa: E402
 from ministack.core import iam_evaluator as iam  # noqa: E402
-from ministack.core import lambda_runtime  # noqa: E402
+from ministack.core.responses import _account_from_sts_session  # noqa: E402
 from ministack.services import lambda_svc, s3, sts  # noqa: E402
 
 
@@ -43,7 +46,10 @@ LOOPBACK = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5
 
 # Distributions, APIs and function URLs: what is deployed here for visitors.
 APP = re.compile(
-    r"(?:[a-z0-9]+\.cloudfront|[a-f0-9]{8}\.execute-api|[a-z0-9-]+\.lambda-url\.[a-z0-9-]+)\.localhost(?::[0-9]{1,5})?"
+    r"(?:[a-z0-9]+\.cloudfront"
+    r"|[a-f0-9]{8}\.execute-api"
+    r"|(?:[a-z0-9]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\.lambda-url\.[a-z0-9-]+"
+    r")\.localhost(?::[0-9]{1,5})?"
 )
 
 # Of an app's paths the emulator keeps these for itself.
@@ -56,13 +62,24 @@ OPEN = {
     "PUT": re.compile(r"/_ministack/cfn-(?:signal|response)/[^/]{16,}"),
 }
 
-# An API by a path of the emulator, for what can't choose a `Host`: a distribution's custom origin.
+# An API by a path of the emulator, for what can't choose a `Host`.
 API_BY_PATH = re.compile(r"/restapis/[a-f0-9]{8}/[^/]+/_user_request_(?:/.*)?", re.DOTALL)
 
 # What the tokens of a user pool are checked with.
 TOKEN_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(?:jwks\.json|openid-configuration)")
 
-CODE = "/_ministack/lambda-code/"
+# What ministack serves before it looks for a bucket, at a bucket's address, too.
+BEFORE_S3 = re.compile(
+    r"/(?:iceberg|v20180820/|v2(?:/|\Z)"
+    r"|(?:Execute|(?:Begin|Commit|Rollback)Transaction|BatchExecute|health|log(?:in|out))\Z).*",
+    re.DOTALL,
+)
+
+# Services some of whose operations AWS answers unsigned: signing up and in.
+UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
+
+# Where functions' and layers' code is served, by an address that is signed.
+CODE = re.compile(r"/_ministack/lambda-(?:code|layers)/.+")
 CODE_LIFETIME = 600  # seconds, as the address says
 
 # Query parameters by which a request says who signed it, in lower case.
@@ -74,14 +91,17 @@ def from_browser(headers):
     return any(name in ("origin", "referer") or name.startswith("sec-fetch-") for name in headers)
 
 
+def signed_by_query(query):
+    return any(name.lower() in SIGNED_BY_QUERY for name in query)
+
+
 def is_signed(headers, query):
     """Whether a request claims to be somebody's, rightly or not."""
-    claim = headers.get("authorization", "").lstrip().lower()
-    return claim.startswith("aws") or any(name.lower() in SIGNED_BY_QUERY for name in query)
+    return headers.get("authorization", "").lstrip().lower().startswith("aws") or signed_by_query(query)
 
 
 def is_issued(key):
-    """Whether a key is the owner's, or one that was made with it. Its signature is checked where it is used."""
+    """Whether a key is the owner's, or one that was made with it. Whether its secret was used is another question."""
     from ministack.services import iam as users
 
     return key == KEY or key in sts._sessions or any(key == known for _, known in users._access_keys.to_dict())
@@ -91,20 +111,26 @@ def is_public(method, host, path, headers, query):
     """Whether AWS would answer an unsigned request, too, if what is deployed allows it."""
     if API_BY_PATH.fullmatch(path):
         return True
-    if method == "POST" and path == "/":  # signing up and in
-        return headers.get("x-amz-target", "").startswith("AWSCognitoIdentityProviderService.")
-    if method not in ("GET", "HEAD"):
+    if "authorization" in headers:  # whatever it is: ministack takes who sends one for somebody
+        return False
+    if method == "POST" and path == "/":
+        service, _, operation = headers.get("x-amz-target", "").partition(".")
+        return service in UNSIGNED and operation in iam_actions.unsigned_operations(UNSIGNED[service])
+    # A body may name another service's action.
+    if method not in ("GET", "HEAD") or headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return False
     if TOKEN_KEYS.fullmatch(path):
         return True
     # A bucket's policy decides who reads it, as on AWS.
-    bucket = server._extract_s3_vhost_bucket(host) or path.lstrip("/").partition("/")[0]
-    is_there = bool(bucket) and s3._bucket_owner_account(bucket) is not None
-    return is_there and server.detect_service(method, path, headers, query) == "s3"
+    is_bucket = server._s3_cors_target(host, path) is not None and not BEFORE_S3.match(path)
+    return is_bucket and server.detect_service(method, path, headers, query) == "s3"
+
+
+NEXT = "`deployer local env` prints the keys that open it, for the user who started it"
 
 
 def refusal(kind, method, host, path, headers, query):
-    """Why a request isn't let in; None if it is."""
+    """Why a request isn't let in, as far as that can be told without looking at its signature; None if it may be."""
     if not LOOPBACK.fullmatch(host.lower()):
         return f"{host!a} isn't a name of this machine"
     app, signed = bool(APP.fullmatch(host)), is_signed(headers, query)
@@ -118,39 +144,85 @@ def refusal(kind, method, host, path, headers, query):
     if path.startswith("/_") and not app:
         allowed = method in OPEN and OPEN[method].fullmatch(path) or method == "GET" and is_code_address(path, query)
         return None if allowed and kind == "http" else "this path is the emulator's own"
+    if "authorization" in headers and signed_by_query(query):
+        return "it says twice who signed it"
     if signed and not is_issued(server.extract_access_key_id(headers, query)):
         return f"this key wasn't issued here. {NEXT}"
     if app:
         return None
-    if signed or kind == "http" and is_public(method, host, path, headers, query):
+    if kind == "http" and (signed or is_public(method, host, path, headers, query)):
         return None
     return f"it isn't signed. {NEXT}"
 
 
-NEXT = "`deployer local env` prints the keys that open it, for the user who started it"
+def signature_failure(method, raw_path, headers, query, body):
+    """The code and message for a signature that doesn't hold; None if it does. It is looked at here, whoever looks at it
+    again: not every part of ministack does."""
+    if signed_by_query(query):
+        signature, algorithm = sigv4.parse_query_signature(query), one(query, "X-Amz-Algorithm")
+        token = one(query, "X-Amz-Security-Token")
+    else:
+        signature, algorithm = sigv4.parse_header_signature(headers), headers["authorization"].partition(" ")[0]
+        token = headers.get("x-amz-security-token", "")
+    if isinstance(signature, tuple):
+        return signature
+    if algorithm != "AWS4-HMAC-SHA256":
+        return "UnsupportedSignature", "the local cloud takes AWS4-HMAC-SHA256 alone"
+    key = signature.access_key_id
+    account = _account_from_sts_session(key) or iam.find_iam_access_key_account(key)
+    credential = resolved(key, account, token)
+    if isinstance(credential, iam.CredentialResolutionError):
+        return credential.code, credential.message
+    if signed_by_query(query):
+        expires = one(query, "X-Amz-Expires") or "900"
+        if not expires.isdigit() or sigv4.presigned_request_is_expired(signature.amz_date, expires):
+            return "AccessDenied", "Request has expired"
+    elif skewed := sigv4.request_time_failure(signature):
+        return skewed
+    return sigv4.header_signature_failure(
+        signature,
+        credential.secret_access_key,
+        method,
+        raw_path,
+        query,
+        headers,
+        body,
+        presigned=signed_by_query(query),
+    )
 
 
-def explain(why, headers, query):
+def one(query, name):
+    return (query.get(name) or query.get(name.lower()) or [""])[0]
+
+
+# What AWS's services that speak JSON call what those that speak XML call otherwise.
+CODES = {
+    "ExpiredToken": "ExpiredTokenException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+}
+
+
+def explain(code, why, headers, query):
     """A refusal as the AWS SDKs understand it: by the service that the request was signed for."""
-    from xml.sax.saxutils import escape
-
     message = f"Refused by the guard of deployer's local cloud: {why}."
     claim = headers.get("authorization", "") + " ".join(query.get("X-Amz-Credential", []))
     scope = re.search(r"/[0-9]{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request", claim)
     service = scope.group(1) if scope else ""
     if "x-amz-target" in headers or service in ("lambda", "apigateway", "execute-api", ""):
-        code = "UnrecognizedClientException"
+        code = CODES.get(code, code)
         return "application/json", code, json.dumps({"__type": code, "message": message})
-    error = f"<Code>InvalidClientTokenId</Code><Message>{escape(message)}</Message>"
+    code = {other: code for code, other in CODES.items()}.get(code, code)
+    error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if service == "s3":
-        return "application/xml", "InvalidClientTokenId", f"<Error>{error}</Error>"
-    return "text/xml", "InvalidClientTokenId", f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
+        return "application/xml", code, f"<Error>{error}</Error>"
+    return "text/xml", code, f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
 
 
-async def refuse(kind, method, why, headers, query, send):
+async def refuse(kind, method, code, why, headers, query, send):
     if kind == "websocket":
         return await send({"type": "websocket.close", "code": 1008})
-    content_type, code, text = explain(why, headers, query)
+    content_type, code, text = explain(code, why, headers, query)
     body = b"" if method == "HEAD" else text.encode()
     await send(
         {
@@ -166,6 +238,31 @@ async def refuse(kind, method, why, headers, query, send):
     await send({"type": "http.response.body", "body": body})
 
 
+def joined(fields, comma):
+    """Header fields by their names in lower case; of one on several lines the values."""
+    headers = {}
+    for name, value in fields:
+        name, value = name.decode("latin-1").lower(), sigv4.decode_header_value(value)
+        headers[name] = f"{headers[name]}{comma}{value}" if name in headers else value
+    return headers
+
+
+async def read(receive):
+    """The whole of a request's body, and the request to be read once more."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body, receive
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    first = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again():
+        return first.pop() if first else await receive()
+
+    return body, again
+
+
 ministack = server.app
 
 
@@ -173,16 +270,21 @@ async def guarded(scope, receive, send):
     kind = scope["type"]
     if kind not in ("http", "websocket"):
         return await ministack(scope, receive, send)
-    headers = {}
-    for name, value in scope.get("headers", []):
-        name, value = name.decode("latin-1").lower(), value.decode("latin-1")
-        # As ministack reads a field on several lines; of `Host` there may be one.
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    fields = scope.get("headers", [])
+    headers = joined(fields, ", ")
+    query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
     method, host, path = scope.get("method", "GET"), headers.get("host", ""), scope.get("path", "")
     why = refusal(kind, method, host, path, headers, query)
     if why:
-        return await refuse(kind, method, why, headers, query, send)
+        return await refuse(kind, method, "InvalidClientTokenId", why, headers, query, send)
+    # Who may come to an app's addresses, its API decides.
+    if kind == "http" and is_signed(headers, query) and not APP.fullmatch(host) and not CODE.fullmatch(path):
+        body = b""
+        if "x-amz-content-sha256" not in headers:
+            body, receive = await read(receive)
+        raw_path = (scope.get("raw_path") or quote(path).encode()).decode("latin-1")
+        if failure := signature_failure(method, raw_path, joined(fields, ","), query, body):
+            return await refuse(kind, method, *failure, headers, query, send)
     await ministack(scope, receive, send)
 
 
@@ -221,6 +323,34 @@ for module in (iam, sts, s3):
 iam.resolve_caller_identity = caller
 # No name opens anything by itself; "" stays, since it means that nobody signed, which is for the service to judge.
 iam.is_root_access_key = sts.is_root_access_key = lambda key: not key
+
+# By itself ministack takes for root whoever sends any other `Authorization` than AWS's. Who doesn't sign is nobody.
+pin_signed_request, check_credentials = server.pin_signed_request, iam.check_credentials
+enforce_execute_api = server._enforce_execute_api
+
+
+def pinned(method, raw_path, query, fields, **named):
+    pin_signed_request(method, raw_path, query, fields, **named)
+    if not is_signed(joined(fields, ", "), query):
+        iam._anonymous.set(True)
+
+
+def checked(key, service=None):
+    if iam._anonymous.get():
+        return iam.AuthError("MissingAuthenticationToken", "Missing Authentication Token")
+    return check_credentials(key, service)
+
+
+def enforced(api, stage, method, path, headers, query, **named):
+    wanted = server._execute_api_authorization_type(api, stage, method, path)
+    if wanted == "AWS_IAM" and not is_signed(headers, query):
+        return 403, {"Content-Type": "application/json"}, b'{"message":"Missing Authentication Token"}'
+    return enforce_execute_api(api, stage, method, path, headers, query, **named)
+
+
+server.pin_signed_request = iam.pin_signed_request = pinned
+iam.check_credentials = checked
+server._enforce_execute_api = enforced
 
 
 # ---- what functions get ----
@@ -261,8 +391,8 @@ _environment |= {"PATH": ":".join(dict.fromkeys(_path)), "LANG": "en_US.UTF-8", 
 lambda_runtime.os = Instead(os, environ=_environment)
 lambda_svc.os = Instead(os, environ=_environment)
 
-# GetFunction's address of the code is signed, as AWS's is: who may ask for it may follow it.
-code_url = lambda_svc._presigned_code_url
+# The addresses of code that Lambda gives are signed, as AWS's are: who may ask for one may follow it.
+code_url, layer_url = lambda_svc._presigned_code_url, lambda_svc._layer_content_url
 
 
 def code_token(path, date):
@@ -270,10 +400,10 @@ def code_token(path, date):
 
 
 def is_code_address(path, query):
-    """Whether it is one that `signed_code_url` made, not long ago."""
-    if not path.startswith(CODE):
+    """Whether it is one that `signed_url` made, not long ago."""
+    if not CODE.fullmatch(path):
         return False
-    date, token = query.get("X-Amz-Date", [""])[0], query.get("X-Amz-Signature", [""])[0]
+    date, token = one(query, "X-Amz-Date"), one(query, "X-Amz-Signature")
     try:
         age = time.time() - calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
     except ValueError:
@@ -281,14 +411,46 @@ def is_code_address(path, query):
     return -60 <= age <= CODE_LIFETIME and hmac.compare_digest(token.encode(), code_token(path, date).encode())
 
 
-def signed_code_url(name):
-    url = urlsplit(code_url(name))
-    query = {name: values[0] for name, values in parse_qs(url.query).items()}
-    token = code_token(url.path, query["X-Amz-Date"])
-    return url._replace(query="&".join(f"{n}={v}" for n, v in (query | {"X-Amz-Signature": token}).items())).geturl()
+def signed_url(made):
+    def signed(*args, **named):
+        url = urlsplit(made(*args, **named))
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        query = f"X-Amz-Date={date}&X-Amz-Expires={CODE_LIFETIME}&X-Amz-Signature={code_token(url.path, date)}"
+        return url._replace(query=query).geturl()
+
+    return signed
 
 
-lambda_svc._presigned_code_url = signed_code_url
+lambda_svc._presigned_code_url = signed_url(code_url)
+lambda_svc._layer_content_url = signed_url(layer_url)
+
+# A function asks for its events at an address of its own, which ministack opens to all. It is the function's alone.
+parse_request = BaseHTTPRequestHandler.parse_request
+
+
+def is_of_this_user(client, port):
+    """Whether the other end of a connection from port `client` to port `port` of this machine is this user's."""
+    ends = [f"0100007F:{client:04X}", f"0100007F:{port:04X}"]
+    try:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return any(row[1:3] == ends and int(row[7]) == os.getuid() for row in map(str.split, table))
+    except OSError:
+        return True  # another system than Linux doesn't tell
+
+
+def parse_functions_request(handler):
+    if not parse_request(handler):
+        return False
+    port = handler.server.server_address[1]
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    is_own = headers.get("host") == f"127.0.0.1:{port}" and not from_browser(headers)
+    if is_own and is_of_this_user(handler.client_address[1], port):
+        return True
+    handler.send_error(403)
+    return False
+
+
+BaseHTTPRequestHandler.parse_request = parse_functions_request
 
 
 # ---- at an app's address nothing answers but the app ----

@@ -20,8 +20,7 @@ pub(super) fn folder(path: &Path) -> Result<()> {
         return Err(Error::new(
             ErrorKind::PermissionDenied,
             format!(
-                "{} belongs to the user {}, not to {own}",
-                path.display(),
+                "it belongs to the user {}, not to {own}; XDG_STATE_HOME and XDG_CACHE_HOME choose other folders",
                 metadata.uid()
             ),
         ));

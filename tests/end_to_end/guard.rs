@@ -329,6 +329,40 @@ async fn unknown_names_and_unsigned_requests_are_refused() {
         );
     }
 
+    // Another `Authorization` than a signature makes nobody of anybody, and a body or a bucket's name lead nowhere else.
+    let bearer = ("Authorization", "Bearer x");
+    for operation in ["ListUserPools", "CreateUserPool", "SignUp"] {
+        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        scene.refused(
+            "POST",
+            "/",
+            &[host, bearer, ("X-Amz-Target", &target)],
+            "{\"MaxResults\":1}",
+        );
+    }
+    let unsigned = ("X-Amz-Target", "AWSCognitoIdentityProviderService.ListUserPools");
+    scene.refused("POST", "/", &[host, unsigned], "{\"MaxResults\":1}");
+    scene.refused("POST", "/", &[host, bearer, FORM], CREATE_ROLE);
+    let alarm = "Action=DescribeAlarms&Version=2010-08-01";
+    scene.refused("GET", bucket, &[host, FORM], alarm);
+    scene.refused("GET", bucket, &[host, FORM, bearer], alarm);
+    scene.refused("GET", bucket, &[host, bearer], "");
+    let at_bucket = format!("three-tier-dev-site-000000000000-us-east-1.localhost:{port}");
+    for target in [
+        "/v2/_catalog",
+        "/v20180820/tags/x",
+        "/health",
+        "/iceberg/v1/config",
+        "/Execute",
+    ] {
+        scene.refused("GET", target, &[("Host", &at_bucket)], "");
+        scene.refused("GET", target, &[("Host", &at_bucket), bearer], "");
+    }
+    for service in ["emr", "efs", "alb", "s3-control", "iot", "sqs"] {
+        let host = format!("x.{service}.localhost:{port}");
+        scene.refused("GET", "/", &[("Host", &host)], "");
+    }
+
     // An app's address as a way in: nothing answers there but the app.
     let api = host_of(&scene.api).to_owned();
     let unknown = format!("00000000.execute-api.localhost:{port}");
@@ -374,12 +408,27 @@ async fn unknown_names_and_unsigned_requests_are_refused() {
         (&own, "/"),
         (&own, "/_aws/execute-api/00000000/dev"),
         (&"evil.example".to_owned(), "/"),
+        (&format!("iot.lambda-url.us-east-1.localhost:{port}"), "/mqtt"),
     ] {
         let headers: Vec<(&str, &str)> = [("Host", host.as_str())].into_iter().chain(upgrade).collect();
         let answer = scene.ask("GET", target, &headers, "");
         assert_eq!(answer.status, 403, "{host} {target}: {}", answer.body);
     }
     assert_eq!(scene.contents().await, before);
+}
+
+/// This moment as signatures have it.
+fn stamp() -> String {
+    let now = aws_smithy_types::DateTime::from(std::time::SystemTime::now());
+    let text = now.fmt(aws_smithy_types::date_time::Format::DateTime).expect("a date");
+    let digits: String = text
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !"-:Z".contains(*c))
+        .collect();
+    format!("{digits}Z")
 }
 
 /// How ministack makes a function's keys when nobody keeps it from it: anybody can work them out.
@@ -456,6 +505,60 @@ async fn only_keys_that_were_issued_open_anything() {
         refused!(who.apigateway.get_rest_apis());
         refused!(who.logs.describe_log_groups());
     }
+    // Nor does a key's name without its secret, whatever form the signature has, or whoever else is said to ask.
+    let host = ("Host", scene.host());
+    let host = (host.0, host.1.as_str());
+    let bearer = ("Authorization", "Bearer x");
+    let day = &stamp()[..8];
+    let presigned = |service: &str| {
+        format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{day}%2Fus-east-1%2F{service}%2Faws4_request&\
+             X-Amz-Date={}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            keys.id,
+            stamp(),
+            "0".repeat(64)
+        )
+    };
+    let header = |service: &str| {
+        format!(
+            "AWS4-HMAC-SHA256 Credential={}/{day}/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature={}",
+            keys.id,
+            "0".repeat(64)
+        )
+    };
+    let bucket = "/three-tier-dev-site-000000000000-us-east-1";
+    for service in ["s3", "iam", "sts", "lambda", "execute-api"] {
+        let query = presigned(service);
+        scene.refused("POST", &format!("/?{query}"), &[host, FORM, bearer], CREATE_ROLE);
+        scene.refused("POST", &format!("/?{query}"), &[host, FORM], CREATE_ROLE);
+        scene.refused("GET", &format!("{bucket}/index.html?{query}"), &[host], "");
+        scene.refused("GET", &format!("{bucket}?{query}"), &[host, FORM], CREATE_ROLE);
+        scene.refused("GET", &format!("/v20180820/tags/x?{query}"), &[host], "");
+        scene.refused("GET", &format!("/2015-03-31/functions/?{query}"), &[host, bearer], "");
+        let authorization = header(service);
+        let signed = ("Authorization", authorization.as_str());
+        let date = stamp();
+        for target in [
+            "/",
+            "/v2/_catalog",
+            "/v20180820/tags/x",
+            "/2015-03-31/functions/",
+            bucket,
+        ] {
+            scene.refused("GET", target, &[host, signed, ("X-Amz-Date", &date)], "");
+            scene.refused(
+                "POST",
+                target,
+                &[host, signed, ("X-Amz-Date", &date), FORM],
+                CREATE_ROLE,
+            );
+        }
+    }
+    let older = format!("AWS {}:AAAAAAAAAAAAAAAAAAAAAAAAAAA=", keys.id);
+    scene.refused("GET", bucket, &[host, ("Authorization", &older)], "");
+    let query = format!("AWSAccessKeyId={}&Signature=x&Expires=9999999999", keys.id);
+    scene.refused("GET", &format!("{bucket}/index.html?{query}"), &[host], "");
+
     // The right ones do; and with them a function's code is to be had, at an address that can't be made up.
     let function = scene
         .clients
@@ -469,8 +572,6 @@ async fn only_keys_that_were_issued_open_anything() {
         .nth(3)
         .map(|rest| format!("/{rest}"))
         .expect("a path");
-    let host = ("Host", scene.host());
-    let host = (host.0, host.1.as_str());
     let code = scene.ask("GET", &target, &[host], "");
     assert!(code.status == 200 && code.body.starts_with("PK"), "{}", code.status);
     let (path, _) = target.split_once('?').expect("a query");
@@ -529,6 +630,38 @@ async fn a_function_sees_nothing_of_the_user() {
     assert_eq!(unexpected, Vec::<&str>::new());
     assert_eq!((told["LANG"].as_str(), told["TZ"].as_str()), ("en_US.UTF-8", ":UTC"));
     assert!(told["PATH"].starts_with("/usr/local/bin:/usr/bin:/bin"), "{told:?}");
+    // What it asks for its events is its own: no name but this, no page, no other user gets or answers one.
+    let (_, port) = told["AWS_LAMBDA_RUNTIME_API"].split_once(':').expect("a port");
+    let port: u16 = port.parse().expect("a number");
+    let next = "/2018-06-01/runtime/invocation/next";
+    let own = format!("127.0.0.1:{port}");
+    for headers in [
+        &[("Host", "evil.example")][..],
+        &[("Host", "localhost")],
+        &[("Host", &own), ("Origin", "https://evil.example")],
+        &[("Host", &own), ("Sec-Fetch-Site", "cross-site")],
+    ] {
+        assert_eq!(
+            http::raw(port, "GET", next, headers, "").expect("an answer").status,
+            403,
+            "{headers:?}"
+        );
+    }
+    if rustix::process::geteuid().is_root() {
+        let ask = format!("import urllib.request; urllib.request.urlopen('http://{own}{next}', timeout=5)");
+        let mut another = Command::new("/usr/bin/env");
+        another
+            .args(["python3", "-I", "-c", &ask])
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        let output = another
+            .current_dir("/")
+            .uid(65534)
+            .gid(65534)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("HTTP Error 403"), "{said}");
+    }
     let secret = emulator.keys().secret;
     assert!(told.values().all(|value| !value.contains(&secret)), "{told:?}");
 }

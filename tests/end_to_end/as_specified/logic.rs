@@ -69,6 +69,7 @@ pub(super) async fn role(clients: &Clients) {
 /// tells them.
 pub(super) async fn role_in_action(clients: &Clients, emulator: &Emulator) {
     let told = function::environment(clients, ROLE).await;
+    function::delete(clients).await;
     let key = &told["AWS_ACCESS_KEY_ID"];
     assert_ne!(*key, emulator.keys().id, "these must be the role's, not root's");
     let (secret, token) = (&told["AWS_SECRET_ACCESS_KEY"], told.get("AWS_SESSION_TOKEN"));

@@ -8,9 +8,11 @@ use aws_sdk_lambda::types::{FunctionCode, Runtime};
 
 use super::{Clients, emulator};
 
-/// The environment variables of a function with this role, as Lambda gives them to it.
+const NAME: &str = "tell-environment";
+
+/// The environment variables of a function with this role, as Lambda gives them to it. It goes on waiting for events until
+/// it is deleted.
 pub(crate) async fn environment(clients: &Clients, role: &str) -> BTreeMap<String, String> {
-    const NAME: &str = "tell-environment";
     let script = format!(
         r#"#!{}
 import json, os, urllib.request
@@ -41,11 +43,11 @@ while True:
         .expect("the function");
     let told = lambda.invoke().function_name(NAME).send().await.expect("an answer");
     assert_eq!(told.function_error(), None);
-    lambda
-        .delete_function()
-        .function_name(NAME)
-        .send()
-        .await
-        .expect("deleted");
     serde_json::from_slice(told.payload().expect("a payload").as_ref()).expect("an environment")
+}
+
+/// Deletes it.
+pub(crate) async fn delete(clients: &Clients) {
+    let delete = clients.lambda.delete_function().function_name(NAME);
+    delete.send().await.expect("deleted");
 }
