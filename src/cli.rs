@@ -110,7 +110,7 @@ pub struct UpArgs {
     /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
     #[arg(long, value_name = "FILE")]
     pub function_package: Option<PathBuf>,
-    /// Go on with a stack of an earlier version that doesn't say which stage's it is
+    /// Take on a stack that doesn't say which stage's it is
     #[arg(long, value_name = "STACK")]
     pub adopt: Vec<String>,
     /// Undo what was changed by hand in the stacks' resources, too
@@ -177,6 +177,9 @@ pub struct DownArgs {
     /// Delete the table of a protected stage too
     #[arg(long)]
     pub delete_data: bool,
+    /// Take on a stack that doesn't say which stage's it is
+    #[arg(long, value_name = "STACK")]
+    pub adopt: Vec<String>,
 }
 
 /// The commands of `local`.

@@ -12,8 +12,9 @@ use crate::local as local_cloud;
 use crate::project::stages::Architecture;
 use crate::project::{Project, Tier};
 use crate::report::{Event, Reporter};
+use crate::stack::follow;
+use crate::stack::ownership::{self, Adoption};
 use crate::stack::read::{self, Stack};
-use crate::stack::{follow, ownership};
 
 fn there(stacks: Vec<(Tier, Option<Stack>)>) -> BTreeMap<Tier, Stack> {
     stacks
@@ -69,19 +70,19 @@ impl<'a> Context<'a> {
         Ok(there(found))
     }
 
-    /// The stage's own stacks, to be worked on; `adopted` are those that needn't say whose they are.
+    /// The stage's own stacks, to be worked on; those of the `adoption` needn't say whose they are.
     ///
     /// # Errors
     /// One of them is somebody else's: then none is to be touched.
-    pub async fn own_stacks(&self, adopted: &[String]) -> Result<BTreeMap<Tier, Stack>> {
+    pub async fn own_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<Tier, Stack>> {
         let stacks = self.stacks().await?;
-        ownership::check(&stacks, &self.project, adopted)?;
+        ownership::check(&stacks, &self.project, adoption)?;
         Ok(stacks)
     }
 
     /// The same, once the operations that are under way on them have ended.
-    pub async fn settled_stacks(&self, adopted: &[String]) -> Result<BTreeMap<Tier, Stack>> {
-        let stacks = self.own_stacks(adopted).await?;
+    pub async fn settled_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<Tier, Stack>> {
+        let stacks = self.own_stacks(adoption).await?;
         let settled = try_join_all(stacks.into_iter().map(|(tier, stack)| async move {
             let stack = follow::settled(&self.cloud, tier, stack, self.reporter).await?;
             Ok::<_, Error>((tier, stack))

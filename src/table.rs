@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_table::UpdateTableError;
+
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
 use crate::error::{Error, Result};
@@ -28,17 +31,20 @@ pub async fn is_protected(cloud: &Cloud, name: &str) -> Result<bool> {
 /// Deletes a table, protected or not, and waits until its name is free.
 pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
     let what = || format!("could not delete the table {name}");
-    let unprotected = cloud
-        .dynamodb
-        .update_table()
-        .table_name(name)
-        .deletion_protection_enabled(false)
-        .send()
-        .await;
-    if found(unprotected, |e| e.is_resource_not_found_exception(), what)?.is_none() {
-        return Ok(());
-    }
     until(cloud.pace(Duration::from_secs(600)), async || {
+        let update = cloud.dynamodb.update_table().table_name(name);
+        let answer = update.deletion_protection_enabled(false).send().await;
+        // In use: by an update whose answer got lost, or by a deletion.
+        let in_use = |error: &SdkError<UpdateTableError>| {
+            error
+                .as_service_error()
+                .is_some_and(|e| e.is_resource_in_use_exception())
+        };
+        if !answer.as_ref().is_err_and(in_use)
+            && let Err(error) = found(answer, |e| e.is_resource_not_found_exception(), what)
+        {
+            return Probe::Failed(error);
+        }
         let answer = cloud.dynamodb.delete_table().table_name(name).send().await;
         // In use: by the update before, or by this very deletion.
         if answer

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::{EnvFormat, Global, LocalCommand, Output};
 use crate::error::{Context, Result};
 use crate::local::{self, LocalCloud, LocalStatus};
+use crate::project::Project;
 use crate::report::{Outcome, Paint, Reporter};
 
 /// Runs the command.
@@ -27,8 +28,8 @@ pub async fn run(command: LocalCommand, global: &Global, reporter: &Reporter) ->
             local::reset(reporter).await?;
         }
         LocalCommand::Env { format } => {
-            let region = global.region.as_deref().unwrap_or(local::REGION);
-            let variables = variables(&local::running().await?, region);
+            let region = region(global);
+            let variables = variables(&local::running().await?, &region);
             let format = match global.output {
                 Output::Human => format,
                 Output::Json => EnvFormat::Json,
@@ -38,6 +39,13 @@ pub async fn run(command: LocalCommand, global: &Global, reporter: &Reporter) ->
         }
     }
     reporter.outcome(&Shown(local::status().await?))
+}
+
+/// Where `up --local` works, run here.
+fn region(global: &Global) -> String {
+    let of_stage = || Project::open(&global.project_dir, &global.stage).ok()?.stage.region;
+    let region = global.region.clone().or_else(of_stage);
+    region.unwrap_or_else(|| local::REGION.to_owned())
 }
 
 /// What the AWS CLI, the SDKs, Terraform and others read.

@@ -9,13 +9,14 @@ use crate::project::{Project, Tier};
 use crate::report::{Outcome, Paint, Reporter};
 use crate::seeding::{self, Seeded};
 use crate::stack::follow;
+use crate::stack::ownership::Adoption;
 
 /// Runs the command. The items are read and checked before anything is asked of the cloud.
 pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Result<()> {
     let project = Project::open(&global.project_dir, &global.stage)?;
     let items = project.seed_items(args.file.as_deref())?;
     let context = Context::connect(project, global, reporter).await?;
-    let stack = match context.own_stacks(&[]).await?.remove(&Tier::Data) {
+    let stack = match context.own_stacks(Adoption::default()).await?.remove(&Tier::Data) {
         Some(stack) => follow::settled(&context.cloud, Tier::Data, stack, reporter).await?,
         None => None,
     };

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::project::Tier;
 use crate::report::{Outcome, Paint};
-use crate::stack::ownership::{self, Owner};
+use crate::stack::ownership;
 use crate::stack::read::Stack;
 use crate::stack::status::{Meaning, Outlook};
 
@@ -123,10 +123,7 @@ pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> Stage
 
 /// Whose a stack of one of the stage's names is, if it is somebody else's.
 fn foreign(context: &Context<'_>, stack: &Stack) -> Option<String> {
-    match ownership::owner(stack, &context.project) {
-        Owner::Other(whose) => Some(whose),
-        Owner::ThisStage | Owner::Nobody | Owner::Unsaid => None,
-    }
+    ownership::owner(stack, &context.project).other()
 }
 
 fn stack_status(tier: Tier, stack: &Stack, foreign: Option<String>) -> StackStatus {

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::project::Project;
 use crate::report::Reporter;
+use crate::stack::ownership::Adoption;
 use crate::verify::{Subject, verify};
 
 /// Runs the command.
@@ -16,7 +17,7 @@ pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Res
     let items = project.seed_items(None)?;
     let site = read_site(&project, reporter)?;
     let context = Context::connect(project, global, reporter).await?;
-    let stacks = context.settled_stacks(&[]).await?;
+    let stacks = context.settled_stacks(Adoption::default()).await?;
     let subject = Subject::new(&context, &stacks, items, site)?;
     let wanted = |layer, _: &str| args.only.is_none_or(|only| only == layer);
     let verification = verify(&subject, wanted, Duration::from_secs(args.timeout), reporter).await;

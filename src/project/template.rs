@@ -118,9 +118,35 @@ impl Template {
         self.chosen(branches.get(if holds { 1 } else { 2 })?, scope)
     }
 
-    /// The text that a value will be, if parameters and conditions alone decide it.
+    /// The text that a value will be, if parameters, conditions and mappings alone decide it.
     pub fn text_of(&self, value: &Value, scope: &Scope) -> Option<String> {
-        resolve(self.chosen(value, scope)?, scope)
+        let value = self.chosen(value, scope)?;
+        let found = value.as_object().filter(|map| map.len() == 1);
+        match found.and_then(|map| map.get("Fn::FindInMap")) {
+            None => resolve(value, scope),
+            Some(path) => {
+                let mut found = self.root.get("Mappings")?;
+                for key in path.as_array().filter(|path| path.len() == 3)? {
+                    found = found.get(self.text_of(key, scope)?)?;
+                }
+                resolve(found, scope)
+            }
+        }
+    }
+
+    /// What values of resources may depend on beside parameters' values.
+    pub fn terms(&self) -> [Option<&Value>; 3] {
+        ["Parameters", "Conditions", "Mappings"].map(|section| self.root.get(section))
+    }
+
+    /// The parameters whose values CloudFormation looks up elsewhere: what is given is only where.
+    pub fn looked_up_parameters(&self) -> impl Iterator<Item = &str> {
+        self.section("Parameters")
+            .filter(|(_, declaration)| {
+                let kind = declaration.get("Type").and_then(Value::as_str);
+                kind.is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"))
+            })
+            .map(|(name, _)| name.as_str())
     }
 
     fn holds(&self, condition: &Value, scope: &Scope) -> Option<bool> {

@@ -64,9 +64,9 @@ pub(super) struct Outdated {
 struct Publisher {
     token: String,
     host: String,
-    /// Where the number of its process means something.
+    /// Where the number of its process means something, if that is known.
     #[serde(default)]
-    processes: String,
+    processes: Option<String>,
     process: u32,
     /// Makes each renewal another content.
     renewal: u64,
@@ -87,17 +87,21 @@ impl Publisher {
     /// asked about, such as another user's, or one of another container, may be at work.
     fn is_gone(&self) -> bool {
         let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
-        let asked = process.map(test_kill_process);
-        self.host == host() && self.processes == processes() && matches!(asked, None | Some(Err(Errno::SRCH)))
+        let is_here = self.host == host() && self.processes.is_some() && self.processes == processes();
+        is_here && process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH))
     }
 }
 
-/// Tells one set of process numbers from another: two containers may have one host's name, and a machine starts anew. ""
-/// where a system has but one.
-fn processes() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", boot.trim(), namespace.display()).trim().to_owned()
+/// Tells one set of process numbers from another: two containers may have one host's name, and a machine starts anew.
+/// None where that can't be told.
+fn processes() -> Option<String> {
+    if cfg!(not(target_os = "linux")) {
+        // There are no containers of its own.
+        return Some(String::new());
+    }
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), namespace.display()))
 }
 
 fn host() -> String {
@@ -282,11 +286,11 @@ mod tests {
                 ..publisher.clone()
             },
             Publisher {
-                processes: "another boot, or container".into(),
+                processes: Some("another boot, or container".into()),
                 ..publisher.clone()
             },
             Publisher {
-                processes: String::new(),
+                processes: None,
                 ..publisher
             },
         ] {

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::progress::Progress;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
+use crate::cloud::sdk_error::explain;
 use crate::error::{Context, Error, Result};
 use crate::site::etag::{Md5Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
@@ -163,12 +163,13 @@ impl<'a> Uploader<'a> {
         let s3 = &self.cloud.s3;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = s3.complete_multipart_upload().bucket(self.bucket).key(&*object.key);
-        let Err(error) = request.upload_id(upload).multipart_upload(parts).send().await else {
+        let request = request.upload_id(upload).multipart_upload(parts).customize();
+        // S3 may be minutes about it.
+        let Err(error) = request.config_override(Cloud::for_sending(object.size)).send().await else {
             return Ok(());
         };
-        // When the answer was lost, the same request again finds no upload, but the object.
-        if code(&error) == "NoSuchUpload"
-            && let Ok(there) = s3.head_object().bucket(self.bucket).key(&*object.key).send().await
+        // When the answer was lost, the same request again finds no upload, or doesn't come through; the object is there.
+        if let Ok(there) = s3.head_object().bucket(self.bucket).key(&*object.key).send().await
             && there
                 .e_tag()
                 .is_some_and(|etag| etag.trim_matches('"') == object.etag())

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Event, Paint, stderr_line};
 use crate::error::Error;
@@ -137,7 +137,7 @@ impl Human {
                 }
             }
             Event::Losing { what, losses } => {
-                self.line(&self.stderr.bold(&format!("About to {what}. Gone with it:")));
+                self.line(&self.stderr.bold(&format!("About to {what}:")));
                 for loss in losses {
                     self.line(&format!("  {} {loss}", self.stderr.color(AnsiColor::Red, "−")));
                 }
@@ -247,6 +247,11 @@ impl Human {
 
     /// Asks, in a thread of its own: an interrupt must end the run while nobody answers.
     pub(super) async fn ask(&self, prompt: &str) -> bool {
+        // What moves would draw over the question.
+        self.clear();
+        if let Some(progress) = &self.progress {
+            progress.set_draw_target(ProgressDrawTarget::hidden());
+        }
         let _ = write!(std::io::stderr(), "{prompt}");
         self.asking.store(true, Ordering::Relaxed);
         let (answered, answer) = tokio::sync::oneshot::channel();
@@ -255,11 +260,14 @@ impl Human {
             let read = std::io::stdin().lock().read_line(&mut line);
             let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
             // Nobody waits any more when the run was interrupted.
-            let _ = answered.send(yes);
+            let _ = answered.send((yes, line.ends_with('\n')));
         });
-        let answer = answer.await.unwrap_or(false);
-        self.asking.store(false, Ordering::Relaxed);
-        answer
+        let (yes, ended) = answer.await.unwrap_or_default();
+        self.asking.store(!ended, Ordering::Relaxed);
+        if let Some(progress) = &self.progress {
+            progress.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        yes
     }
 
     pub(super) fn error(&self, error: &Error, next: &str) {

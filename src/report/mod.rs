@@ -279,7 +279,7 @@ impl Reporter {
                 if human.ask("Continue? [y/N] ").await {
                     Ok(())
                 } else {
-                    Err(refused.because("you said no").hint(
+                    Err(refused.because("you didn't say yes").hint(
                         "Nothing was changed. Run the same command again, and answer y, if this is what you want.",
                     ))
                 }
@@ -293,7 +293,10 @@ impl Reporter {
 
 /// Whether the variable `CI` says that no person is there, as build servers set it: some run their jobs on a terminal.
 fn is_automated(ci: Option<&OsStr>) -> bool {
-    ci.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+    let value = ci
+        .map(|value| value.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    !matches!(value.as_str(), "" | "0" | "false" | "no")
 }
 
 fn json_line(value: &impl Serialize) {
@@ -318,6 +321,7 @@ mod tests {
             ("1", true),
             ("yes", true),
             ("false", false),
+            ("False", false),
             ("0", false),
             ("", false),
         ] {

@@ -10,12 +10,12 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use super::read::{self, Bookmark};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, is_denied};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::wait::{Pace, Probe, until};
 
 /// How long an operation's first event may take to be seen.
 fn patience(cloud: &Cloud) -> Pace {
-    cloud.pace(Duration::from_secs(if cloud.endpoint.is_aws() { 20 } else { 2 }))
+    cloud.pace(Duration::from_secs(if cloud.endpoint.is_aws() { 10 } else { 2 }))
 }
 
 /// Whether the operation that was to be started on a stack with `token` was begun, whatever the answer says; `what` says
@@ -83,21 +83,4 @@ where
     .await
     .in_time(|| ())
     .ok()
-}
-
-/// The same for what is deleted: gone is gone.
-pub(super) fn deletion<T, E, R>(
-    answer: Result<T, SdkError<E, R>>,
-    gone: &[&str],
-    what: impl FnOnce() -> String,
-) -> Result<(), Error>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error) if gone.contains(&code(&error)) => Ok(()),
-        Err(error) => Err(explain(&error, &what())),
-    }
 }

@@ -148,7 +148,7 @@ impl ResourceChange {
         if !STATEFUL.contains(&self.resource_type.as_str()) || !self.leaves() {
             return None;
         }
-        let name = self.physical_id.as_deref().unwrap_or(&self.logical_id);
+        let name = self.name();
         let verb = match (self.action, self.replacement) {
             (Action::Remove, _) if self.retained => "leaves the stack and stays behind, unmanaged",
             (Action::Remove, _) => "is deleted with what is in it",
@@ -157,6 +157,19 @@ impl ResourceChange {
             _ => "is replaced by an empty one and deleted with what is in it",
         };
         Some(format!("{} {name} {verb}", self.resource_type))
+    }
+
+    fn name(&self) -> &str {
+        self.physical_id.as_deref().unwrap_or(&self.logical_id)
+    }
+
+    /// That it leaves, whatever it holds.
+    fn removal(&self) -> String {
+        let verb = match self.action {
+            Action::Remove => "is removed",
+            _ => "is replaced",
+        };
+        format!("{} {} {verb}", self.resource_type, self.name())
     }
 
     /// Whether a part of an API's definition leaves it. CloudFormation removes it only after it took the new
@@ -209,6 +222,13 @@ impl StackPlan {
                 && (change.action == Action::Add || replaced)
                 && change.physical_id.as_deref() != Some(name)
         })
+    }
+
+    /// Whatever leaves the stack, holding data or not, and what else would be lost; a sentence each.
+    pub fn removals(&self) -> Vec<String> {
+        let leaving = self.changes.iter().filter(|change| change.leaves());
+        let leaving = leaving.map(|change| change.loss().unwrap_or_else(|| change.removal()));
+        leaving.chain(self.lifted.iter().cloned()).collect()
     }
 
     /// What would be lost, a sentence each.

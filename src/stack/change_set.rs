@@ -43,7 +43,8 @@ pub enum Purpose {
     Update,
 }
 
-/// Makes a change set and waits until it can be executed; `None` when there is nothing to change.
+/// Makes a change set and waits until it can be executed; `None` when there is nothing to change. `stack` is the name of one
+/// that is to be created, or the ARN of one that is there.
 ///
 /// # Errors
 /// CloudFormation refuses the template or finds a name taken. A shell of a stack that this made is removed again.
@@ -288,16 +289,12 @@ where
 
 /// Deletes a change set that won't be executed.
 pub async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
-    let answer = cloud
-        .cloudformation
-        .delete_change_set()
-        .change_set_name(arn)
-        .send()
-        .await;
-    // Deleted by a request whose answer got lost, or with the stack.
-    begun::deletion(answer, &["ChangeSetNotFound"], || {
-        "could not delete a change set".to_owned()
-    })
+    let delete = cloud.cloudformation.delete_change_set().change_set_name(arn);
+    match delete.send().await {
+        // Gone is gone: by a request whose answer got lost, or with its stack.
+        Err(error) if code(&error) != "ChangeSetNotFound" => Err(explain(&error, "could not delete a change set")),
+        _ => Ok(()),
+    }
 }
 
 /// Clears away a failed change set; a failed CREATE change set with the empty stack that it was made in, unless somebody

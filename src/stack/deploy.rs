@@ -60,7 +60,7 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
         && wanted.holds_data()
     {
         lifted = match read::deployed_template(cloud, &stack.arn).await {
-            Ok(deployed) => wanted.lifts(&deployed, &stack.parameters, &cloud.pseudo_parameters()),
+            Ok(deployed) => wanted.lifts(&deployed, &stack.parameters, &cloud.pseudo_parameters(), &made.changes),
             Err(error) => {
                 // Nobody gets this plan, so what was made for it goes.
                 let _ = change_set::delete(cloud, &made.arn).await;
@@ -88,7 +88,8 @@ async fn plan_creation(cloud: &Cloud, wanted: &Wanted) -> Result<(Verdict, Vec<R
 
 async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
     let rendered = wanted.render()?;
-    let make = async |mode| change_set::create(cloud, &wanted.name, &rendered, Purpose::Update, mode).await;
+    // By ARN: another stack may have got the name since this one was looked at.
+    let make = async |mode| change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, mode).await;
     let mut made = make(wanted.mode).await?;
     if let Some(express) = &made
         && wanted.mode == Mode::Express
@@ -154,7 +155,7 @@ pub async fn apply(
             let first = wanted.render_keeping_deployment(&deployed)?;
             let mode = made.mode;
             let make = async |rendered: &Rendered| {
-                change_set::create(cloud, &wanted.name, rendered, Purpose::Update, mode).await
+                change_set::create(cloud, &stack.arn, rendered, Purpose::Update, mode).await
             };
             if let Some(made) = make(&first).await? {
                 execute(cloud, wanted, &made, reporter, &mut watch).await?;

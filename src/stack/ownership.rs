@@ -25,8 +25,21 @@ pub enum Owner {
     Nobody,
     /// A stage's, but which one isn't said: versions before this one said it in some stacks only.
     Unsaid,
-    /// Somebody else's; who, as far as is known.
-    Other(String),
+    /// Somebody's who didn't make it with this deployer: it says nothing.
+    Stranger,
+    /// Another stage's; which one.
+    Another(String),
+}
+
+impl Owner {
+    /// Whose it is, if it is known to be somebody else's.
+    pub fn other(&self) -> Option<String> {
+        match self {
+            Self::ThisStage | Self::Nobody | Self::Unsaid => None,
+            Self::Stranger => Some("it wasn't deployed by deployer: it has no `Digest` of its making".to_owned()),
+            Self::Another(whose) => Some(format!("it belongs to {whose}")),
+        }
+    }
 }
 
 /// Whose a stack of one of this stage's names is.
@@ -36,70 +49,93 @@ pub fn owner(stack: &Stack, project: &Project) -> Owner {
     }
     let said = |name: &str| stack.parameters.get(name).map(String::as_str);
     let (of_project, of_stage) = (said(PROJECT), said(STAGE));
-    let differs = |said: Option<&str>, own: &str| said.is_some_and(|said| said != own);
-    let Some(digest) = said(DIGEST) else {
-        return Owner::Other("it wasn't deployed by deployer: it has no parameter `Digest`".to_owned());
-    };
-    if differs(of_project, &project.name) || differs(of_stage, &project.stage.name) {
-        return Owner::Other(format!(
-            "it belongs to {}{}",
-            of_stage.map_or("a stage".to_owned(), |stage| format!("the stage {stage}")),
-            of_project.map_or(String::new(), |project| format!(" of the project {project}")),
-        ));
+    if !said(DIGEST).is_some_and(digest::is_one) {
+        return Owner::Stranger;
+    }
+    let is_own = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
+    if !is_own(of_project, &project.name) || !is_own(of_stage, &project.stage.name) {
+        let stage = of_stage.map_or("a stage".to_owned(), |stage| format!("the stage {stage}"));
+        let project = of_project.map_or(String::new(), |project| format!(" of the project {project}"));
+        return Owner::Another(format!("{stage}{project}"));
     }
     if of_project.is_some() && of_stage.is_some() {
         Owner::ThisStage
-    } else if digest::is_one(digest) {
-        Owner::Unsaid
     } else {
-        Owner::Other("its parameter `Digest` isn't one that deployer gave it".to_owned())
+        Owner::Unsaid
     }
 }
 
+/// Stacks that the user says are this stage's, by name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Adoption<'a> {
+    /// The names.
+    pub stacks: &'a [String],
+    /// Whether that may be one that says nothing at all, which a deployment turns into the template's.
+    pub strangers: bool,
+}
+
 /// Refuses to go on when a stack isn't this stage's. One that doesn't say whose it is is taken on if another one of the
-/// stage's names this project, or if it is among the `adopted`.
+/// stage's names this project, or by `adoption`.
 ///
 /// # Errors
 /// Names each stack and whose it is, as bad input: nothing was begun.
-pub fn check(stacks: &BTreeMap<Tier, Stack>, project: &Project, adopted: &[String]) -> Result<()> {
-    let owners: Vec<(&Stack, Owner)> = stacks.values().map(|stack| (stack, owner(stack, project))).collect();
-    let named = owners.iter().any(|(_, owner)| *owner == Owner::ThisStage);
+pub fn check(stacks: &BTreeMap<Tier, Stack>, project: &Project, adoption: Adoption<'_>) -> Result<()> {
     let stage = format!("the stage {} of the project {}", project.stage.name, project.name);
-    let others: Vec<(&Stack, &str)> = owners
-        .iter()
-        .filter_map(|(stack, owner)| match owner {
-            Owner::Other(whose) => Some((*stack, whose.as_str())),
-            _ => None,
-        })
-        .collect();
-    if let Some((first, _)) = others.first() {
-        let error = Error::usage(match others.len() {
-            1 => format!("the stack {} isn't one of {stage}", first.name),
-            count => format!("{count} stacks of these names aren't of {stage}"),
-        });
-        let error = others.iter().fold(error, |error, (stack, whose)| match others.len() {
-            1 => error.because(whose),
-            _ => error.because(format!("{}: {whose}", stack.name)),
-        });
-        return Err(error.hint(
-            "Nothing was changed. Give the project or the stage another name in stacks/stages.yaml, or use another \
-             account or region; a stack that nobody needs is for its owner to delete.",
-        ));
+    let names = Tier::ALL.map(|tier| project.stack_name(tier));
+    if let Some(unknown) = adoption.stacks.iter().find(|name| !names.contains(name)) {
+        return Err(
+            Error::usage(format!("--adopt {unknown}: {stage} has no stack of that name"))
+                .hint(format!("It has {}.", names.join(", "))),
+        );
     }
-    let unsaid = owners
+    let adopted = |stack: &Stack| adoption.stacks.contains(&stack.name);
+    let owners: Vec<(&Stack, Owner)> = stacks.values().map(|stack| (stack, owner(stack, project))).collect();
+    let others: Vec<(&Stack, &Owner, String)> = owners
         .iter()
-        .find(|(stack, owner)| *owner == Owner::Unsaid && !named && !adopted.contains(&stack.name));
-    match unsaid {
-        None => Ok(()),
-        Some((stack, _)) => Err(Error::usage(format!("whose the stack {} is can't be told", stack.name))
+        .filter(|(stack, owner)| !(*owner == Owner::Stranger && adoption.strangers && adopted(stack)))
+        .filter_map(|(stack, owner)| Some((*stack, owner, owner.other()?)))
+        .collect();
+    if let Some((first, owner, whose)) = others.first() {
+        let error = if others.len() == 1 {
+            Error::usage(format!("the stack {} isn't one of {stage}", first.name)).because(whose)
+        } else {
+            let error = Error::usage(format!("{} stacks of these names aren't of {stage}", others.len()));
+            others.iter().fold(error, |error, (stack, _, whose)| {
+                error.because(format!("{}: {whose}", stack.name))
+            })
+        };
+        let adopt = match owner {
+            Owner::Stranger => format!(
+                " If it is to become this stage's, `deployer up --adopt {}` makes it what the template says.",
+                first.name
+            ),
+            _ => String::new(),
+        };
+        return Err(error.hint(format!(
+            "Nothing was changed. Give the project or the stage another name in stacks/stages.yaml, or use another \
+             account or region; a stack that nobody needs is for its owner to delete.{adopt}"
+        )));
+    }
+    let is_named = owners.iter().any(|(_, owner)| *owner == Owner::ThisStage);
+    let unsaid: Vec<&str> = owners
+        .iter()
+        .filter(|(stack, owner)| *owner == Owner::Unsaid && !is_named && !adopted(stack))
+        .map(|(stack, _)| stack.name.as_str())
+        .collect();
+    if unsaid.is_empty() {
+        return Ok(());
+    }
+    let adopt: String = unsaid.iter().map(|name| format!(" --adopt {name}")).collect();
+    Err(
+        Error::usage(format!("whose the stack {} is can't be told", unsaid.join(", ")))
             .because(format!(
-                "an earlier version deployed it without saying so, and none of its other stacks is there to name {stage}"
+                "an earlier version deployed it without saying so, and no other stack is there to name {stage}"
             ))
             .hint(format!(
-                "Nothing was changed. If it is this stage's: `deployer up --adopt {}` goes on with it and what is in it.",
-                stack.name
-            ))),
-    }
+                "Nothing was changed. If it is this stage's, `deployer up{adopt}` goes on with it and what is in it, and \
+                 `deployer down{adopt}` removes it."
+            )),
+    )
 }
 
 /// A template that says whose its stack is, and what it was made from, also where it doesn't declare that itself.
@@ -155,30 +191,31 @@ mod tests {
         let of = |parameters: &[(&str, &str)]| owner(&stack("CREATE_COMPLETE", parameters), &project);
         let digest = ("Digest", OURS);
         assert_eq!(of(&[("Project", "a-b"), ("Stage", "c"), digest]), Owner::ThisStage);
-        for others in [
-            &[("Project", "a"), ("Stage", "b-c"), digest][..],
-            &[("Project", "a-b"), ("Stage", "d"), digest],
-            &[("Stage", "b-c"), digest],
-            &[("Project", "a-b"), ("Stage", "c")],
+        let another = |whose: &str| Owner::Another(whose.to_owned());
+        assert_eq!(
+            of(&[("Project", "a"), ("Stage", "b-c"), digest]),
+            another("the stage b-c of the project a")
+        );
+        assert_eq!(
+            of(&[("Project", "a-b"), ("Stage", "d"), digest]),
+            another("the stage d of the project a-b")
+        );
+        assert_eq!(of(&[("Stage", "b-c"), digest]), another("the stage b-c"));
+        for says_nothing in [
+            &[("Project", "a-b"), ("Stage", "c")][..],
+            &[("Project", "a-b"), ("Stage", "c"), ("Digest", "none")],
+            &[("Project", "a-b"), ("Stage", "c"), ("Digest", "v1.2.3")],
             &[("TableName", "x")],
             &[("Digest", "sha256:0123456789abcdef")],
-            &[("Digest", "none")],
             &[],
         ] {
-            assert!(matches!(of(others), Owner::Other(_)), "{others:?}");
+            assert_eq!(of(says_nothing), Owner::Stranger, "{says_nothing:?}");
         }
-        let Owner::Other(whose) = of(&[("Project", "a"), ("Stage", "b-c"), digest]) else {
-            panic!("it is another's");
-        };
-        assert_eq!(whose, "it belongs to the stage b-c of the project a");
         for unsaid in ["0123456789abcdef", "0123456789abcdef-half", "released"] {
             assert_eq!(of(&[("Digest", unsaid)]), Owner::Unsaid, "{unsaid}");
         }
         assert_eq!(owner(&stack("REVIEW_IN_PROGRESS", &[]), &project), Owner::Nobody);
-        assert!(matches!(
-            owner(&stack("ROLLBACK_COMPLETE", &[]), &project),
-            Owner::Other(_)
-        ));
+        assert_eq!(owner(&stack("ROLLBACK_COMPLETE", &[]), &project), Owner::Stranger);
     }
 
     #[test]
@@ -193,23 +230,30 @@ mod tests {
             "CREATE_COMPLETE",
             &[("Project", "a"), ("Stage", "b-c"), ("Digest", OURS)],
         );
-        let alone = BTreeMap::from([(Tier::Data, unsaid.clone())]);
-        let error = check(&alone, &project, &[]).expect_err("whose?");
-        assert!(
-            error
-                .next_step()
-                .is_some_and(|hint| hint.contains("--adopt a-b-c-data")),
-            "{error}"
-        );
-        check(&alone, &project, &["a-b-c-data".to_owned()]).expect("adopted");
-        check(
-            &BTreeMap::from([(Tier::Data, unsaid.clone()), (Tier::Logic, own)]),
-            &project,
-            &[],
-        )
-        .expect("a sibling");
-        let beside = BTreeMap::from([(Tier::Data, unsaid), (Tier::Logic, others)]);
-        check(&beside, &project, &["a-b-c-data".to_owned()]).expect_err("a sibling of another's");
+        let stranger = stack("CREATE_COMPLETE", &[]);
+        let named = ["a-b-c-data".to_owned()];
+        let by_name = |strangers| Adoption {
+            stacks: &named,
+            strangers,
+        };
+        let alone = |stack: &Stack| BTreeMap::from([(Tier::Data, stack.clone())]);
+        let beside = |stack: &Stack| BTreeMap::from([(Tier::Data, unsaid.clone()), (Tier::Logic, stack.clone())]);
+        let error = check(&alone(&unsaid), &project, Adoption::default()).expect_err("whose?");
+        let hint = error.next_step().expect("a hint");
+        assert!(hint.contains("`deployer up --adopt a-b-c-data`"), "{hint}");
+        check(&alone(&unsaid), &project, by_name(false)).expect("adopted");
+        check(&beside(&own), &project, Adoption::default()).expect("a sibling");
+        check(&beside(&others), &project, by_name(true)).expect_err("a sibling of another's");
+        check(&alone(&others), &project, by_name(true)).expect_err("another's");
+        check(&alone(&stranger), &project, by_name(false)).expect_err("a stranger's");
+        check(&alone(&stranger), &project, by_name(true)).expect("adopted");
+        let unknown = ["a-b-data".to_owned()];
+        let unknown = Adoption {
+            stacks: &unknown,
+            strangers: true,
+        };
+        let error = check(&BTreeMap::new(), &project, unknown).expect_err("no such name");
+        assert!(error.to_string().contains("has no stack of that name"), "{error}");
     }
 
     #[test]

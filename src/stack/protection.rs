@@ -1,6 +1,8 @@
 //! What keeps a stack's data, and what an update takes of that away. What is deployed decides, whatever this checkout
 //! says: lifting a protection is a loss, though the resource stays.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::change::STATEFUL;
@@ -57,6 +59,18 @@ const POLICIES: &[(&str, &str)] = &[
     ("UpdateReplacePolicy", "what keeps it when another takes its place"),
 ];
 
+/// What undoing changes made by hand may take from the data of a resource of this type, if it changes these properties.
+pub(super) fn reverted(kind: &str, name: &str, changed: &[String]) -> Vec<String> {
+    PROPERTIES
+        .iter()
+        .filter(|(of, path, ..)| {
+            let property = path.split('.').next().unwrap_or_default();
+            *of == kind && changed.iter().any(|changed| changed == property)
+        })
+        .map(|(_, _, _, what)| format!("{kind} {name} may lose {what}"))
+        .collect()
+}
+
 /// A template with what its parameters are: enough to know most values.
 #[derive(Clone, Copy)]
 pub(super) struct Resolved<'a> {
@@ -72,9 +86,12 @@ enum Protects {
     Perhaps,
 }
 
-/// What resources of `deployed` lose by an update to `wanted` that keeps them, a sentence each.
-pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>) -> Vec<String> {
+/// What resources of `deployed` lose by an update to `wanted` that keeps them, a sentence each; `names` are what they are
+/// called, by logical id.
+pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>, names: &BTreeMap<&str, &str>) -> Vec<String> {
     let mut losses = Vec::new();
+    // What can't be told is the same as before when all that it may depend on is.
+    let same_terms = deployed.scope == wanted.scope && deployed.template.terms() == wanted.template.terms();
     for (id, before) in deployed.template.resources() {
         let kind = Template::type_of(before);
         let after = wanted.template.resources().find(|(other, _)| *other == id);
@@ -82,13 +99,19 @@ pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>) -> Vec<String
         else {
             continue;
         };
+        if !deployed.template.is_wanted(before, deployed.scope) || same_terms && before == after {
+            continue;
+        }
         let mut compare = |before: Protects, after: Protects, what: &str| {
             let verb = match (before, after) {
                 (Protects::Yes, Protects::No) => "loses",
-                (Protects::Yes, Protects::Perhaps) => "may lose",
-                _ => return,
+                (Protects::Yes, Protects::Perhaps) | (Protects::Perhaps, Protects::No | Protects::Perhaps) => {
+                    "may lose"
+                }
+                (Protects::No, _) | (_, Protects::Yes) => return,
             };
-            losses.push(format!("{kind} {id} {verb} {what}"));
+            let name = names.get(id).unwrap_or(&id);
+            losses.push(format!("{kind} {name} {verb} {what}"));
         };
         for (_, path, on, what) in PROPERTIES.iter().filter(|(of, ..)| *of == kind) {
             compare(
@@ -152,6 +175,9 @@ Parameters:
   Protected: { Type: String, Default: "true" }
 Conditions:
   IsProtected: !Equals [!Ref Protected, "true"]
+  IsAbsent: !Equals [!Ref Protected, never]
+Mappings:
+  Modes: { "true": { Mode: ACTIVE }, "false": { Mode: ACTIVE } }
 Resources:
   Table:
     Type: AWS::DynamoDB::Table
@@ -160,6 +186,16 @@ Resources:
     Properties:
       DeletionProtectionEnabled: !If [IsProtected, true, false]
       PointInTimeRecoverySpecification: !If [IsProtected, { PointInTimeRecoveryEnabled: true }, !Ref AWS::NoValue]
+  Keys:
+    Type: AWS::Cognito::UserPool
+    Properties: { DeletionProtection: !FindInMap [Modes, !Ref Protected, Mode] }
+  Files:
+    Type: AWS::S3::Bucket
+    Properties: { VersioningConfiguration: { Status: !ImportValue versioning } }
+  Absent:
+    Type: AWS::DynamoDB::Table
+    Condition: IsAbsent
+    Properties: { DeletionProtectionEnabled: true }
   Topic: { Type: AWS::SNS::Topic, DeletionPolicy: Retain }
 "#;
 
@@ -181,6 +217,7 @@ Resources:
                 template: &wanted,
                 scope: &scope(protected),
             },
+            &BTreeMap::from([("Table", "UserData")]),
         )
     }
 
@@ -189,10 +226,15 @@ Resources:
         assert_eq!(lifted_by(&[], "true"), Vec::<String>::new());
         let both = lifted_by(&[], "false");
         assert!(
-            both.len() == 2 && both[0].contains("loses its deletion protection"),
+            both.len() == 3 && both[0].contains("loses its deletion protection"),
             "{both:?}"
         );
         assert!(both[1].contains("loses its point-in-time recovery"), "{both:?}");
+        // What an import is can't be told; it is as it was unless something about it changes.
+        assert!(
+            both[2].contains("AWS::S3::Bucket Files may lose its versioning"),
+            "{both:?}"
+        );
         for (edits, expected) in [
             (
                 &[(
@@ -228,5 +270,27 @@ Resources:
             Vec::<String>::new()
         );
         assert_eq!(lifted_by(&[("  Table:\n", "  Other:\n")], "true"), Vec::<String>::new());
+        assert_eq!(
+            lifted_by(
+                &[("\"true\": { Mode: ACTIVE }", "\"true\": { Mode: INACTIVE }")],
+                "true"
+            )
+            .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn what_is_undone_by_hand_may_be_a_protection() {
+        let changed = ["DeletionProtectionEnabled", "Tags"].map(str::to_owned);
+        let losses = reverted("AWS::DynamoDB::Table", "UserData", &changed);
+        assert!(
+            losses.len() == 1 && losses[0].contains("UserData may lose its deletion protection"),
+            "{losses:?}"
+        );
+        assert_eq!(
+            reverted("AWS::DynamoDB::Table", "UserData", &changed[1..]),
+            Vec::<String>::new()
+        );
     }
 }

@@ -155,13 +155,17 @@ pub async fn resources(cloud: &Cloud, stack: &Stack) -> Result<Vec<StackResource
     Ok(found)
 }
 
-/// Logical id and name of the resources of a type that are there.
+/// Logical id and name of the resources of a type that the stack made and that are there.
 pub fn names_of(resources: &[StackResourceSummary], resource_type: &str) -> impl Iterator<Item = (String, String)> {
     resources
         .iter()
         .filter(move |resource| {
             resource.resource_type() == Some(resource_type)
-                && resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
+                && !matches!(
+                    resource.resource_status(),
+                    // One that couldn't be created may carry the name of what was there before: somebody else's.
+                    Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed)
+                )
         })
         .filter_map(|resource| {
             let name = resource.physical_resource_id().filter(|name| !name.is_empty())?;

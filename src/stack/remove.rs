@@ -107,7 +107,7 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
             .map(|name| (name.to_owned(), (name == DIGEST).then(|| RELEASED.to_owned())))
             .collect(),
     };
-    let Some(made) = change_set::create(cloud, &stack.name, &rendered, Purpose::Update, Mode::Standard).await? else {
+    let Some(made) = change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, Mode::Standard).await? else {
         return Ok(());
     };
     let bookmark = read::bookmark(cloud, &stack.arn).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::api;
-use super::change::{Mode, ResourceChange, STATEFUL};
+use super::change::{Action, Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
 use super::ownership;
 use super::protection::{self, Resolved};
@@ -124,15 +124,29 @@ impl Wanted {
     }
 
     /// What protects the data of the stack as it is deployed, with these parameters, and won't any more; a sentence each.
-    pub fn lifts(&self, deployed: &Template, parameters: &Scope, pseudo_parameters: &Scope) -> Vec<String> {
+    pub fn lifts(
+        &self,
+        deployed: &Template,
+        parameters: &Scope,
+        pseudo_parameters: &Scope,
+        changes: &[ResourceChange],
+    ) -> Vec<String> {
         let scope = |template: &Template, parameters: &Scope| {
             let mut scope = pseudo_parameters.clone();
             scope.extend(template.effective_parameters(parameters));
+            scope.remove(DIGEST);
+            template.looked_up_parameters().for_each(|name| {
+                scope.remove(name);
+            });
             scope
         };
+        let names: BTreeMap<&str, &str> = changes
+            .iter()
+            .filter_map(|change| Some((change.logical_id.as_str(), change.physical_id.as_deref()?)))
+            .collect();
         let before = scope(deployed, parameters);
         let after = scope(&self.template, &self.parameters);
-        protection::lifted(
+        let mut lifted = protection::lifted(
             Resolved {
                 template: deployed,
                 scope: &before,
@@ -141,7 +155,18 @@ impl Wanted {
                 template: &self.template,
                 scope: &after,
             },
-        )
+            &names,
+        );
+        if self.mode == Mode::RevertDrift {
+            // What was changed by hand stands in no template.
+            for change in changes.iter().filter(|change| change.action == Action::Modify) {
+                let name = change.physical_id.as_deref().unwrap_or(&change.logical_id);
+                lifted.extend(protection::reverted(&change.resource_type, name, &change.properties));
+            }
+            lifted.sort();
+            lifted.dedup();
+        }
+        lifted
     }
 
     /// See [`digest::of_stack`].

@@ -8,12 +8,13 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
+use tokio::time::Instant;
 
 use super::Problem;
 use crate::cloud::Endpoint;
 use crate::error::{Context, Result};
 use crate::site::etag::Hasher;
-use crate::wait::{Pace, Probe, Waited, until};
+use crate::wait::{Pace, Probe, until};
 
 /// For a connection, and for each next part of an answer: a large file may take longer in all.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -82,17 +83,21 @@ impl Answer {
     }
 }
 
-/// How often, and how long, something is asked for that isn't answered, or only with a fault that passes: what the SDK does
-/// for its requests. What a connection or a busy server lost on the way says nothing about what is deployed.
+/// How something is asked for again that isn't answered, or only with a fault that passes, as the SDK does for its
+/// requests: what a connection or a busy server lost on the way says nothing about what is deployed.
 const REPEATING: Pace = Pace {
     first: Duration::from_millis(50),
     longest: Duration::from_secs(1),
-    deadline: Duration::from_secs(5),
+    deadline: Duration::from_secs(120),
 };
 
-/// Statuses of a fault that may pass.
+/// It is given up after so long, but not before so many attempts: one that was never answered takes longer than that.
+const ENOUGH: Duration = Duration::from_secs(2);
+const ATTEMPTS: usize = 3;
+
+/// Statuses of who is busy. Of the others each may be the app's own answer, and is for the check to judge.
 fn may_pass(status: u16) -> bool {
-    matches!(status, 429 | 500 | 502 | 503 | 504)
+    matches!(status, 429 | 503)
 }
 
 /// Sends a request that changes nothing, again if its answer was lost or may be another the next time.
@@ -102,23 +107,18 @@ pub(super) async fn send(
     url: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<Answer, Problem> {
-    let mut last = None;
+    let (started, mut attempts) = (Instant::now(), 0);
     let settled = until(REPEATING, async || {
+        attempts += 1;
+        let is_last = attempts >= ATTEMPTS && started.elapsed() >= ENOUGH;
         match send_once(client, method.clone(), url, headers).await {
-            Ok(answer) if !may_pass(answer.status) => Probe::Ready(answer),
-            other => {
-                last = Some(other);
-                Probe::Pending
-            }
+            Ok(answer) if is_last || !may_pass(answer.status) => Probe::Ready(answer),
+            Err(problem) if is_last => Probe::Failed(problem),
+            _ => Probe::Pending,
         }
     })
     .await;
-    match (settled, last) {
-        (Waited::Ready(answer), _) => Ok(answer),
-        (Waited::Failed(problem), _) | (Waited::TimedOut, Some(Err(problem))) => Err(problem),
-        (Waited::TimedOut, Some(Ok(answer))) => Ok(answer),
-        (Waited::TimedOut, None) => Err(Problem::pending(format!("{url} wasn't asked"))),
-    }
+    settled.in_time(|| Problem::pending(format!("{url} doesn't answer")))
 }
 
 async fn send_once(

@@ -35,6 +35,9 @@ pub use subject::Subject;
 const SETTLING: Duration = Duration::from_secs(90);
 const SETTLING_OFF_AWS: Duration = Duration::from_secs(1);
 
+/// However long each took: one fault among good answers is no finding.
+const LOOKS: usize = 3;
+
 /// The least that a single look may take, however little time is left. A look that is under way is given up after the
 /// timeout: a server that sends ever more, or ever less, would hold it forever.
 const LONGEST_LAST_LOOK: Duration = Duration::from_secs(5);
@@ -124,16 +127,20 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
         timeout_at(end, (check.look)()).await.ok()
     };
     let last = RefCell::new(None);
-    let end = until(cloud.pace(timeout), async || match look().await {
-        Some(Ok(evidence)) => Probe::Ready(evidence),
-        Some(Err(problem)) if problem.kind == Kind::NotProven => Probe::Failed(problem),
-        Some(Err(problem)) if problem.kind == Kind::Pending || started.elapsed() < settling => {
-            reporter.working("verify", format!("waiting: {}", problem.evidence));
-            last.replace(Some(problem));
-            Probe::Pending
+    let mut looks = 0;
+    let end = until(cloud.pace(timeout), async || {
+        looks += 1;
+        match look().await {
+            Some(Ok(evidence)) => Probe::Ready(evidence),
+            Some(Err(problem)) if problem.kind == Kind::NotProven => Probe::Failed(problem),
+            Some(Err(problem)) if problem.kind == Kind::Pending || started.elapsed() < settling || looks < LOOKS => {
+                reporter.working("verify", format!("waiting: {}", problem.evidence));
+                last.replace(Some(problem));
+                Probe::Pending
+            }
+            Some(Err(problem)) => Probe::Failed(problem),
+            None => Probe::Pending,
         }
-        Some(Err(problem)) => Probe::Failed(problem),
-        None => Probe::Pending,
     })
     .await;
     let finding = end.in_time(|| {

@@ -19,12 +19,16 @@ fn is_about(seen: &Seen, operation: &str, stack: &str) -> bool {
 /// One of this project's stacks.
 fn stack_in(status: &str, name: &str) -> (u16, String) {
     let stage = name.split('-').nth(2).expect("project, stage and tier");
-    let parameters: String = [("Project", "three-tier"), ("Stage", stage), ("Digest", "none")]
-        .into_iter()
-        .map(|(key, value)| {
-            format!("<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
-        })
-        .collect();
+    let parameters: String = [
+        ("Project", "three-tier"),
+        ("Stage", stage),
+        ("Digest", "0123456789abcdef"),
+    ]
+    .into_iter()
+    .map(|(key, value)| {
+        format!("<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+    })
+    .collect();
     let text = format!(
         "<DescribeStacksResponse xmlns=\"{XMLNS}\"><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
          <StackId>arn:aws:cloudformation:us-east-1:000000000000:stack/{name}/1</StackId><StackStatus>{status}</StackStatus>\

@@ -2,6 +2,7 @@
 //! without saying so. It succeeds, and nothing is there twice.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use aws_sdk_cloudformation::types::ExecutionStatus;
 
@@ -103,7 +104,7 @@ async fn run(seed: u64) {
             told.len(),
             started.elapsed()
         );
-        println!("{said}");
+        let _ = writeln!(std::io::stdout(), "{said}");
         assert_eq!(ran.code, 0, "{said}\n{}{}\n{told:#?}", ran.stdout, ran.stderr);
         assert!(told.len() > 10, "{said}");
     };

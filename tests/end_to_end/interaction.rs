@@ -111,6 +111,10 @@ fn every_terminal_gets_every_line() {
         let question = seen.find("Continue? [y/N]").expect("the question");
         assert!(losses < question, "{term:?}: {seen}");
         // What follows a question that nobody answered stands on a line of its own.
+        let (status, ended) = run(&["down", "--stage", "dev"], "\\x04");
+        assert_eq!(status, 5, "{term:?}: {ended}");
+        let is_own = |line: &str| line.starts_with("error: did not remove");
+        assert!(plain(&ended).lines().any(is_own), "{term:?}: {ended:?}");
         assert!(
             seen.lines().any(|line| line.trim_end() == "error: interrupted"),
             "{term:?}: {seen:?}"

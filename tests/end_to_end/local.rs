@@ -1,7 +1,10 @@
 //! `--local`: the whole job on this machine, with nothing set up by hand.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -85,6 +88,55 @@ fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
         .says(&["did not empty the local cloud", "--yes"]);
     local.run(&["local", "reset", "--yes"]).success();
     assert_eq!(local.status()["running"], false);
+}
+
+/// An emulator that isn't ours, with the keys that it takes: nothing of what guards ours is asked of it.
+#[test]
+fn another_emulator_works_by_its_endpoint() {
+    let place = TempDir::new().expect("a folder");
+    let port = free_port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let log = std::fs::File::create(place.path().join("log")).expect("a log");
+    let mut other = Command::new(emulator::python())
+        .args(["-I", "-m", "ministack"])
+        .current_dir(place.path())
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("BIND_HOST", "127.0.0.1")
+        .env("GATEWAY_PORT", port.to_string())
+        .env("IOT_MTLS_ENABLED", "0")
+        .env("SFTP_ENABLED", "0")
+        .env("AUTH", "true")
+        .env("AWS_ENDPOINT_URL", &endpoint)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env(
+            "DOCKER_HOST",
+            format!("unix://{}/no-docker.sock", place.path().display()),
+        )
+        .env("STATE_DIR", place.path().join("state"))
+        .env("S3_DATA_DIR", place.path().join("s3"))
+        .env("TMPDIR", place.path())
+        // The functions that it runs outlive it: they end with the group.
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a log"))
+        .stderr(log)
+        .spawn()
+        .expect("Python starts");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while http::get(&format!("{endpoint}/_ministack/health")).is_err() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let project = Project::copy();
+    let run = |args: &[&str]| project.deployer(&endpoint, args);
+    let up = run(&["up", "--stage", "dev", "--output", "json"]);
+    let down = run(&["down", "--stage", "dev", "--yes"]);
+    let group = i32::try_from(other.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let killed = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+    other.wait().expect("ended");
+    assert!(matches!(killed, Some(Ok(()))));
+    assert_eq!(up.success().json()["verification"]["verified"], true);
+    down.success();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
 use crate::support::{Clients, Emulator, Project, Proxy, Ran};
 
 /// A template that has nothing to do with the app.
-const QUEUE: &str = "Resources: { Queue: { Type: AWS::SQS::Queue } }";
+const TOPIC: &str = "Resources: { Topic: { Type: AWS::SNS::Topic } }";
 
 /// Creates a stack as anybody may, without this deployer.
 async fn create(clients: &Clients, name: &str, template: &str, parameters: &[(&str, &str)]) {
@@ -122,13 +122,18 @@ async fn a_stack_that_deployer_did_not_make_is_never_touched() {
     let project = Project::copy();
     let says_more = "Parameters: { Project: { Type: String }, Stage: { Type: String } }\n";
     for (name, template, parameters) in [
-        ("three-tier-prod-data", QUEUE.to_owned(), &[][..]),
-        ("three-tier-prod-logic", QUEUE.to_owned(), &[]),
+        ("three-tier-prod-data", TOPIC.to_owned(), &[][..]),
+        ("three-tier-prod-logic", TOPIC.to_owned(), &[]),
         // Even one that has this project's name, as a stack of some other tool's may.
         (
             "three-tier-prod-artifacts",
-            format!("{says_more}{QUEUE}"),
+            format!("{says_more}{TOPIC}"),
             &[("Project", "three-tier"), ("Stage", "prod")],
+        ),
+        (
+            "three-tier-prod-presentation",
+            format!("{}{TOPIC}", says_more.replace(" }\n", ", Digest: { Type: String } }\n")),
+            &[("Project", "three-tier"), ("Stage", "prod"), ("Digest", "v1.2.3")],
         ),
     ] {
         create(&clients, name, &template, parameters).await;
@@ -157,6 +162,35 @@ async fn a_stack_that_deployer_did_not_make_is_never_touched() {
     }
 }
 
+/// One that says nothing becomes this stage's when it is named, and what goes with that was agreed to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_says_nothing_is_adopted_by_name() {
+    let emulator = Emulator::start();
+    let clients = Clients::root(&emulator.endpoint());
+    let project = Project::copy();
+    create(&clients, "three-tier-dev-data", TOPIC, &[]).await;
+    let before = stacks(&clients).await;
+    let run = |args: &[&str]| project.deployer(&emulator.endpoint(), &[args, &["--stage", "dev"]].concat());
+    run(&["up", "--yes"])
+        .fails_with(2)
+        .says(&["`deployer up --adopt three-tier-dev-data --stage dev`"]);
+    run(&["down", "--yes", "--adopt", "three-tier-dev-data"])
+        .fails_with(2)
+        .says(&["isn't one of the stage dev"]);
+    run(&["up", "--yes", "--adopt", "three-tier-dev-dat"])
+        .fails_with(2)
+        .says(&["has no stack of that name", "three-tier-dev-data"]);
+    let adopt = ["up", "--only", "data", "--adopt", "three-tier-dev-data"];
+    run(&adopt)
+        .fails_with(5)
+        .says(&["AWS::SNS::Topic", "is removed", "--yes"]);
+    assert_eq!(stacks(&clients).await, before);
+    run(&[&adopt[..], &["--yes"]].concat()).success();
+    run(&["up", "--only", "data"]).success();
+    run(&["down", "--yes"]).success();
+    assert_eq!(stacks(&clients).await, Vec::<String>::new());
+}
+
 /// An empty shell, as an interrupted run leaves it, is nobody's: it is used, and removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_in_review_is_nobodys() {
@@ -174,7 +208,7 @@ async fn a_shell_in_review_is_nobodys() {
         let create = create
             .change_set_name(format!("left-before-{}", args[0]))
             .change_set_type(ChangeSetType::Create);
-        create.template_body(QUEUE).send().await.expect("a shell");
+        create.template_body(TOPIC).send().await.expect("a shell");
         project.deployer(&emulator.endpoint(), args).success();
         project
             .deployer(&emulator.endpoint(), &["down", "--stage", "dev", "--yes"])

@@ -91,8 +91,8 @@ async fn up_lifts_a_protection_only_when_told() {
         .deployer(&scene.emulator.endpoint(), &["up", "--only", "data"])
         .fails_with(5)
         .says(&[
-            "Table loses its deletion protection",
-            "Table loses its point-in-time recovery",
+            "UserData loses its deletion protection",
+            "UserData loses its point-in-time recovery",
             "Nothing was changed",
             "--yes",
         ]);
@@ -181,4 +181,62 @@ async fn down_keeps_a_table_that_was_protected_by_hand() {
         .send()
         .await
         .expect("it is still there");
+}
+
+/// Wherever the table is: what keeps data isn't a matter of the template's file.
+#[tokio::test(flavor = "multi_thread")]
+async fn down_keeps_a_protected_table_of_any_stack() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let table = "Resources:
+  Precious:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: precious
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+      DeletionProtectionEnabled: true
+";
+    project.edit("stacks/presentation.yaml", "Resources:\n", table);
+    project
+        .deployer(
+            &emulator.endpoint(),
+            &["up", "--stage", "dev", "--only", "presentation"],
+        )
+        .success();
+    let down = project
+        .deployer(&emulator.endpoint(), &["down", "--stage", "dev", "--yes"])
+        .success();
+    assert!(
+        down.stdout.contains("in the stack three-tier-dev-presentation"),
+        "{}",
+        down.stdout
+    );
+    let there = async || {
+        clients
+            .dynamodb
+            .describe_table()
+            .table_name("precious")
+            .send()
+            .await
+            .is_ok()
+    };
+    assert!(there().await);
+    project
+        .deployer(&emulator.endpoint(), &["down", "--stage", "dev"])
+        .success();
+    project
+        .deployer(&emulator.endpoint(), &["down", "--stage", "dev", "--delete-data"])
+        .fails_with(5)
+        .says(&["the table precious with all its items"]);
+    assert!(there().await);
+    project
+        .deployer(
+            &emulator.endpoint(),
+            &["down", "--stage", "dev", "--delete-data", "--yes"],
+        )
+        .success();
+    assert!(!there().await);
 }

@@ -36,6 +36,7 @@ use crate::project::{Project, Tier};
 use crate::report::{Event, Outcome, Paint, Reporter};
 use crate::site::Site;
 use crate::stack::change::{Mode, StackPlan};
+use crate::stack::ownership::Adoption;
 use crate::stack::read::Stack;
 use crate::stack::status::Meaning;
 use crate::stack::wanted::Wanted;
@@ -69,13 +70,19 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         None => None,
     };
     let _lock = context.lock().await?;
-    let before = context.settled_stacks(&args.adopt).await?;
+    let before = context
+        .settled_stacks(Adoption {
+            stacks: &args.adopt,
+            strangers: true,
+        })
+        .await?;
     scope.check_needs(&before)?;
     let expected = (items.clone(), site.clone().unwrap_or_default());
     Up {
         context: &context,
         scope,
         revert_drift: args.revert_drift,
+        adopted: args.adopt.clone(),
         wait: args.wait,
         prebuilt,
         items,
@@ -279,6 +286,8 @@ struct Up<'a> {
     scope: Scope,
     /// Compare with what is really there, not with what was deployed.
     revert_drift: bool,
+    /// Stacks that needn't say whose they are.
+    adopted: Vec<String>,
     /// Wait until CloudFront has forgotten what changed of the site.
     wait: bool,
     /// The function's package, if it was built before.
@@ -317,7 +326,14 @@ impl Up<'_> {
             }
         };
         let shown: Vec<StackPlan> = plans.all().map(|planned| planned.plan.clone()).collect();
-        let losses: Vec<String> = shown.iter().flat_map(StackPlan::losses).collect();
+        let losses: Vec<String> = shown
+            .iter()
+            .flat_map(|plan| {
+                // Of a stack that may be somebody's, whatever leaves it is theirs.
+                let all = self.adopted.contains(&plan.name);
+                if all { plan.removals() } else { plan.losses() }
+            })
+            .collect();
         self.reporter().event(&Event::Plan { stacks: shown });
         if !losses.is_empty()
             && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await

@@ -202,14 +202,7 @@ impl Up<'_> {
                 self.reporter().event(&Event::Plan {
                     stacks: vec![planned.plan.clone()],
                 });
-                let losses = planned.plan.losses();
-                if !losses.is_empty()
-                    && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await
-                {
-                    planned.discard(&self.context.cloud).await?;
-                    return Err(refusal.into());
-                }
-                planned
+                self.confirmed(planned).await?
             }
         };
         let stack = self.apply(&wanted, planned, |_| {}).await?;
@@ -242,6 +235,7 @@ impl Up<'_> {
                     .working("presentation", format!("letting the page call {api}"));
                 let wanted = wanted(&api)?;
                 let planned = self.plan_stack(&wanted, Some(stack.clone())).await?;
+                let planned = self.confirmed(planned).await?;
                 deploy::apply(&self.context.cloud, &wanted, planned, self.reporter(), |_| {}).await?;
                 self.reporter()
                     .finished("presentation", format!("the page can call {api}"), true);
@@ -272,6 +266,18 @@ impl Up<'_> {
         self.reporter()
             .finished("site", published.describe(), published.did_something());
         Ok(())
+    }
+
+    /// A plan that was made on the way, if nothing would be lost by it, or the user agrees.
+    async fn confirmed(&self, planned: Planned) -> Result<Planned> {
+        let losses = planned.plan.losses();
+        if !losses.is_empty()
+            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await
+        {
+            planned.discard(&self.context.cloud).await?;
+            return Err(refusal);
+        }
+        Ok(planned)
     }
 
     /// Runs one part, telling when it fails or can't start.

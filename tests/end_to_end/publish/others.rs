@@ -74,7 +74,7 @@ async fn a_live_publisher_of_another_user_is_waited_for() {
     let claim = serde_json::json!({ "publisher": {
         "token": "t",
         "host": rustix::system::uname().nodename().to_string_lossy(),
-        "processes": format!("{} {}", boot.trim(), namespace.display()).trim(),
+        "processes": format!("{} {}", boot.trim(), namespace.display()),
         // Root's, on every machine.
         "process": 1,
         "renewal": 1,

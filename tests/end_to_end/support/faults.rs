@@ -74,7 +74,7 @@ impl Faults {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let shared = Arc::clone(&accepting);
-                std::thread::spawn(move || serve(client, &shared));
+                std::thread::spawn(move || serve(&client, &shared));
             }
         });
         Self { port, shared }
@@ -175,8 +175,8 @@ impl Shared {
     }
 }
 
-fn serve(client: TcpStream, shared: &Shared) {
-    let Some(request) = read(&client) else { return };
+fn serve(client: &TcpStream, shared: &Shared) {
+    let Some(request) = read(client) else { return };
     let fault = shared.fault(&request.what);
     if let Some(fault) = fault {
         lock(&shared.told).push((fault, request.what.clone()));
@@ -192,35 +192,45 @@ fn serve(client: TcpStream, shared: &Shared) {
             ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
         };
         let _ = write!(
-            &client,
+            { client },
             "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
             text.len()
         );
     };
     match fault {
         None => pass_on(&request, shared.upstream, |answer| {
-            let _ = (&client).write_all(answer);
+            let _ = { client }.write_all(answer);
         }),
         Some(Fault::Throttled) if request.json => failure(400, "ThrottlingException", "Rate exceeded"),
-        Some(Fault::Throttled) if request.what.contains("Action") || request.what.starts_with("  POST / ") => {
+        Some(Fault::Throttled) if request.what.starts_with(" POST / ") => {
             failure(400, "Throttling", "Rate exceeded");
         }
         Some(Fault::Throttled) => failure(503, "SlowDown", "Please reduce your request rate."),
         Some(Fault::Internal) => failure(500, "InternalError", "We encountered an internal error."),
         Some(Fault::Unavailable) => failure(503, "ServiceUnavailable", "Service is unable to handle request."),
-        Some(Fault::Reset) => {}
+        Some(Fault::Reset) => reset(client),
         Some(Fault::Stalled) => {
             // Until the client gives up; a bound, should it not.
             let _ = client.set_read_timeout(Some(Duration::from_secs(300)));
-            let _ = (&client).read(&mut [0]);
+            let _ = { client }.read(&mut [0]);
         }
         Some(Fault::LostToFailure) => {
             pass_on(&request, shared.upstream, |_| {});
             failure(500, "InternalError", "We encountered an internal error.");
         }
-        Some(Fault::LostToReset) => pass_on(&request, shared.upstream, |_| {}),
+        Some(Fault::LostToReset) => {
+            pass_on(&request, shared.upstream, |_| {});
+            reset(client);
+        }
     }
-    let _ = client.shutdown(Shutdown::Both);
+    if !matches!(fault, Some(Fault::Reset | Fault::LostToReset)) {
+        let _ = client.shutdown(Shutdown::Both);
+    }
+}
+
+/// Lets the connection end with a reset as soon as it is closed.
+fn reset(client: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO)).expect("set");
 }
 
 /// Lets the emulator do it, and gives on what it answers.
