@@ -1,7 +1,6 @@
 //! The local cloud's own keys: made once, at random, and kept where only their owner can read them.
 
 use std::fmt;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -32,9 +31,8 @@ impl Credentials {
     /// Those of a state folder, if it has any.
     pub(super) fn read(state_dir: &Path) -> Result<Option<Self>> {
         let file = Self::file(state_dir);
-        let text = match std::fs::read_to_string(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            text => text.or_fail(|| format!("could not read {}", file.display()))?,
+        let Some(text) = private::read(&file).or_fail(|| format!("could not read {}", file.display()))? else {
+            return Ok(None);
         };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             Error::failed(format!("could not understand {}", file.display()))

@@ -52,6 +52,14 @@ pub(super) fn file(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// The text of a file; none if there is none.
+pub(super) fn read(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
+    }
+}
+
 /// Writes a file for this user alone, whole or not at all: another run may read it meanwhile.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let new = path.with_extension("new");

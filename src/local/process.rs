@@ -122,9 +122,8 @@ impl Record {
 
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
         let file = Self::file(folder);
-        let text = match std::fs::read_to_string(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            text => text.or_fail(|| format!("could not read {}", file.display()))?,
+        let Some(text) = private::read(&file).or_fail(|| format!("could not read {}", file.display()))? else {
+            return Ok(None);
         };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             Error::failed(format!("could not understand {}", file.display()))

@@ -1,14 +1,14 @@
 //! A proxy that answers a share of what it is asked with a fault, as networks and AWS do.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::emulator::share_keys;
+use super::proxy::{Request, accept};
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,6 @@ impl Faults {
     /// In front of `upstream`: `percent` of the requests go wrong, which ones depends on `seed`, and `stalls` of them at
     /// most are never answered.
     pub(crate) fn before(upstream: u16, seed: u64, percent: u64, stalls: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        share_keys(upstream, port);
         let shared = Arc::new(Shared {
             upstream,
             seed,
@@ -69,14 +66,8 @@ impl Faults {
             asked: Mutex::default(),
             told: Mutex::default(),
         });
-        let accepting = Arc::clone(&shared);
-        // Ends with the test's process; a connection ends with its client.
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let shared = Arc::clone(&accepting);
-                std::thread::spawn(move || serve(&client, &shared));
-            }
-        });
+        let serving = Arc::clone(&shared);
+        let port = accept(upstream, move |client| serve(client, &serving));
         Self { port, shared }
     }
 
@@ -94,58 +85,24 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One request as it came.
-struct Request {
-    head: String,
-    body: Vec<u8>,
-    /// What it asks for, without what differs from run to run.
-    what: String,
-    json: bool,
-}
-
-fn read(client: &TcpStream) -> Option<Request> {
-    let mut reader = BufReader::new(client);
-    let (mut head, mut length, mut target, mut chunked) = (String::new(), 0, String::new(), false);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some((name, value)) = line.split_once(':') {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().ok()?,
-                "transfer-encoding" => chunked = true,
-                "x-amz-target" => target = value.trim().to_owned(),
-                "connection" => continue,
-                _ => {}
-            }
-        }
-        if line == "\r\n" {
-            head.push_str("Connection: close\r\n\r\n");
-            break;
-        }
-        head.push_str(&line);
-    }
-    assert!(!chunked, "bodies have a length");
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let text = String::from_utf8_lossy(&body);
-    let action = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let line: Vec<&str> = head.lines().next().unwrap_or_default().split(' ').take(2).collect();
-    let path = line.get(1).copied().unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
-    let host = head
-        .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("host: ").map(str::to_owned));
-    let app = host.filter(|host| host.contains(".localhost")).unwrap_or_default();
-    let app = app.split('.').nth(1).unwrap_or_default();
-    let what = format!(
-        "{app} {} {path} {target}{}",
-        line.first().unwrap_or(&""),
-        action.unwrap_or_default()
-    );
-    let json = !target.is_empty() || path.starts_with("/restapis") || path.starts_with("/2015-03-31");
-    Some(Request { head, body, what, json })
+/// What a request asks for, without what differs from run to run.
+fn what(request: &Request) -> String {
+    let text = String::from_utf8_lossy(&request.body);
+    let action = text
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("Action="))
+        .unwrap_or_default();
+    let mut line = request.head.split(' ');
+    let (method, target) = (line.next().unwrap_or_default(), line.next().unwrap_or_default());
+    let path = target.split('?').next().unwrap_or_default();
+    // `cloudfront` or `execute-api` at an app's address.
+    let app = request
+        .header("host")
+        .split(':')
+        .next()
+        .and_then(|host| host.strip_suffix(".localhost"));
+    let app = app.and_then(|host| host.split('.').nth(1)).unwrap_or_default();
+    format!("{app} {method} {path} {}{action}", request.header("x-amz-target"))
 }
 
 impl Shared {
@@ -176,13 +133,16 @@ impl Shared {
 }
 
 fn serve(client: &TcpStream, shared: &Shared) {
-    let Some(request) = read(client) else { return };
-    let fault = shared.fault(&request.what);
+    let Some(request) = Request::read(client) else { return };
+    let what = what(&request);
+    let fault = shared.fault(&what);
     if let Some(fault) = fault {
-        lock(&shared.told).push((fault, request.what.clone()));
+        lock(&shared.told).push((fault, what.clone()));
     }
+    let json = !request.header("x-amz-target").is_empty()
+        || [" /restapis", " /2015-03-31"].iter().any(|path| what.contains(path));
     let failure = |status: u16, code: &str, message: &str| {
-        let (kind, text) = if request.json {
+        let (kind, text) = if json {
             (
                 "application/x-amz-json-1.0",
                 format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}"),
@@ -201,8 +161,8 @@ fn serve(client: &TcpStream, shared: &Shared) {
         None => pass_on(&request, shared.upstream, |answer| {
             let _ = { client }.write_all(answer);
         }),
-        Some(Fault::Throttled) if request.json => failure(400, "ThrottlingException", "Rate exceeded"),
-        Some(Fault::Throttled) if request.what.starts_with(" POST / ") => {
+        Some(Fault::Throttled) if json => failure(400, "ThrottlingException", "Rate exceeded"),
+        Some(Fault::Throttled) if what.starts_with(" POST / ") => {
             failure(400, "Throttling", "Rate exceeded");
         }
         Some(Fault::Throttled) => failure(503, "SlowDown", "Please reduce your request rate."),
@@ -235,14 +195,11 @@ fn reset(client: &TcpStream) {
 
 /// Lets the emulator do it, and gives on what it answers.
 fn pass_on(request: &Request, upstream: u16, mut give: impl FnMut(&[u8])) {
-    let Ok(mut upstream) = TcpStream::connect(("127.0.0.1", upstream)) else {
-        return;
-    };
-    if upstream.write_all(request.head.as_bytes()).is_err() || upstream.write_all(&request.body).is_err() {
-        return;
-    }
     let mut answer = Vec::new();
-    if upstream.read_to_end(&mut answer).is_ok() {
+    if request
+        .pass_on(upstream)
+        .is_some_and(|mut upstream| upstream.read_to_end(&mut answer).is_ok())
+    {
         give(&answer);
     }
 }

@@ -68,9 +68,6 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn before(upstream: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        share_keys(upstream, port);
         let shared = Arc::new(Shared {
             upstream,
             seen: Mutex::default(),
@@ -78,14 +75,8 @@ impl Proxy {
             edits: Mutex::default(),
             losses: Mutex::default(),
         });
-        let accepting = Arc::clone(&shared);
-        // Ends with the test's process; a connection ends with its client.
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let shared = Arc::clone(&accepting);
-                std::thread::spawn(move || serve(&client, &shared));
-            }
-        });
+        let serving = Arc::clone(&shared);
+        let port = accept(upstream, move |client| serve(client, &serving));
         Self { port, shared }
     }
 
@@ -130,50 +121,86 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One request a connection: the answer says `Connection: close`.
-fn serve(client: &TcpStream, shared: &Shared) {
-    let mut reader = BufReader::new(client);
-    let mut head = String::new();
-    let mut length = 0;
-    let mut target = String::new();
-    let mut authorization = String::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
+/// Takes connections at a port of its own, in front of `upstream`, whose keys open it as well; returns the port. Ends with
+/// the test's process; a connection ends with its client.
+pub(super) fn accept(upstream: u16, serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    share_keys(upstream, port);
+    let serve = Arc::new(serve);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let serve = Arc::clone(&serve);
+            std::thread::spawn(move || serve(&client));
         }
-        if let Some((name, value)) = line.split_once(':') {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().unwrap_or(0),
-                "x-amz-target" => target = value.trim().to_owned(),
-                "authorization" => authorization = value.trim().to_owned(),
-                "connection" => continue,
+    });
+    port
+}
+
+/// A request as it is passed on: the only one of its connection.
+pub(super) struct Request {
+    /// Up to the empty line; it says `Connection: close`.
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    /// The next one, if the client sends a whole one.
+    pub(super) fn read(client: &TcpStream) -> Option<Self> {
+        let mut reader = BufReader::new(client);
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return None;
+            }
+            if line == "\r\n" {
+                head.push_str("Connection: close\r\n\r\n");
+                break;
+            }
+            match line
+                .split_once(':')
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
+            {
+                Some((name, _)) if name == "connection" => continue,
+                Some((name, value)) if name == "content-length" => length = value.parse().unwrap_or(0),
                 _ => {}
             }
+            head.push_str(&line);
         }
-        if line == "\r\n" {
-            head.push_str("Connection: close\r\n\r\n");
-            break;
-        }
-        head.push_str(&line);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        Some(Self { head, body })
     }
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() {
-        return;
+
+    /// A header's value, "" if there is none.
+    pub(super) fn header(&self, wanted: &str) -> &str {
+        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        let mut values = fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        values.next().map(|(_, value)| value.trim()).unwrap_or_default()
     }
-    let seen = note(&head, &target, authorization, &body);
+
+    /// Sends it to `upstream`, whose answer can then be read.
+    pub(super) fn pass_on(&self, upstream: u16) -> Option<TcpStream> {
+        let mut upstream = TcpStream::connect(("127.0.0.1", upstream)).ok()?;
+        upstream.write_all(self.head.as_bytes()).ok()?;
+        upstream.write_all(&self.body).ok()?;
+        Some(upstream)
+    }
+}
+
+fn serve(client: &TcpStream, shared: &Shared) {
+    let Some(request) = Request::read(client) else { return };
+    let seen = note(&request);
     lock(&shared.seen).push(seen.clone());
     let own = lock(&shared.rules).iter_mut().find_map(|rule| rule(&seen));
     let mut client = client;
     match own {
         Some((status, text)) => answer_with(client, status, &text),
         None => {
-            let Ok(mut upstream) = TcpStream::connect(("127.0.0.1", shared.upstream)) else {
+            let Some(mut upstream) = request.pass_on(shared.upstream) else {
                 return;
             };
-            if upstream.write_all(head.as_bytes()).is_err() || upstream.write_all(&body).is_err() {
-                return;
-            }
             if lock(&shared.losses).iter_mut().any(|is_lost| is_lost(&seen)) {
                 let _ = upstream.read_to_end(&mut Vec::new());
                 let error =
@@ -212,14 +239,19 @@ fn answer_with(mut client: &TcpStream, status: u16, text: &str) {
     );
 }
 
-fn note(head: &str, target: &str, authorization: String, body: &[u8]) -> Seen {
-    let mut first = head.split(' ');
-    let body = String::from_utf8_lossy(body).into_owned();
+fn note(request: &Request) -> Seen {
+    let mut first = request.head.split(' ');
+    let body = String::from_utf8_lossy(&request.body).into_owned();
     let mut seen = Seen {
         method: first.next().unwrap_or_default().to_owned(),
         path: first.next().unwrap_or_default().to_owned(),
-        operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
-        authorization,
+        operation: request
+            .header("x-amz-target")
+            .rsplit('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        authorization: request.header("authorization").to_owned(),
         body,
     };
     if let Some(action) = seen.parameter("Action") {
