@@ -23,13 +23,14 @@ import shutil
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 os.umask(0o077)
 with open(sys.argv[1], encoding="utf-8") as file:
     _owner = json.load(file)
 KEY, SECRET = _owner["accessKeyId"], _owner["secretAccessKey"]
+ACCOUNT = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
 del sys.argv[1:]  # ministack reads the rest of the command line
 
 from ministack import app as server  # noqa: E402
@@ -116,6 +117,10 @@ def is_public(method, host, path, headers, query):
     if method == "POST" and path == "/":
         service, _, operation = headers.get("x-amz-target", "").partition(".")
         return service in UNSIGNED and operation in iam_actions.unsigned_operations(UNSIGNED[service])
+    # A form that a browser or a tool sends to a bucket brings its own signature, which ministack checks.
+    if method == "POST" and headers.get("content-type", "").startswith("multipart/form-data") and not query:
+        target = server._s3_cors_target(host, path)
+        return target is not None and not target[1] and server.detect_service(method, path, headers, query) == "s3"
     # A body may name another service's action.
     if method not in ("GET", "HEAD") or headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return False
@@ -150,14 +155,41 @@ def refusal(kind, method, host, path, headers, query):
         return f"this key wasn't issued here. {NEXT}"
     if app:
         return None
+    if server.detect_service(method, path, {}, {}) in ("imds", "ecs-metadata"):
+        return "there is no machine here whose metadata this would be"
     if kind == "http" and (signed or is_public(method, host, path, headers, query)):
         return None
     return f"it isn't signed. {NEXT}"
 
 
+# Headers that need no signature: they are part of what is signed or checked themselves, or change nothing.
+UNSIGNED_HEADERS = {"x-amz-date", "x-amz-security-token", "x-amz-user-agent"}
+
+
+def v2_failure(method, raw_path, headers, query):
+    """As `signature_failure`, for boto3's default presigned addresses of S3, which are signed the older way."""
+    host, path = headers.get("host", ""), unquote(raw_path)
+    if (
+        server._s3_cors_target(host, path) is None
+        or BEFORE_S3.match(path)
+        or server.detect_service(method, path, headers, query) != "s3"
+        or headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    ):
+        return "UnsupportedSignature", "this signature is for objects of S3 alone"
+    key = query["AWSAccessKeyId"][0]
+    bucket = server._extract_s3_vhost_bucket(host)
+    request = iam.SignedRequest(
+        key, method, raw_path, query, headers, sigv2=True, auth_path=f"/{bucket}{raw_path}" if bucket else raw_path
+    )
+    verdict = iam._sigv2_check(request, iam.find_iam_access_key_account(key) or ACCOUNT)
+    return (verdict.code, verdict.message) if isinstance(verdict, iam.AuthError) else None
+
+
 def signature_failure(method, raw_path, headers, query, body):
     """The code and message for a signature that doesn't hold; None if it does. It is looked at here, whoever looks at it
     again: not every part of ministack does."""
+    if "AWSAccessKeyId" in query and "x-amz-algorithm" not in {name.lower() for name in query}:
+        return v2_failure(method, raw_path, headers, query)
     if signed_by_query(query):
         signature, algorithm = sigv4.parse_query_signature(query), one(query, "X-Amz-Algorithm")
         token = one(query, "X-Amz-Security-Token")
@@ -166,6 +198,12 @@ def signature_failure(method, raw_path, headers, query, body):
         token = headers.get("x-amz-security-token", "")
     if isinstance(signature, tuple):
         return signature
+    # Else who has one signed address, for one purpose, could say with it what else it is for.
+    signed = UNSIGNED_HEADERS | set(signature.signed_headers.lower().split(";"))
+    if loose := sorted(name for name in headers if name.startswith("x-amz-") and name not in signed):
+        return "AccessDenied", f"There were headers present in the request which were not signed: {', '.join(loose)}"
+    if signature.access_key_id != server.extract_access_key_id(headers, query):
+        return "SignatureDoesNotMatch", "it names two keys"
     if algorithm != "AWS4-HMAC-SHA256":
         return "UnsupportedSignature", "the local cloud takes AWS4-HMAC-SHA256 alone"
     key = signature.access_key_id
@@ -249,12 +287,14 @@ def joined(fields, comma):
 
 async def read(receive):
     """The whole of a request's body, and the request to be read once more."""
-    body, more = b"", True
+    parts, more = [], True
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            return body, receive
-        body, more = body + message.get("body", b""), message.get("more_body", False)
+            return b"".join(parts), receive
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"".join(parts)
     first = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again():
@@ -280,7 +320,9 @@ async def guarded(scope, receive, send):
     # Who may come to an app's addresses, its API decides.
     if kind == "http" and is_signed(headers, query) and not APP.fullmatch(host) and not CODE.fullmatch(path):
         body = b""
-        if "x-amz-content-sha256" not in headers:
+        payload = headers.get("x-amz-content-sha256", "")
+        # Said, it is signed; of chunks each is signed, and nobody else looks at them all.
+        if not payload or payload.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"):
             body, receive = await read(receive)
         raw_path = (scope.get("raw_path") or quote(path).encode()).decode("latin-1")
         if failure := signature_failure(method, raw_path, joined(fields, ","), query, body):
@@ -299,9 +341,8 @@ resolve_credential, resolve_caller = iam.resolve_credential, iam.resolve_caller_
 def resolved(key, account_id=None, *token, **named):
     if key != KEY:
         return resolve_credential(key, account_id, *token, **named)
-    account = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
-    root = f"arn:aws:iam::{account}:root"
-    return iam.ResolvedCredential(key, SECRET, account, root, account, "Root", source_access_key_id=key)
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    return iam.ResolvedCredential(key, SECRET, ACCOUNT, root, ACCOUNT, "Root", source_access_key_id=key)
 
 
 def caller(key):
@@ -342,6 +383,10 @@ def checked(key, service=None):
 
 
 def enforced(api, stage, method, path, headers, query, **named):
+    kind = (server._get_module("apigateway")._api_owner(api) or ("",))[0]
+    # What a connection is asked for when it begins isn't asked of a plain request, which has no business there.
+    if kind == "WEBSOCKET" and not path.startswith("/@connections/"):
+        return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
     wanted = server._execute_api_authorization_type(api, stage, method, path)
     if wanted == "AWS_IAM" and not is_signed(headers, query):
         return 403, {"Content-Type": "application/json"}, b'{"message":"Missing Authentication Token"}'
@@ -430,12 +475,19 @@ parse_request = BaseHTTPRequestHandler.parse_request
 
 def is_of_this_user(client, port):
     """Whether the other end of a connection from port `client` to port `port` of this machine is this user's."""
-    ends = [f"0100007F:{client:04X}", f"0100007F:{port:04X}"]
-    try:
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            return any(row[1:3] == ends and int(row[7]) == os.getuid() for row in map(str.split, table))
-    except OSError:
-        return True  # another system than Linux doesn't tell
+    # A client with a socket for both kinds of address, as Java's, is in the second.
+    tables = {"/proc/net/tcp": "0100007F", "/proc/net/tcp6": "0000000000000000FFFF00000100007F"}
+    told = False
+    for name, address in tables.items():
+        ends = [f"{address}:{client:04X}", f"{address}:{port:04X}"]
+        try:
+            with open(name, encoding="ascii") as table:
+                told = True
+                if any(row[1:3] == ends and int(row[7]) == os.getuid() for row in map(str.split, table)):
+                    return True
+        except OSError:
+            continue
+    return not told  # another system than Linux doesn't tell
 
 
 def parse_functions_request(handler):

@@ -65,6 +65,23 @@ impl Scene {
         );
     }
 
+    /// An address that proves who the owner is to whom it is given, by AWS's SDK for Python.
+    fn presigned_identity(&self) -> String {
+        let keys = self.emulator.keys();
+        let script = "import boto3, sys\n\
+                      endpoint, key, secret = sys.argv[1:]\n\
+                      sts = boto3.client('sts', endpoint_url=endpoint, region_name='us-east-1',\n \
+                      aws_access_key_id=key, aws_secret_access_key=secret)\n\
+                      print(sts.generate_presigned_url('get_caller_identity', HttpMethod='GET'))";
+        let output = Command::new(emulator::python())
+            .args(["-I", "-c", script, &self.emulator.endpoint(), &keys.id, &keys.secret])
+            .output()
+            .expect("Python");
+        let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let target = url.splitn(4, '/').nth(3).map(|rest| format!("/{rest}"));
+        target.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// What an attack would have changed, by the services' own lists.
     async fn contents(&self) -> BTreeMap<&'static str, Vec<String>> {
         let roles = self.clients.iam.list_roles().send().await.expect("roles");
@@ -559,6 +576,33 @@ async fn only_keys_that_were_issued_open_anything() {
     let query = format!("AWSAccessKeyId={}&Signature=x&Expires=9999999999", keys.id);
     scene.refused("GET", &format!("{bucket}/index.html?{query}"), &[host], "");
 
+    // An address that the owner signed for one purpose is for no other.
+    let identity = scene.presigned_identity();
+    assert_eq!(
+        scene.ask("GET", &identity, &[host], "").status,
+        200,
+        "it proves who the owner is"
+    );
+    let empty = Sha256::digest("")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    let target = ("X-Amz-Target", "DynamoDB_20120810.ListTables");
+    scene.refused("GET", &identity, &[host, target], "");
+    scene.refused("GET", &identity, &[host, ("X-Amz-Content-Sha256", &empty)], "");
+    scene.refused(
+        "POST",
+        &identity,
+        &[host, target, ("X-Amz-Content-Sha256", &empty)],
+        "{}",
+    );
+    scene.refused(
+        "GET",
+        &identity.replace("GetCallerIdentity", "GetSessionToken"),
+        &[host],
+        "",
+    );
+
     // The right ones do; and with them a function's code is to be had, at an address that can't be made up.
     let function = scene
         .clients
@@ -679,16 +723,20 @@ async fn another_user_of_the_machine_gets_nothing() {
     }
     let scene = Scene::new();
     let before = scene.contents().await;
+    // Nothing above it keeps others out.
+    for folder in scene.emulator.state().ancestors().skip(1).take(2) {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("opened");
+    }
     let script = r#"
 import glob, json, os, sys, urllib.request
-endpoint, state, cache, target = sys.argv[1:5]
+endpoint, state = sys.argv[1:3]
 got = []
-for folder in (state, cache):
-    for place in (folder, folder + "/local", folder + "/local/credentials.json", folder + "/local/ministack.log"):
-        try:
-            got.append((place, os.listdir(place) if os.path.isdir(place) else open(place).read()))
-        except OSError:
-            pass
+assert os.path.isdir(state), state
+for place in (state, state + "/local", state + "/local/credentials.json", state + "/local/ministack.log"):
+    try:
+        got.append((place, os.listdir(place) if os.path.isdir(place) else open(place).read()))
+    except OSError:
+        pass
 for key in ("test", "", "000000000000", "LOCAL0000000000000000"):
     for service, path, body in (("iam", "/", "Action=ListRoles&Version=2010-05-08"), ("lambda", "/2015-03-31/functions/", None)):
         request = urllib.request.Request(endpoint + path, data=body and body.encode())
@@ -699,12 +747,10 @@ for key in ("test", "", "000000000000", "LOCAL0000000000000000"):
             assert error.code == 403, error
 print(json.dumps([os.getuid(), got]))
 "#;
-    let cache = emulator::python().ancestors().nth(3).expect("the cache").to_owned();
-    // One that every user can run; the emulator's own is behind the folder that is to be closed.
+    // A Python that every user can run; the emulator's own is behind a folder that is closed as well.
     let output = Command::new("/usr/bin/env")
         .args(["python3", "-I", "-c", script, &scene.emulator.endpoint()])
-        .args([scene.emulator.state(), cache])
-        .arg("unused")
+        .arg(scene.emulator.state())
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .current_dir("/")
         .uid(65534)
@@ -725,7 +771,7 @@ print(json.dumps([os.getuid(), got]))
 fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
     for umask in ["0000", "0027", "0777"] {
         let place = tempfile::TempDir::new().expect("a folder");
-        let state = place.path().join("state");
+        let (state, cache) = (place.path().join("state"), place.path().join("cache"));
         let port = crate::support::free_port().to_string();
         // As an earlier version left them.
         for folder in ["deployer", "deployer/local", "deployer/stages"] {
@@ -733,6 +779,16 @@ fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
             std::fs::set_permissions(state.join(folder), std::fs::Permissions::from_mode(0o755)).expect("opened");
         }
         std::fs::write(state.join("deployer/local/ministack.log"), "old").expect("written");
+        std::fs::create_dir_all(cache.join("deployer")).expect("made");
+        std::fs::set_permissions(cache.join("deployer"), std::fs::Permissions::from_mode(0o755)).expect("opened");
+        // What is installed there, without installing it again.
+        let installed = emulator::python()
+            .ancestors()
+            .nth(2)
+            .expect("an environment")
+            .to_owned();
+        let name = installed.file_name().expect("a name");
+        std::os::unix::fs::symlink(&installed, cache.join("deployer").join(name)).expect("a link");
         let set = format!("umask {umask}; exec \"$@\"");
         let run = |command: &str| {
             Deployer::under(
@@ -742,13 +798,18 @@ fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
                 &["local", command],
             )
             .env("XDG_STATE_HOME", &state)
+            .env("XDG_CACHE_HOME", &cache)
             .env("DEPLOYER_LOCAL_PORT", &port)
             .run()
         };
+        let open = || {
+            let folders = [&state, &cache].map(|folder| open_to_others(&folder.join("deployer")));
+            folders.concat()
+        };
         run("start").success();
-        let running = open_to_others(&state.join("deployer"));
+        let running = open();
         run("stop").success();
-        let stopped = open_to_others(&state.join("deployer"));
+        let stopped = open();
         assert_eq!((running, stopped), (Vec::<String>::new(), Vec::new()), "umask {umask}");
         assert!(state.join("deployer/local/credentials.json").exists(), "they are kept");
     }
@@ -831,4 +892,55 @@ echo hello > hello.txt
         .local(&["env"])
         .fails_with(1)
         .says(&["the local cloud isn't running", "`deployer local start`"]);
+}
+
+/// What tools do with the owner's keys goes on working, in every form that they sign.
+#[test]
+fn addresses_and_uploads_that_the_owner_signed_work() {
+    let emulator = Emulator::start();
+    let keys = emulator.keys();
+    let script = r#"
+import boto3, io, os, sys, urllib.request
+from botocore.config import Config
+endpoint, key, secret = sys.argv[1:]
+def client(name, **config):
+    return boto3.client(name, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=key,
+                        aws_secret_access_key=secret, config=Config(**config))
+s3 = client("s3")
+s3.create_bucket(Bucket="signed")
+s3.upload_fileobj(io.BytesIO(os.urandom(20 << 20)), "signed", "large")
+for name in ("plain", "a b+c%20/d//e", "grüße/\u4f60.txt"):
+    s3.put_object(Bucket="signed", Key=name, Body=b"hello")
+    for version in ("s3", "s3v4"):
+        signer = client("s3", signature_version=version)
+        params = {"Bucket": "signed", "Key": name}
+        url = signer.generate_presigned_url("get_object", Params=params)
+        assert urllib.request.urlopen(url).read() == b"hello", (name, version)
+        try:
+            urllib.request.urlopen(url.replace("/signed/", "/signed/x"))
+            raise SystemExit(f"another object: {name} {version}")
+        except urllib.error.HTTPError as error:
+            assert error.code in (403, 404), error
+put = client("s3", signature_version="s3v4").generate_presigned_url("put_object", Params={"Bucket": "signed", "Key": "put"})
+urllib.request.urlopen(urllib.request.Request(put, data=b"sent", method="PUT", headers={"Content-Type": ""})).read()
+assert s3.get_object(Bucket="signed", Key="put")["Body"].read() == b"sent"
+assert s3.head_object(Bucket="signed", Key="large")["ContentLength"] == 20 << 20
+user = client("iam")
+user.create_user(UserName="u")
+made = user.create_access_key(UserName="u")["AccessKey"]
+key, secret = made["AccessKeyId"], made["SecretAccessKey"]
+assert client("sts").get_caller_identity()["Arn"].endswith(":user/u")
+try:
+    client("s3").list_buckets()
+    raise SystemExit("a user without policies may list buckets")
+except Exception as error:
+    assert "AccessDenied" in str(error), error
+print("done")
+"#;
+    let output = Command::new(emulator::python())
+        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
+        .output()
+        .expect("Python");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(told.trim(), "done", "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -77,7 +77,15 @@ fn caller() -> String {
     )
 }
 
-/// A stack with what `up` demands of its tier, and without parameters, so that no policy has to be brought up to date.
+/// What a stack says of whose it is.
+const OWNER: [(&str, &str); 3] = [
+    ("Project", "three-tier"),
+    ("Stage", "prod"),
+    ("Digest", "0123456789abcdef"),
+];
+
+/// A stack with what `up` demands of its tier, and without a parameter for the API, so that no policy has to be brought up
+/// to date.
 fn stack(name: &str, address: SocketAddr) -> Response<Body> {
     let port = address.port();
     let outputs: Vec<(&str, String)> = match name.rsplit('-').next().unwrap_or_default() {
@@ -108,13 +116,19 @@ fn stack(name: &str, address: SocketAddr) -> Response<Body> {
         .iter()
         .map(|(key, value)| format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"))
         .collect();
+    let parameters: String = OWNER
+        .iter()
+        .map(|(key, value)| {
+            format!("<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+        })
+        .collect();
     xml(
         StatusCode::OK,
         &format!(
             "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
              <StackId>arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{name}/1</StackId>\
              <StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
-             <Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
         ),
     )
 }
