@@ -15,6 +15,9 @@ use crate::project::template::{Template, references};
 
 const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
 
+/// How much of the definition's hash, in hexadecimal digits, a deployment's logical id ends in.
+const HASH_DIGITS: usize = 10;
+
 /// Properties whose value is a resource's identity: when one changes, whoever refers to the resource sees another.
 const IDENTITY: &[&str] = &["FunctionName", "Name", "RoleName", "TableName"];
 
@@ -30,11 +33,12 @@ pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, Strin
 pub fn keep_deployments(template: &Template, deployed: &Template) -> Template {
     let current: Vec<String> = deployments(deployed).map(str::to_owned).collect();
     rename_deployments(template, |id| {
-        current
-            .iter()
-            .find(|name| name.starts_with(id))
-            .cloned()
-            .unwrap_or_else(|| id.to_owned())
+        // Not by its beginning alone: another deployment's name may begin with this one's.
+        let is_it = |name: &&String| {
+            name.strip_prefix(id)
+                .is_some_and(|hash| hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        current.iter().find(is_it).cloned().unwrap_or_else(|| id.to_owned())
     })
 }
 
@@ -74,7 +78,7 @@ fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>) -
         open.extend(references(&part).into_iter().filter(|name| seen.insert(name.clone())));
         parts.insert(name, part);
     }
-    digest::of(&Value::Object(parts))[..10].to_owned()
+    digest::of(&Value::Object(parts))[..HASH_DIGITS].to_owned()
 }
 
 /// All of a definition's resource; of another only what its references can show.
@@ -276,5 +280,38 @@ Outputs:
         let changed = Template::parse(&TEMPLATE.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
         let kept = keep_deployments(&changed, &deployed);
         assert_eq!(deployments(&kept).collect::<Vec<_>>(), [id.as_str()]);
+    }
+
+    #[test]
+    fn each_of_two_deployments_keeps_its_own() {
+        let second =
+            "  SnapshotAdmin: { Type: AWS::ApiGateway::Deployment, Properties: { RestApiId: !Ref Api } }\n  Live:";
+        let template = TEMPLATE.replace("  Live:", second);
+        // Some definitions' hashes begin with a letter, after which the longer name sorts first.
+        let with_letter = (0..64).find_map(|n| {
+            let text = template.replace("arn:x", &format!("arn:{n}"));
+            let (_, deployed) = render(&text, HERE);
+            let named = |id: &str| deployments(&deployed).find(|name| name.len() == id.len() + HASH_DIGITS);
+            let own = named("Snapshot")?.to_owned();
+            let letter = own["Snapshot".len()..].starts_with(|c: char| c.is_ascii_alphabetic());
+            letter.then(|| {
+                (
+                    own,
+                    named("SnapshotAdmin").expect("the other").to_owned(),
+                    deployed.clone(),
+                )
+            })
+        });
+        let (own, admins, deployed) = with_letter.expect("one of many");
+        let changed = Template::parse(&template.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
+        let kept = keep_deployments(&changed, &deployed);
+        assert_eq!(
+            deployments(&kept).collect::<BTreeSet<_>>(),
+            BTreeSet::from([own.as_str(), &admins])
+        );
+        assert_eq!(
+            kept.as_value()["Resources"]["Live"]["Properties"]["DeploymentId"],
+            json!({ "Ref": own })
+        );
     }
 }
