@@ -9,9 +9,43 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, Result};
 use crate::project::naming::NamedResource;
+use crate::stack::change::{Action, ResourceChange, StackPlan};
 
 /// How many are looked up at once.
 const AT_ONCE: usize = 8;
+
+/// Refuses when one of the resources that are about to be created has the name of one that the stage's own stacks have, and
+/// that is to leave them: a logical id was changed, or a resource moved to another template. CloudFormation takes that for
+/// another resource, and can't make it while the first has its name.
+///
+/// # Errors
+/// Names the stack, and the logical id that it has it under.
+pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'a StackPlan>) -> Result<()> {
+    let leaving: Vec<(&StackPlan, &ResourceChange)> = plans
+        .flat_map(|plan| plan.changes.iter().map(move |change| (plan, change)))
+        .filter(|(_, change)| change.action == Action::Remove)
+        .collect();
+    for resource in to_create {
+        let owner = leaving.iter().find(|(_, change)| {
+            change.resource_type == resource.resource_type && change.physical_id.as_ref() == Some(&resource.name)
+        });
+        if let Some((plan, change)) = owner {
+            let (old, new) = (&change.logical_id, &resource.logical_id);
+            return Err(Error::usage(format!(
+                "the {} is this stage's own: the stack {} has it under the logical id {old}",
+                shown(resource),
+                plan.name
+            ))
+            .because(format!("to CloudFormation {new} is another resource, and {old} one that is to be removed"))
+            .hint(format!(
+                "Nothing was changed, and nothing of it is to be deleted. Keep the logical id `{old}` in the template of \
+                 {}; only a resource of another name can have the logical id {new}.",
+                plan.name
+            )));
+        }
+    }
+    Ok(())
+}
 
 /// Refuses when one of the resources that are about to be created exists.
 ///

@@ -170,6 +170,63 @@ async fn each_is_named_and_nothing_is_created() {
     project.deployer(&proxy.endpoint(), &["up"]).success();
 }
 
+/// A logical id that was changed is another resource to CloudFormation. It is said so, and never that the first, which has
+/// the data, may be deleted.
+#[test]
+fn a_resource_of_the_stages_own_is_told_as_such() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    project.deployer(&emulator.endpoint(), &["up"]).success();
+    for (file, from, to, name, stack) in [
+        ("data", "Table", "UsersTable", "table UserData", "three-tier-prod-data"),
+        (
+            "logic",
+            "FunctionRole",
+            "Reader",
+            "role three-tier-prod-function-us-east-1",
+            "three-tier-prod-logic",
+        ),
+        (
+            "presentation",
+            "SiteBucket",
+            "Files",
+            "bucket three-tier-prod-site-000000000000-us-east-1",
+            "three-tier-prod-presentation",
+        ),
+    ] {
+        let file = format!("stacks/{file}.yaml");
+        let before = project.read(&file);
+        let renamed = before
+            .replace(&format!("  {from}:\n    Type"), &format!("  {to}:\n    Type"))
+            .replace(&format!("!Ref {from}\n"), &format!("!Ref {to}\n"))
+            .replace(&format!("!Ref {from} "), &format!("!Ref {to} "))
+            .replace(&format!("!GetAtt {from}."), &format!("!GetAtt {to}."))
+            .replace(&format!("${{{from}."), &format!("${{{to}."));
+        assert_ne!(renamed, before);
+        project.write(&file, &renamed);
+        proxy.take();
+        let ran = project
+            .deployer(&proxy.endpoint(), &["up", "--yes"])
+            .fails_with(2)
+            .says(&[
+                &format!("the {name} ({to}) is this stage's own: the stack {stack} has it under the logical id {from}"),
+                &format!("Keep the logical id `{from}`"),
+            ]);
+        assert!(
+            !ran.stderr.contains("local reset") && !ran.stderr.contains("delete it"),
+            "{}",
+            ran.stderr
+        );
+        let executed = proxy
+            .take()
+            .iter()
+            .any(|seen| ["ExecuteChangeSet", "DeleteStack"].contains(&seen.operation.as_str()));
+        assert!(!executed);
+        project.write(&file, &before);
+    }
+}
+
 /// Not only when a stage is made: a resource that is added or renamed later may meet a taken name, too.
 #[tokio::test]
 async fn a_later_addition_or_renaming_is_checked_as_well() {

@@ -100,6 +100,7 @@ impl Up<'_> {
                     .filter(|resource| plan.creates(&resource.logical_id, &resource.name)),
             );
         }
+        conflicts::check_own(&new, plans.all().map(|planned| &planned.plan))?;
         conflicts::check(&self.context.cloud, new).await
     }
 
