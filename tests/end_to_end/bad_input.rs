@@ -349,6 +349,16 @@ fn what_would_have_no_effect_or_break_another_tier_is_refused() {
             "no template has a parameter `ThrotleRate`",
             "Did you mean `ThrottleRate`?",
         ]);
+    for given in ["AllowedOrigin", "ApiOrigin", "CodeKey", "TableArn", "Digest"] {
+        let own = format!("{stages}    parameters: {{ {given}: mine }}\n");
+        project.write("stacks/stages.yaml", &own);
+        without_a_request(&project, &["up", "--stage", "dev"])
+            .fails_with(2)
+            .says(&[
+                &format!("the parameter `{given}` is given by another stack"),
+                "no effect",
+            ]);
+    }
     project.write("stacks/stages.yaml", &stages);
     project.edit("stacks/data.yaml", "  TableArn: { Value: !GetAtt Table.Arn }\n", "");
     without_a_request(&project, &["up"])

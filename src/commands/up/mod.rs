@@ -36,6 +36,7 @@ use crate::project::{Project, Tier};
 use crate::report::{Event, Outcome, Paint, Reporter};
 use crate::site::Site;
 use crate::stack::change::{Mode, StackPlan};
+use crate::stack::digest::DIGEST;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::Stack;
 use crate::stack::status::Meaning;
@@ -195,6 +196,13 @@ fn check_templates(project: &Project) -> Result<()> {
         wanted.check_parameters(if tier == Tier::Logic { FROM_OTHERS } else { &[] })?;
         wanted.check_outputs(outputs)?;
         declared.extend(wanted.declared().map(str::to_owned));
+    }
+    let given = |name: &&String| FROM_OTHERS.contains(&name.as_str()) || [API_ORIGIN, DIGEST].contains(&name.as_str());
+    if let Some(name) = project.stage.own_parameters.iter().find(given) {
+        return Err(Error::usage(format!(
+            "stacks/stages.yaml: the parameter `{name}` is given by another stack, the function's package or the deployment itself"
+        ))
+        .hint("Leave it out under `parameters:`: a value there would have no effect."));
     }
     let undeclared = |name: &&String| !declared.contains(*name);
     match project.stage.own_parameters.iter().find(undeclared) {
