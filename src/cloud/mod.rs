@@ -271,7 +271,7 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, St
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(3))
-                .read_timeout(Duration::from_secs(8))
+                .read_timeout(Duration::from_secs(5))
                 .operation_timeout(Duration::from_secs(20))
                 .build(),
         )

@@ -213,7 +213,8 @@ def signature_failure(method, raw_path, headers, query, body):
         return credential.code, credential.message
     if signed_by_query(query):
         expires = one(query, "X-Amz-Expires") or "900"
-        if not expires.isdigit() or sigv4.presigned_request_is_expired(signature.amz_date, expires):
+        is_time = re.fullmatch(r"[0-9]{1,6}", expires) and re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", signature.amz_date)
+        if not is_time or sigv4.presigned_request_is_expired(signature.amz_date, expires):
             return "AccessDenied", "Request has expired"
     elif skewed := sigv4.request_time_failure(signature):
         return skewed
