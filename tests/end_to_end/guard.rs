@@ -944,3 +944,46 @@ print("done")
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(told.trim(), "done", "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// An app's own addresses ask who comes where the app wants to know it, whatever else a request says of itself.
+#[test]
+fn a_route_for_the_signed_is_closed_to_others() {
+    let emulator = Emulator::start();
+    let keys = emulator.keys();
+    let script = r#"
+import boto3, sys, urllib.request
+endpoint, key, secret = sys.argv[1:]
+api = boto3.client("apigatewayv2", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=key,
+                   aws_secret_access_key=secret)
+port = endpoint.rsplit(":", 1)[1]
+def made(kind, route, **more):
+    made = api.create_api(Name=kind, ProtocolType=kind, **more)["ApiId"]
+    integration = api.create_integration(ApiId=made, IntegrationType="HTTP_PROXY", IntegrationMethod="GET",
+                                         IntegrationUri=endpoint + "/_ministack/health",
+                                         PayloadFormatVersion="1.0")["IntegrationId"]
+    api.create_route(ApiId=made, RouteKey=route, AuthorizationType="AWS_IAM", Target="integrations/" + integration)
+    api.create_stage(ApiId=made, StageName="dev", AutoDeploy=True)
+    return f"{made}.execute-api.localhost:{port}"
+def status(method, host, path, **headers):
+    request = urllib.request.Request(endpoint + path, method=method, data=b"x" if method == "POST" else None)
+    for name, value in {"Host": host, **headers}.items():
+        request.add_header(name.replace("_", "-"), value)
+    try:
+        return urllib.request.urlopen(request).status
+    except urllib.error.HTTPError as error:
+        return error.code
+web = made("HTTP", "GET /secret")
+socket = made("WEBSOCKET", "$connect", RouteSelectionExpression="$request.body.action")
+for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer x", "Origin": "https://evil.example"}):
+    for method, host, path in (("GET", web, "/dev/secret"), ("POST", socket, "/dev/@connections/x"), ("POST", socket, "/dev/x")):
+        answer = status(method, host, path, **headers)
+        assert answer in (401, 403), (answer, method, host, path, headers)
+print("closed")
+"#;
+    let output = Command::new(emulator::python())
+        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
+        .output()
+        .expect("Python");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(told.trim(), "closed", "{}", String::from_utf8_lossy(&output.stderr));
+}
