@@ -85,7 +85,7 @@ async fn protections(
             Some(Protection::Deployed)
         } else {
             let mut protected = false;
-            for (_, table) in tables(resources, *tier) {
+            for (_, table) in tables(of_tier(resources, *tier)) {
                 protected = protected || table::is_protected(&context.cloud, &table).await?;
             }
             protected.then_some(Protection::OfTable)
@@ -95,8 +95,11 @@ async fn protections(
     Ok(protections)
 }
 
-fn tables(resources: &Resources, tier: Tier) -> impl Iterator<Item = (String, String)> {
-    let resources = resources.get(&tier).map(Vec::as_slice).unwrap_or_default();
+fn of_tier(resources: &Resources, tier: Tier) -> &[StackResourceSummary] {
+    resources.get(&tier).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn tables(resources: &[StackResourceSummary]) -> impl Iterator<Item = (String, String)> {
     read::names_of(resources, "AWS::DynamoDB::Table")
 }
 
@@ -112,7 +115,8 @@ async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>, resources:
     for (tier, stack) in found {
         let output = |key: &str| stack.outputs.get(key).map(String::as_str);
         let origin = output("DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(domain));
-        let mut tables = tables(resources, *tier).peekable();
+        let resources = of_tier(resources, *tier);
+        let mut tables = tables(resources).peekable();
         match tier {
             Tier::Data if tables.peek().is_none() => losses.push("the data stack".to_owned()),
             Tier::Data => {}
@@ -127,7 +131,6 @@ async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>, resources:
             Tier::Artifacts => losses.push("the function's packages".to_owned()),
         }
         losses.extend(tables.map(|(_, table)| format!("the table {table} with all its items")));
-        let resources = resources.get(tier).map(Vec::as_slice).unwrap_or_default();
         for bucket in read::doomed_buckets(&context.cloud, stack, resources).await? {
             losses.push(format!("the bucket {bucket} with everything in it"));
         }
