@@ -67,19 +67,14 @@ impl Scene {
 
     /// An address that proves who the owner is to whom it is given, by AWS's SDK for Python.
     fn presigned_identity(&self) -> String {
-        let keys = self.emulator.keys();
         let script = "import boto3, sys\n\
                       endpoint, key, secret = sys.argv[1:]\n\
                       sts = boto3.client('sts', endpoint_url=endpoint, region_name='us-east-1',\n \
                       aws_access_key_id=key, aws_secret_access_key=secret)\n\
                       print(sts.generate_presigned_url('get_caller_identity', HttpMethod='GET'))";
-        let output = Command::new(emulator::python())
-            .args(["-I", "-c", script, &self.emulator.endpoint(), &keys.id, &keys.secret])
-            .output()
-            .expect("Python");
-        let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let url = told_by_python(&self.emulator, script);
         let target = url.splitn(4, '/').nth(3).map(|rest| format!("/{rest}"));
-        target.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+        target.unwrap_or_else(|| panic!("{url}"))
     }
 
     /// What an attack would have changed, by the services' own lists.
@@ -894,11 +889,22 @@ echo hello > hello.txt
         .says(&["the local cloud isn't running", "`deployer local start`"]);
 }
 
+/// What a script prints that is given the emulator's address and the owner's keys, by the emulator's own Python, which has
+/// AWS's SDK.
+fn told_by_python(emulator: &Emulator, script: &str) -> String {
+    let keys = emulator.keys();
+    let output = Command::new(emulator::python())
+        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
+        .output()
+        .expect("Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 /// What tools do with the owner's keys goes on working, in every form that they sign.
 #[test]
 fn addresses_and_uploads_that_the_owner_signed_work() {
     let emulator = Emulator::start();
-    let keys = emulator.keys();
     let script = r#"
 import boto3, io, os, sys, urllib.request
 from botocore.config import Config
@@ -937,19 +943,13 @@ except Exception as error:
     assert "AccessDenied" in str(error), error
 print("done")
 "#;
-    let output = Command::new(emulator::python())
-        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
-        .output()
-        .expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(told.trim(), "done", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(told_by_python(&emulator, script), "done");
 }
 
 /// An app's own addresses ask who comes where the app wants to know it, whatever else a request says of itself.
 #[test]
 fn a_route_for_the_signed_is_closed_to_others() {
     let emulator = Emulator::start();
-    let keys = emulator.keys();
     let script = r#"
 import boto3, sys, urllib.request
 endpoint, key, secret = sys.argv[1:]
@@ -980,10 +980,5 @@ for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer x",
         assert answer in (401, 403), (answer, method, host, path, headers)
 print("closed")
 "#;
-    let output = Command::new(emulator::python())
-        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
-        .output()
-        .expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(told.trim(), "closed", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(told_by_python(&emulator, script), "closed");
 }
