@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::verify::layer::Layer;
-
-/// Takes a project folder to a running, private-by-default three-tier serverless app on AWS, and back to nothing.
+/// Takes a project folder to a running, private-by-default serverless app on AWS, and back to nothing.
 #[derive(Debug, Parser)]
 #[command(name = "deployer", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -81,12 +79,14 @@ pub enum Color {
 pub enum Command {
     /// Build, provision, seed, publish and verify a stage, then print its URLs
     Up(UpArgs),
-    /// Build the function for Lambda and write its zip, deploying nothing
+    /// Build the functions for Lambda and write their zips, deploying nothing
     Package(PackageArgs),
-    /// Put the items of stacks/seed.yaml into the stage's table
+    /// Put the items of stacks/seed.yaml into the stage's tables
     Seed(SeedArgs),
-    /// Show the stage's stacks and URLs
+    /// Show the stage's stacks and what is in them: the site, routes, functions, tables
     Status,
+    /// Show what feeds what: stacks, functions, routes and tables, from the folder alone
+    Graph(GraphArgs),
     /// Prove that the stage works, is private, and can do no more than it must
     Verify(VerifyArgs),
     /// Remove a stage
@@ -104,12 +104,14 @@ pub enum Command {
 /// Arguments of `up`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct UpArgs {
-    /// Do one part only; it uses what the other parts' stacks have
-    #[arg(long, value_enum, value_name = "PART")]
-    pub only: Option<Part>,
-    /// Deploy this function instead of building one: a zip with `bootstrap` in it, or that binary
-    #[arg(long, value_name = "FILE")]
-    pub function_package: Option<PathBuf>,
+    /// Do these parts only, with what the other stacks have: stacks by the names of their templates, `function` (all
+    /// stacks with functions), `site`, `seed`
+    #[arg(long, value_name = "STACK|STEP", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Deploy this package instead of building the binary NAME: a zip with `bootstrap` in it, or that binary; NAME= may be
+    /// left out while there is one function
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub function_package: Vec<String>,
     /// Take on a stack that doesn't say which stage's it is
     #[arg(long, value_name = "STACK")]
     pub adopt: Vec<String>,
@@ -122,39 +124,53 @@ pub struct UpArgs {
     /// Don't prove at the end that it works
     #[arg(long)]
     pub no_verify: bool,
+    /// At the end, make those requests and invocations of stacks/verify.yaml, too, that may change something
+    #[arg(long, conflicts_with = "no_verify")]
+    pub with_changes: bool,
 }
 
-/// A part of `up`.
+/// Arguments of `graph`.
+#[derive(Debug, Clone, Args)]
+pub struct GraphArgs {
+    /// How to write it; with --output json it is a document whatever this says
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text, value_name = "FORMAT")]
+    pub format: GraphFormat,
+}
+
+/// How a graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// The table's stack.
-    Data,
-    /// The bucket's and the distribution's stack.
-    Presentation,
-    /// The function and the API: artifacts, build, upload and the logic stack.
-    Logic,
-    /// Same as logic.
-    Function,
-    /// Publish the site.
-    Site,
-    /// Put the seed items.
-    Seed,
+pub enum GraphFormat {
+    /// For people.
+    Text,
+    /// For Graphviz.
+    Dot,
+    /// For Mermaid, as GitHub shows it.
+    Mermaid,
 }
 
 /// Arguments of `package`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PackageArgs {
-    /// Where to write the zip [default: target/deployer/function.zip in the project's folder]
-    #[arg(long, value_name = "FILE")]
+    /// The binaries to pack [default: all that templates ask for]
+    #[arg(value_name = "NAME")]
+    pub functions: Vec<String>,
+    /// Where to write: a file for one function, a folder for several [default: target/deployer in the project's folder]
+    #[arg(long, value_name = "FILE|DIR")]
     pub out: Option<PathBuf>,
 }
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// Check one layer only
-    #[arg(long, value_enum, value_name = "LAYER")]
-    pub only: Option<Layer>,
+    /// Make these checks only, by their ids or by layer: data, function, api, app, site, privacy, permissions
+    #[arg(long, value_name = "CHECK|LAYER", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave these checks out
+    #[arg(long, value_name = "CHECK|LAYER", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// Make those requests and invocations of stacks/verify.yaml, too, that may change something
+    #[arg(long)]
+    pub with_changes: bool,
     /// How long to wait for what AWS is still about, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "600")]
     pub timeout: u64,
@@ -163,7 +179,10 @@ pub struct VerifyArgs {
 /// Arguments of `seed`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SeedArgs {
-    /// Items as YAML, or JSON lines when the name ends in .jsonl [default: stacks/seed.yaml]
+    /// The table they are for, by its logical id; of a file that names its tables, the one to fill
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Items as YAML, or JSON lines when the name ends in .jsonl or .ndjson [default: stacks/seed.yaml]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Replace items that are already there
@@ -174,7 +193,7 @@ pub struct SeedArgs {
 /// Arguments of `down`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DownArgs {
-    /// Delete the table of a protected stage too
+    /// Delete the data of a protected stage, too
     #[arg(long)]
     pub delete_data: bool,
     /// Take on a stack that doesn't say which stage's it is

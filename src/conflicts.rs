@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, Result};
+use crate::logs;
 use crate::project::naming::NamedResource;
 use crate::stack::change::{Action, ResourceChange, StackPlan};
 
@@ -51,9 +52,10 @@ pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'
 ///
 /// # Errors
 /// Lists all that exist; or a look-up itself failed, which is never taken for absence.
-pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
+pub async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
+    let emulated = to_create.iter().any(|(cloud, _)| !cloud.endpoint.is_aws());
     let taken: Vec<NamedResource> = stream::iter(to_create)
-        .map(async |resource| Ok::<_, Error>(exists(cloud, &resource).await?.then_some(resource)))
+        .map(async |(cloud, resource)| Ok::<_, Error>(exists(cloud, &resource).await?.then_some(resource)))
         .buffer_unordered(AT_ONCE)
         .try_filter_map(async |taken| Ok(taken))
         .try_collect()
@@ -70,30 +72,44 @@ pub async fn check(cloud: &Cloud, to_create: Vec<NamedResource>) -> Result<()> {
             error = error.because(shown(resource));
         }
     }
-    if !cloud.endpoint.is_aws() {
+    if emulated {
         error = error.because(
             "an emulator that was killed may have lost its stacks and kept their buckets; the local one is emptied by \
              `deployer local reset`",
         );
     }
+    let name = &first.name;
+    let elsewhere = elsewhere(first);
     Err(error.hint(match first.resource_type.as_str() {
-        "AWS::DynamoDB::Table" => {
-            "Nothing was created. Give the stage another `tableName` in stacks/stages.yaml, or import the table into a \
-             stack of this name, or delete it if it isn't needed."
-        }
-        "AWS::Lambda::Function" => {
-            "Nothing was created. Give the stage another `functionName` in stacks/stages.yaml, or delete the function if \
+        "AWS::DynamoDB::Table" => format!(
+            "Nothing was created. Rename the table {elsewhere}, or import that one into a stack of this name, or delete it if \
              it isn't needed."
-        }
-        "AWS::Logs::LogGroup" => {
-            "Nothing was created. A function of this name left it behind: delete it (`aws logs delete-log-group`), or \
-             give the stage another `functionName` in stacks/stages.yaml."
-        }
-        _ => {
-            "Nothing was created. Choose another `project` or stage name in stacks/stages.yaml, or delete it if it isn't \
-             needed."
-        }
+        ),
+        "AWS::Logs::LogGroup" => format!(
+            "Nothing was created. A function of this name left it behind: delete it (`aws logs delete-log-group \
+             --log-group-name {name}`), or rename the function {elsewhere}."
+        ),
+        _ => format!("Nothing was created. Rename it {elsewhere}, or delete that one if it isn't needed."),
     }))
+}
+
+/// Where a resource gets its name, for whoever is to give another.
+fn elsewhere(resource: &NamedResource) -> String {
+    let is_given = |name: &&String| !["Project", "Stage"].contains(&name.as_str());
+    let given: Vec<String> = resource
+        .parameters
+        .iter()
+        .filter(is_given)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match given.as_slice() {
+        [] if resource.parameters.is_empty() => "in its template".to_owned(),
+        [] => "by another `project` or stage name in stacks/stages.yaml".to_owned(),
+        given => format!(
+            "by another value of {} under `parameters:` in stacks/stages.yaml",
+            given.join(" or ")
+        ),
+    }
 }
 
 fn shown(resource: &NamedResource) -> String {
@@ -128,22 +144,7 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
             let answer = cloud.lambda.get_function().function_name(name).send().await;
             Ok(found(answer, |e| e.is_resource_not_found_exception(), what)?.is_some())
         }
-        "AWS::Logs::LogGroup" => {
-            let mut groups = cloud
-                .logs
-                .describe_log_groups()
-                .log_group_name_prefix(name)
-                .into_paginator()
-                .items()
-                .send();
-            while let Some(group) = groups.next().await {
-                let group = group.map_err(|error| explain(&error, &what()))?;
-                if group.log_group_name() == Some(name) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
+        "AWS::Logs::LogGroup" => logs::group_exists(cloud, name).await,
         "AWS::S3::Bucket" => {
             let answer = cloud.s3.head_bucket().bucket(name).send().await;
             let status = answer.as_ref().err().and_then(|error| error.raw_response());

@@ -9,22 +9,14 @@ use crate::cli::Global;
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::local as local_cloud;
-use crate::project::stages::Architecture;
-use crate::project::{Project, Tier};
+use crate::project::Project;
+use crate::project::stacks::{StackId, StackTemplate};
 use crate::report::{Event, Reporter};
 use crate::stack::follow;
-use crate::stack::ownership::{self, Adoption};
-use crate::stack::read::{self, Stack};
-
-fn there(stacks: Vec<(Tier, Option<Stack>)>) -> BTreeMap<Tier, Stack> {
-    stacks
-        .into_iter()
-        .filter_map(|(tier, stack)| Some((tier, stack?)))
-        .collect()
-}
-
-/// The path of the API's one resource.
-const PATH: &str = "users";
+use crate::stack::ownership::{self, Adoption, Labels};
+use crate::stack::read::{self, Deployed, Stack};
+use crate::stack::status::Meaning;
+use crate::stack::wanted::Wanted;
 
 /// What every command on a stage needs.
 #[derive(Debug)]
@@ -35,17 +27,36 @@ pub struct Context<'a> {
     pub cloud: Cloud,
     /// Who is told.
     pub reporter: &'a Reporter,
+    /// The same account in the other regions that templates ask for.
+    elsewhere: BTreeMap<String, Cloud>,
 }
 
 impl<'a> Context<'a> {
-    /// Opens the project, then connects; says where.
-    pub async fn open(global: &Global, reporter: &'a Reporter) -> Result<Self> {
-        Self::connect(Project::open(&global.project_dir, &global.stage)?, global, reporter).await
-    }
-
     /// Connects for a project that was opened and checked.
     pub async fn connect(project: Project, global: &Global, reporter: &'a Reporter) -> Result<Self> {
         let cloud = Cloud::connect(global, &project.stage, reporter).await?;
+        // The local cloud has an account of its own, which nobody means by a number.
+        if let Some(wanted) = project
+            .stage
+            .account
+            .as_ref()
+            .filter(|wanted| !global.local && **wanted != cloud.account)
+        {
+            return Err(Error::usage(format!(
+                "the stage {} is to be in the account {wanted}, and these credentials are of {}",
+                project.stage.name, cloud.account
+            ))
+            .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
+        }
+        let mut elsewhere = BTreeMap::new();
+        for stack in project.stacks() {
+            if let Some(region) = stack.region.as_ref().filter(|region| **region != cloud.region) {
+                let there = cloud
+                    .in_region(region)
+                    .map_err(|error| error.at(&stack.file.display().to_string()))?;
+                elsewhere.insert(region.clone(), there);
+            }
+        }
         reporter.event(&Event::Target {
             project: project.name.clone(),
             stage: project.stage.name.clone(),
@@ -57,14 +68,69 @@ impl<'a> Context<'a> {
             project,
             cloud,
             reporter,
+            elsewhere,
         })
     }
 
+    /// Where a stack lives: in the stage's region, unless its template asks for another.
+    pub fn cloud_of(&self, id: &StackId) -> &Cloud {
+        let region = self.project.stack(id).and_then(|stack| stack.region.as_ref());
+        region
+            .and_then(|region| self.elsewhere.get(region))
+            .unwrap_or(&self.cloud)
+    }
+
+    /// A stack's name. In another region than the stage's it ends in that one: the same stage may be deployed in several.
+    pub fn stack_name(&self, id: &StackId) -> String {
+        let name = self.project.stack_name(id);
+        if self.cloud_of(id).region == self.cloud.region {
+            name
+        } else {
+            format!("{name}-{}", self.cloud.region)
+        }
+    }
+
+    /// A stack as the project wants it, with `inputs` beside the values that its settings give it.
+    pub fn wanted(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> Wanted {
+        let stage = &self.project.stage;
+        let labels = Labels {
+            project: &self.project.name,
+            stage: &stage.name,
+            protected: stage.protected,
+        };
+        let mut parameters = self.project.known_values(&stack.id);
+        parameters.extend(inputs);
+        let emulator = self.cloud.endpoint.emulator();
+        Wanted::new(
+            stack,
+            self.stack_name(&stack.id),
+            &labels,
+            parameters,
+            emulator.as_ref(),
+        )
+    }
+
     /// The stacks of this stage's names as they are at this moment, whoever's they are, read side by side.
-    pub async fn stacks(&self) -> Result<BTreeMap<Tier, Stack>> {
-        let found = try_join_all(Tier::ALL.map(|tier| async move {
-            let name = self.project.stack_name(tier);
-            Ok::<_, Error>((tier, read::describe(&self.cloud, &name).await?))
+    pub async fn stacks(&self) -> Result<BTreeMap<StackId, Stack>> {
+        let found = try_join_all(self.project.stacks().map(|stack| async {
+            let found = read::describe(self.cloud_of(&stack.id), &self.stack_name(&stack.id)).await?;
+            Ok::<_, Error>((stack.id.clone(), found))
+        }))
+        .await?;
+        Ok(there(found))
+    }
+
+    /// The same, with what is in them.
+    pub async fn survey(&self) -> Result<BTreeMap<StackId, Deployed>> {
+        let found = try_join_all(self.project.stacks().map(|stack| async {
+            let (cloud, name) = (self.cloud_of(&stack.id), self.stack_name(&stack.id));
+            // Both are asked by the name, so that neither waits for the other.
+            let (found, resources) = tokio::try_join!(read::describe(cloud, &name), read::resources(cloud, &name))?;
+            let deployed = found.map(|found| Deployed {
+                stack: found,
+                resources,
+            });
+            Ok::<_, Error>((stack.id.clone(), deployed))
         }))
         .await?;
         Ok(there(found))
@@ -74,21 +140,51 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// One of them is somebody else's: then none is to be touched.
-    pub async fn own_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<Tier, Stack>> {
+    pub async fn own_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
         let stacks = self.stacks().await?;
-        ownership::check(&stacks, &self.project, adoption)?;
+        ownership::check(&stacks, &self.stack_names(), &self.project, adoption)?;
         Ok(stacks)
     }
 
     /// The same, once the operations that are under way on them have ended.
-    pub async fn settled_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<Tier, Stack>> {
+    pub async fn settled_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
         let stacks = self.own_stacks(adoption).await?;
-        let settled = try_join_all(stacks.into_iter().map(|(tier, stack)| async move {
-            let stack = follow::settled(&self.cloud, tier, stack, self.reporter).await?;
-            Ok::<_, Error>((tier, stack))
+        let settled = try_join_all(stacks.into_iter().map(|(id, stack)| async {
+            let stack = follow::settled(self.cloud_of(&id), &id, stack, self.reporter).await?;
+            Ok::<_, Error>((id, stack))
         }))
         .await?;
         Ok(there(settled))
+    }
+
+    /// The same, with what is in them.
+    pub async fn settled_survey(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Deployed>> {
+        let stage = self.survey().await?;
+        let stacks = stage
+            .iter()
+            .map(|(id, deployed)| (id.clone(), deployed.stack.clone()))
+            .collect();
+        ownership::check(&stacks, &self.stack_names(), &self.project, adoption)?;
+        let settled = try_join_all(stage.into_iter().map(|(id, deployed)| async {
+            let cloud = self.cloud_of(&id);
+            let Deployed { stack, resources } = deployed;
+            let was_busy = stack.meaning().meaning == Meaning::Busy;
+            let Some(stack) = follow::settled(cloud, &id, stack, self.reporter).await? else {
+                return Ok::<_, Error>((id, None));
+            };
+            let resources = if was_busy {
+                read::resources(cloud, &stack.arn).await?
+            } else {
+                resources
+            };
+            Ok((id, Some(Deployed { stack, resources })))
+        }))
+        .await?;
+        Ok(there(settled))
+    }
+
+    fn stack_names(&self) -> Vec<String> {
+        self.project.stacks().map(|stack| self.stack_name(&stack.id)).collect()
     }
 
     /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;
@@ -102,24 +198,11 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
 
-    /// What the function runs on: this host off AWS, if Lambda has such a thing.
-    pub fn architecture(&self) -> Architecture {
-        let here = (!self.cloud.endpoint.is_aws())
-            .then(Architecture::of_this_host)
-            .flatten();
-        here.unwrap_or(self.project.stage.architecture)
-    }
-
-    /// The URL of the API that the logic stack has, its path included.
-    ///
-    /// # Errors
-    /// The stack doesn't say it.
-    pub fn api_url(&self, logic: &Stack) -> Result<String> {
-        let id = logic.output("ApiId")?;
-        match self.cloud.endpoint.api_url(&id, &self.project.stage.name, PATH) {
-            Some(url) => Ok(url),
-            None => logic.output("ApiUrl"),
-        }
-    }
+fn there<T>(stacks: Vec<(StackId, Option<T>)>) -> BTreeMap<StackId, T> {
+    stacks
+        .into_iter()
+        .filter_map(|(id, stack)| Some((id, stack?)))
+        .collect()
 }

@@ -1,6 +1,8 @@
 //! What can go wrong, as people read it: what failed, why, and the next command to run.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// The exit codes of `deployer`; part of its interface, see the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,37 @@ pub struct Error {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
+    excerpts: Vec<Excerpt>,
+}
+
+/// A part of a user's file that an error is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The file, as messages name it.
+    pub file: String,
+    /// All of its text; only the lines around `span` are shown.
+    pub text: Arc<str>,
+    /// What is meant, in bytes of `text`.
+    pub span: Range<usize>,
+    /// What is said of it, in a few words; may be empty.
+    pub label: String,
+}
+
+impl Excerpt {
+    /// Line and column of the beginning, both from 1; columns are characters.
+    pub fn position(&self) -> (usize, usize) {
+        let before = self.text.get(..self.span.start).unwrap_or(&self.text);
+        let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
+        // A byte order mark is no character to an editor.
+        let line = before[start_of_line..].trim_start_matches('\u{feff}');
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
+
+    /// "file:line:column".
+    pub fn place(&self) -> String {
+        let (line, column) = self.position();
+        format!("{}:{line}:{column}", self.file)
+    }
 }
 
 /// The crate's result.
@@ -41,6 +74,7 @@ impl Error {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            excerpts: Vec::new(),
         }
     }
 
@@ -99,6 +133,13 @@ impl Error {
         self
     }
 
+    /// Adds a part of a user's file to be shown, the most telling first.
+    #[must_use]
+    pub fn excerpt(mut self, excerpt: Excerpt) -> Self {
+        self.excerpts.push(excerpt);
+        self
+    }
+
     /// The process's exit code.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -117,6 +158,11 @@ impl Error {
     /// Why, the nearest cause first.
     pub fn causes(&self) -> &[String] {
         &self.causes
+    }
+
+    /// The parts of the user's files that it is about.
+    pub fn excerpts(&self) -> &[Excerpt] {
+        &self.excerpts
     }
 
     /// What to do next.
@@ -162,5 +208,22 @@ mod tests {
         assert_eq!(error.to_string(), "could not read the stack: access denied");
         assert_eq!(error.next_step(), Some("first"));
         assert_eq!(error.exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn an_excerpt_counts_lines_and_characters_from_1() {
+        let place = |text: &str, start| {
+            let excerpt = Excerpt {
+                file: "f".to_owned(),
+                text: text.into(),
+                span: start..start,
+                label: String::new(),
+            };
+            excerpt.place()
+        };
+        assert_eq!(place("", 0), "f:1:1");
+        assert_eq!(place("a\nüb", 2), "f:2:1");
+        assert_eq!(place("a\nüb", 4), "f:2:2");
+        assert_eq!(place("\u{feff}a", 3), "f:1:1");
     }
 }

@@ -1,11 +1,13 @@
-//! Takes a project folder (`stacks/`, `function/`, `site/`) to a running three-tier serverless app, and back to nothing.
+//! Takes a project folder (`stacks/`, `function/`, `site/`) to a running serverless app, and back to nothing.
 //!
 //! [`run::run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
-//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine; a [`context`] is a stage in its
-//! cloud. What templates can't do is in [`package`], [`site`], [`publish`], [`seeding`], [`bucket`] and [`table`];
-//! [`conflicts`] finds taken names before, [`readiness`] waits for what is made after, and [`verify`] proves it. All
-//! waiting is [`wait`]'s, parts tell one another by [`fact`]s, and only [`report`] prints.
+//! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine, `venv` installs what isn't
+//! Rust; a [`context`] is a stage in its cloud. What templates can't do is in [`package`], [`site`], [`publish`],
+//! [`seeding`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
+//! before, [`readiness`] waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one
+//! another by [`fact`]s, and only [`report`] prints.
 
+pub mod address;
 pub mod bucket;
 pub mod cli;
 pub mod cloud;
@@ -16,7 +18,10 @@ pub mod error;
 pub mod fact;
 mod ident;
 pub mod local;
+mod lock;
+pub mod logs;
 pub mod package;
+mod private;
 pub mod project;
 pub mod publish;
 pub mod readiness;
@@ -26,5 +31,9 @@ pub mod seeding;
 pub mod site;
 pub mod stack;
 pub mod table;
+#[cfg(test)]
+mod testing;
+mod text;
+mod venv;
 pub mod verify;
 pub mod wait;

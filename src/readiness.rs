@@ -3,16 +3,74 @@
 //! "Complete" means configured: above all in express mode a table may still be in the making, a function pending and a
 //! distribution on its way to the edges.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TableStatus;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use futures::future::try_join_all;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
 use crate::report::Reporter;
+use crate::stack::events::ResourceEvent;
 use crate::wait::{Probe, until};
+
+/// Resources that an operation made or changed and that can't be used at once.
+#[derive(Debug, Default)]
+pub struct Touched {
+    tables: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    distributions: BTreeSet<String>,
+}
+
+impl Touched {
+    /// An event of the operation.
+    pub fn saw(&mut self, event: &ResourceEvent) {
+        let is_made = event.status.starts_with("CREATE_") || event.status.starts_with("UPDATE_");
+        if let (true, Some(name)) = (is_made, &event.physical_id) {
+            self.touched(&event.resource_type, name);
+        }
+    }
+
+    fn touched(&mut self, kind: &str, name: &str) {
+        let names = match kind {
+            TABLE => &mut self.tables,
+            FUNCTION => &mut self.functions,
+            DISTRIBUTION => &mut self.distributions,
+            _ => return,
+        };
+        names.insert(name.to_owned());
+    }
+
+    /// Waits until tables take requests: what reads them, or their streams, can't be made before.
+    pub async fn tables(&self, cloud: &Cloud) -> Result<()> {
+        try_join_all(self.tables.iter().map(|name| table(cloud, name)))
+            .await
+            .map(|_| ())
+    }
+
+    /// Waits until functions can be invoked.
+    pub async fn functions(&self, cloud: &Cloud) -> Result<()> {
+        try_join_all(self.functions.iter().map(|name| function(cloud, name)))
+            .await
+            .map(|_| ())
+    }
+
+    /// Waits until distributions are at CloudFront's edges, which takes minutes; `part` is who is told to wait.
+    pub async fn distributions(&self, cloud: &Cloud, part: &str, reporter: &Reporter) -> Result<()> {
+        let distributions = self
+            .distributions
+            .iter()
+            .map(|id| distribution(cloud, id, part, reporter));
+        try_join_all(distributions).await.map(|_| ())
+    }
+}
+
+const TABLE: &str = "AWS::DynamoDB::Table";
+const FUNCTION: &str = "AWS::Lambda::Function";
+const DISTRIBUTION: &str = "AWS::CloudFront::Distribution";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -45,7 +103,7 @@ pub async fn table(cloud: &Cloud, name: &str) -> Result<()> {
 
 /// Waits until a function answers with its newest code: it is pending for seconds after its creation, and answers with
 /// the old code while it is updated.
-pub async fn function(cloud: &Cloud, name: &str) -> Result<()> {
+async fn function(cloud: &Cloud, name: &str) -> Result<()> {
     wait(
         cloud,
         5 * MINUTE,
@@ -78,30 +136,14 @@ pub async fn function(cloud: &Cloud, name: &str) -> Result<()> {
     .await
 }
 
-/// The domain of a distribution that is being made; CloudFront may take a moment to know it.
-pub async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
-    until(cloud.pace(MINUTE), async || {
-        match cloud.cloudfront.get_distribution().id(id).send().await {
-            Ok(found) => match found.distribution() {
-                Some(found) => Probe::Ready(found.domain_name().to_owned()),
-                None => Probe::Pending,
-            },
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_distribution()) => Probe::Pending,
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
-        }
-    })
-    .await
-    .in_time(|| Error::failed(format!("CloudFront doesn't know the distribution {id}")))
-}
-
 /// Waits until a distribution is at CloudFront's edges, which takes minutes.
-pub async fn distribution(cloud: &Cloud, id: &str, reporter: &Reporter) -> Result<()> {
+async fn distribution(cloud: &Cloud, id: &str, part: &str, reporter: &Reporter) -> Result<()> {
     let too_long = format!("the distribution {id} isn't at CloudFront's edges");
     wait(cloud, 30 * MINUTE, &too_long, async || {
         match cloud.cloudfront.get_distribution().id(id).send().await {
             Ok(found) if found.distribution().is_some_and(|found| found.status() == "Deployed") => Probe::Ready(()),
             Ok(_) => {
-                reporter.working("presentation", "CloudFront brings the distribution to its edges");
+                reporter.working(part, "CloudFront brings the distribution to its edges");
                 Probe::Pending
             }
             Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),

@@ -6,7 +6,6 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::cli::{Cli, Color, Command, Global, Output};
 use crate::commands;
-use crate::context::Context;
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::report::Reporter;
 
@@ -42,11 +41,12 @@ async fn dispatch(cli: &Cli, reporter: &Reporter) -> Result<()> {
     let global = &cli.global;
     match &cli.command {
         Command::Up(args) => commands::up::run(args, global, reporter).await,
+        Command::Graph(args) => commands::graph::run(args, global, reporter),
         Command::Package(args) => commands::package::run(args, global, reporter).await,
         Command::Seed(args) => commands::seed::run(args, global, reporter).await,
-        Command::Status => commands::status::run(&Context::open(global, reporter).await?).await,
+        Command::Status => commands::status::run(global, reporter).await,
         Command::Verify(args) => commands::verify::run(args, global, reporter).await,
-        Command::Down(args) => commands::down::run(args, &Context::open(global, reporter).await?).await,
+        Command::Down(args) => commands::down::run(args, global, reporter).await,
         Command::Local(command) => commands::local::run(*command, global, reporter).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -70,8 +70,8 @@ fn start_log(global: &Global) {
         return;
     }
     // Each operation has a span in its service's crate.
-    let spans = "warn,aws_sdk_cloudformation=debug,aws_sdk_cloudfront=debug,aws_sdk_cloudwatchlogs=debug,\
-                 aws_sdk_dynamodb=debug,aws_sdk_iam=debug,aws_sdk_lambda=debug,aws_sdk_s3=debug,aws_sdk_sts=debug";
+    let spans = "warn,aws_sdk_apigateway=debug,aws_sdk_apigatewayv2=debug,aws_sdk_cloudformation=debug,\
+                 aws_sdk_cloudfront=debug,aws_sdk_cloudwatchlogs=debug,aws_sdk_dynamodb=debug,aws_sdk_iam=debug,aws_sdk_lambda=debug,aws_sdk_s3=debug,aws_sdk_sts=debug";
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(spans))
         .with_span_events(FmtSpan::CLOSE)

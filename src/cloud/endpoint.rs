@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use crate::error::{Error, Result};
+use crate::project::stages::Architecture;
 
 /// AWS or something like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +18,21 @@ pub enum Endpoint {
     Other(String),
 }
 
+/// What templates are bent to that go to an emulator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emulator {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// `:4566`, or nothing.
+    pub port: String,
+    /// What functions run on, in Lambda's words; none if Lambda has no such thing.
+    pub architecture: Option<&'static str>,
+}
+
 /// The services that we call, as the SDK's `AWS_ENDPOINT_URL_<SERVICE>` names them.
 const SERVICES: &[&str] = &[
     "API Gateway",
+    "ApiGatewayV2",
     "CloudFormation",
     "CloudFront",
     "CloudWatch Logs",
@@ -64,27 +77,53 @@ impl Endpoint {
         }
     }
 
-    /// The site's origin (scheme, host and port), given the distribution's domain.
-    ///
-    /// Emulators serve a distribution `d1.cloudfront.net` at `d1.cloudfront.localhost`, on the endpoint's port; browsers
-    /// resolve every name below `localhost` to this host.
-    pub fn site_origin(&self, distribution_domain: &str) -> String {
-        match self {
-            Self::Aws => format!("https://{distribution_domain}"),
-            Self::Other(url) => {
-                let label = distribution_domain.split('.').next().unwrap_or_default();
-                let (scheme, port) = scheme_and_port(url);
-                format!("{scheme}://{label}.cloudfront.localhost{port}")
-            }
-        }
+    /// What templates are bent to for this endpoint; nothing for AWS.
+    pub fn emulator(&self) -> Option<Emulator> {
+        let (scheme, port) = scheme_and_port(self.url()?);
+        Some(Emulator {
+            scheme: scheme.to_owned(),
+            port,
+            architecture: Architecture::of_this_host().map(Architecture::as_str),
+        })
     }
 
-    /// The URL of an API's resource on an emulator; on AWS the API's stack says its URL itself.
-    pub fn api_url(&self, api_id: &str, stage: &str, path: &str) -> Option<String> {
-        let (scheme, port) = scheme_and_port(self.url()?);
-        Some(format!(
-            "{scheme}://{api_id}.execute-api.localhost{port}/{stage}/{path}"
-        ))
+    /// A text with the addresses of distributions, APIs and functions in it, as a browser on this host opens them.
+    ///
+    /// Emulators serve a distribution `d1.cloudfront.net` at `d1.cloudfront.localhost`, on the endpoint's port, and the
+    /// others alike; browsers resolve every name below `localhost` to this host.
+    pub fn localized(&self, text: &str) -> String {
+        const SCHEME: &str = "https://";
+        let Some(url) = self.url() else {
+            return text.to_owned();
+        };
+        let (scheme, port) = scheme_and_port(url);
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find(SCHEME) {
+            let (before, after) = rest.split_at(start);
+            let after = &after[SCHEME.len()..];
+            let is_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+            let (host, tail) = after.split_at(after.find(|c| !is_host(c)).unwrap_or(after.len()));
+            result.push_str(before);
+            match local_host(host) {
+                Some(local) => result.push_str(&format!("{scheme}://{local}{port}")),
+                None => result.push_str(&format!("{SCHEME}{host}")),
+            }
+            rest = tail;
+        }
+        result.push_str(rest);
+        result
+    }
+}
+
+/// What AWS's host of an app is called on this host.
+fn local_host(host: &str) -> Option<String> {
+    let labels: Vec<&str> = host.split('.').collect();
+    match labels.as_slice() {
+        [distribution, "cloudfront", "net"] => Some(format!("{distribution}.cloudfront.localhost")),
+        [api, "execute-api", _region, "amazonaws", "com", ..] => Some(format!("{api}.execute-api.localhost")),
+        [id, "lambda-url", region, "on", "aws"] => Some(format!("{id}.lambda-url.{region}.localhost")),
+        _ => None,
     }
 }
 
@@ -149,18 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_those_that_a_browser_opens() {
-        let aws = Endpoint::Aws;
-        assert_eq!(aws.site_origin("d1.cloudfront.net"), "https://d1.cloudfront.net");
-        assert_eq!(aws.api_url("abc", "prod", "users"), None);
-        let local = Endpoint::Other("http://127.0.0.1:4566".into());
+    fn addresses_are_those_that_a_browser_opens() {
+        let text = "https://d1.cloudfront.net and https://abc.execute-api.eu-west-1.amazonaws.com/prod/x, \
+                    https://u1.lambda-url.eu-west-1.on.aws/ https://www.example.com";
+        assert_eq!(Endpoint::Aws.localized(text), text);
         assert_eq!(
-            local.site_origin("d1.cloudfront.net"),
-            "http://d1.cloudfront.localhost:4566"
-        );
-        assert_eq!(
-            local.api_url("abc", "prod", "users").as_deref(),
-            Some("http://abc.execute-api.localhost:4566/prod/users")
+            Endpoint::Other("http://127.0.0.1:4566".into()).localized(text),
+            "http://d1.cloudfront.localhost:4566 and http://abc.execute-api.localhost:4566/prod/x, \
+             http://u1.lambda-url.eu-west-1.localhost:4566/ https://www.example.com"
         );
     }
 
@@ -168,11 +203,11 @@ mod tests {
     fn an_origin_is_a_url_without_its_path() {
         for (url, origin) in [
             (
-                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/users",
+                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/things",
                 "https://abc.execute-api.eu-west-1.amazonaws.com",
             ),
             (
-                "http://abc.execute-api.localhost:4566/dev/users",
+                "http://abc.execute-api.localhost:4566/dev/things",
                 "http://abc.execute-api.localhost:4566",
             ),
             ("https://api.example.com", "https://api.example.com"),

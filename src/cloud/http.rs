@@ -1,6 +1,6 @@
 //! The SDK's HTTP client, with the system's root certificates read only where they are needed.
 //!
-//! The SDK reads and parses them when a client is made, once for each service, and a run of ours has nine. That is half
+//! The SDK reads and parses them when a client is made, once for each service, and a run of ours has ten. That is half
 //! the time of one that finds nothing to do.
 
 use aws_config::SdkConfig;

@@ -4,6 +4,8 @@ mod endpoint;
 mod http;
 pub mod sdk_error;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::default_provider::region::DefaultRegionChain;
@@ -22,7 +24,7 @@ use crate::project::stages::Stage;
 use crate::project::template::Scope;
 use crate::report::Reporter;
 use crate::wait::Pace;
-pub use endpoint::{Endpoint, origin_of};
+pub use endpoint::{Emulator, Endpoint, origin_of};
 use sdk_error::explain;
 
 /// Clients and facts; made once a run.
@@ -36,8 +38,10 @@ pub struct Cloud {
     pub account: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
-    /// API Gateway.
+    /// API Gateway, for REST APIs.
     pub apigateway: aws_sdk_apigateway::Client,
+    /// The same for HTTP APIs.
+    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
     /// CloudFormation.
     pub cloudformation: aws_sdk_cloudformation::Client,
     /// S3.
@@ -52,6 +56,9 @@ pub struct Cloud {
     pub iam: aws_sdk_iam::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    config: SdkConfig,
+    /// The types that the endpoint didn't know of each template that it was shown.
+    unknown_types: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
 
 impl Cloud {
@@ -83,6 +90,27 @@ impl Cloud {
                 Some(profile) => error.because(format!("the credentials were to come from the profile `{profile}`")),
                 None => error,
             })?;
+        Ok(Self::of(config, endpoint, region, account, partition))
+    }
+
+    /// The same account in another region.
+    ///
+    /// # Errors
+    /// It is no region's name.
+    pub fn in_region(&self, region: &str) -> Result<Self> {
+        check_region(region)?;
+        let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
+        let (account, partition) = (self.account.clone(), self.partition.clone());
+        Ok(Self::of(
+            config,
+            self.endpoint.clone(),
+            region.to_owned(),
+            account,
+            partition,
+        ))
+    }
+
+    fn of(config: SdkConfig, endpoint: Endpoint, region: String, account: String, partition: String) -> Self {
         // The read timeout counts from the beginning of a request, its body included, and is the same for all requests of
         // a connection: a slow line would never get a large file through. So each attempt has a time of its own instead;
         // see `for_sending`.
@@ -101,11 +129,12 @@ impl Cloud {
             // Bucket names are no host names elsewhere.
             s3 = s3.force_path_style(true);
         }
-        Ok(Self {
+        Self {
             region,
             account,
             partition,
             apigateway: aws_sdk_apigateway::Client::new(&config),
+            apigatewayv2: aws_sdk_apigatewayv2::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             cloudfront: aws_sdk_cloudfront::Client::new(&config),
@@ -114,7 +143,21 @@ impl Cloud {
             iam: aws_sdk_iam::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             endpoint,
-        })
+            config,
+            unknown_types: Arc::default(),
+        }
+    }
+
+    /// The types that the endpoint doesn't know of a template that it was shown in this run.
+    pub fn unknown_types(&self, template: &str) -> Option<Vec<String>> {
+        let known = self.unknown_types.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(template).cloned()
+    }
+
+    /// Keeps what [`Self::unknown_types`] tells.
+    pub fn note_unknown_types(&self, template: &str, types: &[String]) {
+        let mut known = self.unknown_types.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(template.to_owned(), types.to_vec());
     }
 
     /// What a request to S3 with a body of so many bytes is to be customized with: more time for an attempt.
@@ -122,6 +165,11 @@ impl Cloud {
         let attempt = 2 * ANSWERING + Duration::from_secs(bytes / SLOWEST_LINE);
         aws_sdk_s3::Config::builder()
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
+    }
+
+    /// Whose requests are signed, for those that no client makes.
+    pub fn credentials(&self) -> Option<aws_credential_types::provider::SharedCredentialsProvider> {
+        self.config.credentials_provider()
     }
 
     /// How often to ask, and how long: AWS throttles an account's requests in common, an emulator is done at once.

@@ -1,63 +1,166 @@
 //! `deployer down`: a stage, back to nothing.
+//!
+//! The graph is walked back: a stack goes when all that get something from it are gone. Stacks of this stage whose
+//! templates are gone from the project are found by their names, and go first: nothing that is left refers to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudformation::types::StackResourceSummary;
 use futures::future::{join_all, try_join_all};
 use serde::{Serialize, Serializer};
 
-use crate::cli::DownArgs;
+use crate::address;
+use crate::cli::{DownArgs, Global};
+use crate::cloud::Cloud;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::project::Tier;
-use crate::report::{Event, Outcome, Paint};
-use crate::stack::ownership::Adoption;
-use crate::stack::read::{self, Stack};
+use crate::fact::{Fact, fact};
+use crate::logs;
+use crate::project::functions::FUNCTION;
+use crate::project::stacks::StackId;
+use crate::project::template::Template;
+use crate::report::{Outcome, Paint, Reporter};
+use crate::stack::ownership::{self, Adoption, Owner};
+use crate::stack::protection;
+use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::remove::{self, Data};
 use crate::stack::status::Meaning;
 use crate::table;
 
 /// Runs the command.
-pub async fn run(args: &DownArgs, context: &Context<'_>) -> Result<()> {
+pub async fn run(args: &DownArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+    let context = &Context::connect(super::open(global, reporter)?, global, reporter).await?;
     let _lock = context.lock().await?;
     let adoption = Adoption {
         stacks: &args.adopt,
         strangers: false,
     };
-    let mut found = context.settled_stacks(adoption).await?;
-    let resources = resources(context, &found).await?;
+    let (own, orphans) = tokio::join!(context.settled_stacks(adoption), orphans(context));
+    let mut found = looked_into(context, own?, orphans?).await?;
     let mut kept = Vec::new();
     if !args.delete_data {
-        for (tier, protection) in protections(context, &found, &resources).await? {
-            kept.extend(found.remove(&tier).map(|stack| Kept {
-                stack: stack.name,
+        for (id, protection) in protections(context, &found).await? {
+            kept.extend(found.remove(&id).map(|stack| Kept {
+                stack: stack.deployed.stack.name,
                 protection,
             }));
         }
     }
+    let mut groups = Vec::new();
     if !found.is_empty() {
+        // What was logged is data, too.
+        if kept.is_empty() {
+            groups = unowned_log_groups(&found).await?;
+        }
         let (stage, project) = (&context.project.stage.name, &context.project.name);
-        let losses = losses(context, &found, &resources).await?;
+        let losses = losses(context, &found, &groups);
         let what = format!("remove the stage {stage} of {project}");
-        context.reporter.confirm(&what, &losses).await?;
-        check_unchanged(context, &found, adoption).await?;
+        if context.reporter.confirm(&what, &losses, "Nothing was changed.").await? {
+            // Who was asked may have thought about it for long.
+            check_unchanged(&found).await?;
+        }
         remove_all(context, &found, args.delete_data).await?;
+        for (cloud, group) in &groups {
+            logs::delete_group(cloud, group).await?;
+        }
     }
     context.reporter.outcome(&Removed {
         stage: context.project.stage.name.clone(),
-        stacks: found.values().map(|stack| stack.name.clone()).collect(),
+        stacks: found.values().map(|stack| stack.deployed.stack.name.clone()).collect(),
+        log_groups: groups.into_iter().map(|(_, group)| group).collect(),
         kept,
     })
 }
 
-type Resources = BTreeMap<Tier, Vec<StackResourceSummary>>;
+/// A stack that may go: what is in it, and the template that it was made from.
+struct Found {
+    cloud: Cloud,
+    deployed: Deployed,
+    template: Option<Template>,
+    /// The project has no template of it any more.
+    is_orphan: bool,
+}
 
-async fn resources(context: &Context<'_>, found: &BTreeMap<Tier, Stack>) -> Result<Resources> {
-    let listed = found.iter().map(async |(tier, stack)| {
-        let resources = read::resources(&context.cloud, stack).await?;
-        Ok::<_, Error>((*tier, resources))
-    });
-    Ok(try_join_all(listed).await?.into_iter().collect())
+/// The region that stacks of certificates for CloudFront are in.
+const CLOUDFRONTS_REGION: &str = "us-east-1";
+
+/// The stage's stacks whose templates are gone. An identity that may not list stacks goes without.
+async fn orphans(context: &Context<'_>) -> Result<BTreeMap<StackId, (Cloud, Stack)>> {
+    let mut clouds = vec![context.cloud.clone()];
+    if context.cloud.partition == "aws" && context.cloud.region != CLOUDFRONTS_REGION {
+        clouds.push(context.cloud.in_region(CLOUDFRONTS_REGION)?);
+    }
+    let known: BTreeSet<String> = context
+        .project
+        .stacks()
+        .map(|stack| context.stack_name(&stack.id))
+        .collect();
+    let prefix = context.project.stack_prefix();
+    let mut orphans = BTreeMap::new();
+    for cloud in clouds {
+        let names = match read::names_with_prefix(&cloud, &prefix).await {
+            Ok(names) => names,
+            Err(error) if error.is_denied() => {
+                context.reporter.warn(format!(
+                    "stacks whose templates are gone weren't looked for in {}: this identity may not list stacks \
+                     (cloudformation:ListStacks)",
+                    cloud.region
+                ));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // In another region a name ends in the stage's own, for which other stages of this name are elsewhere.
+        let suffix = if cloud.region == context.cloud.region {
+            String::new()
+        } else {
+            format!("-{}", context.cloud.region)
+        };
+        for name in names.into_iter().filter(|name| !known.contains(name)) {
+            let Some(id) = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix)) else {
+                continue;
+            };
+            // Whose it is only the stack itself tells: other projects' names may begin alike.
+            if let Some(stack) = read::describe(&cloud, &name).await?
+                && ownership::owner(&stack, &context.project) == Owner::ThisStage
+            {
+                orphans.insert(StackId::new(id), (cloud.clone(), stack));
+            }
+        }
+    }
+    Ok(orphans)
+}
+
+async fn looked_into(
+    context: &Context<'_>,
+    own: BTreeMap<StackId, Stack>,
+    orphans: BTreeMap<StackId, (Cloud, Stack)>,
+) -> Result<BTreeMap<StackId, Found>> {
+    let own = own
+        .into_iter()
+        .map(|(id, stack)| (context.cloud_of(&id).clone(), id, stack, false));
+    let orphans = orphans.into_iter().map(|(id, (cloud, stack))| (cloud, id, stack, true));
+    let looked = try_join_all(own.chain(orphans).map(async |(cloud, id, stack, is_orphan)| {
+        let has_template = stack.meaning().meaning != Meaning::Shell;
+        let template = async {
+            if has_template {
+                read::deployed_template(&cloud, &stack.arn).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (resources, template) = tokio::try_join!(read::resources(&cloud, &stack.arn), template)?;
+        let deployed = Deployed { stack, resources };
+        Ok::<_, Error>((
+            id,
+            Found {
+                cloud,
+                deployed,
+                template,
+                is_orphan,
+            },
+        ))
+    }));
+    Ok(looked.await?.into_iter().collect())
 }
 
 /// What keeps a stack's data. Any one does: what is deployed decides, whatever this checkout says, and the other way round.
@@ -71,37 +174,27 @@ enum Protection {
     OfTable,
 }
 
-/// The stacks whose data is protected: the data stack of a protected stage, and any that has a protected table.
-async fn protections(
-    context: &Context<'_>,
-    found: &BTreeMap<Tier, Stack>,
-    resources: &Resources,
-) -> Result<Vec<(Tier, Protection)>> {
-    let mut protections = Vec::new();
-    for (tier, stack) in found {
-        let protection = if *tier == Tier::Data && context.project.stage.protected {
+/// The stacks whose data is protected: those of a protected stage that hold some, and any that has a protected table.
+async fn protections(context: &Context<'_>, found: &BTreeMap<StackId, Found>) -> Result<Vec<(StackId, Protection)>> {
+    let looked = try_join_all(found.iter().map(async |(id, stack)| {
+        let keeps_data = stack.template.as_ref().is_some_and(protection::keeps_data);
+        let protection = if keeps_data && context.project.stage.protected {
             Some(Protection::Written)
-        } else if *tier == Tier::Data && stack.is_protected() {
+        } else if keeps_data && stack.deployed.stack.is_protected() {
             Some(Protection::Deployed)
         } else {
-            let mut protected = false;
-            for (_, table) in tables(of_tier(resources, *tier)) {
-                protected = protected || table::is_protected(&context.cloud, &table).await?;
-            }
-            protected.then_some(Protection::OfTable)
+            let tables = stack.deployed.resources_of(&[TABLE]);
+            let protected =
+                try_join_all(tables.map(|found| table::is_protected(&stack.cloud, &found.physical_id))).await?;
+            protected.contains(&true).then_some(Protection::OfTable)
         };
-        protections.extend(protection.map(|protection| (*tier, protection)));
-    }
-    Ok(protections)
+        Ok::<_, Error>(protection.map(|protection| (id.clone(), protection)))
+    }));
+    Ok(looked.await?.into_iter().flatten().collect())
 }
 
-fn of_tier(resources: &Resources, tier: Tier) -> &[StackResourceSummary] {
-    resources.get(&tier).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn tables(resources: &[StackResourceSummary]) -> impl Iterator<Item = (String, String)> {
-    read::names_of(resources, "AWS::DynamoDB::Table")
-}
+const TABLE: &str = "AWS::DynamoDB::Table";
+const BUCKET: &str = "AWS::S3::Bucket";
 
 /// A stack that stays.
 struct Kept {
@@ -109,90 +202,172 @@ struct Kept {
     protection: Protection,
 }
 
-/// What the user loses, in the user's words.
-async fn losses(context: &Context<'_>, found: &BTreeMap<Tier, Stack>, resources: &Resources) -> Result<Vec<String>> {
-    let mut losses = Vec::new();
-    for (tier, stack) in found {
-        let output = |key: &str| stack.outputs.get(key).map(String::as_str);
-        let origin = output("DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(domain));
-        let resources = of_tier(resources, *tier);
-        let mut tables = tables(resources).peekable();
-        match tier {
-            Tier::Data if tables.peek().is_none() => losses.push("the data stack".to_owned()),
-            Tier::Data => {}
-            Tier::Presentation => losses.push(format!(
-                "the site{}",
-                origin.map_or(String::new(), |origin| format!(" at {origin}"))
-            )),
-            Tier::Logic => losses.push(format!(
-                "the API and the function {} with its logs",
-                output("FunctionName").unwrap_or("behind it")
-            )),
-            Tier::Artifacts => losses.push("the function's packages".to_owned()),
-        }
-        losses.extend(tables.map(|(_, table)| format!("the table {table} with all its items")));
-        for bucket in read::doomed_buckets(&context.cloud, stack, resources).await? {
-            losses.push(format!("the bucket {bucket} with everything in it"));
+/// The log groups that Lambda made for functions that go, and that no stack owns: nobody else would remove them.
+async fn unowned_log_groups(found: &BTreeMap<StackId, Found>) -> Result<Vec<(Cloud, String)>> {
+    let owned: BTreeSet<&str> = found
+        .values()
+        .flat_map(|stack| stack.deployed.resources_of(&["AWS::Logs::LogGroup"]))
+        .map(|group| group.physical_id.as_str())
+        .collect();
+    let mut groups = Vec::new();
+    for stack in found.values() {
+        for function in stack.deployed.resources_of(&[FUNCTION]) {
+            let group = format!("/aws/lambda/{}", function.physical_id);
+            if !owned.contains(group.as_str()) && logs::group_exists(&stack.cloud, &group).await? {
+                groups.push((stack.cloud.clone(), group));
+            }
         }
     }
-    Ok(losses)
+    Ok(groups)
+}
+
+/// What the user loses, in the user's words.
+fn losses(context: &Context<'_>, found: &BTreeMap<StackId, Found>, groups: &[(Cloud, String)]) -> Vec<String> {
+    let mut losses = Vec::new();
+    for (id, stack) in found {
+        let before = losses.len();
+        let deployed = &stack.deployed;
+        if let Some(template) = context.project.stack(id).filter(|_| !stack.is_orphan) {
+            if context.project.site_stack().is_some_and(|site| site.id == *id) {
+                let origin = address::site_origin(&stack.cloud, template, deployed);
+                losses.push(format!(
+                    "the site{}",
+                    origin.map_or(String::new(), |origin| format!(" at {origin}"))
+                ));
+            }
+            let apis = address::apis(&stack.cloud, template, deployed);
+            losses.extend(apis.into_iter().map(|api| format!("the API at {}", api.url)));
+        }
+        let functions = deployed.resources_of(&[FUNCTION]);
+        losses.extend(functions.map(|function| format!("the function {} with its logs", function.physical_id)));
+        let goes = |id: &str| {
+            stack
+                .template
+                .as_ref()
+                .is_none_or(|template| template.goes_with_stack(id))
+        };
+        for held in deployed
+            .resources
+            .iter()
+            .filter(|resource| protection::holds_data(&resource.resource_type))
+        {
+            let name = &held.physical_id;
+            match held.resource_type.as_str() {
+                TABLE => losses.push(format!("the table {name} with all its items")),
+                BUCKET if goes(&held.logical_id) => losses.push(format!("the bucket {name} with everything in it")),
+                _ if !goes(&held.logical_id) => {}
+                kind => losses.push(format!("the {kind} {name} with what is in it")),
+            }
+        }
+        if stack.is_orphan {
+            losses.push(format!(
+                "the stack {}, whose template is gone from the project",
+                deployed.stack.name
+            ));
+        } else if losses.len() == before {
+            losses.push(format!("the stack {}", deployed.stack.name));
+        }
+    }
+    losses.extend(
+        groups
+            .iter()
+            .map(|(_, group)| format!("the log group {group}, which Lambda made")),
+    );
+    losses
 }
 
 /// The question may have stood there for long: what it was about must still be what is there.
-async fn check_unchanged(context: &Context<'_>, asked: &BTreeMap<Tier, Stack>, adoption: Adoption<'_>) -> Result<()> {
-    let now = context.own_stacks(adoption).await?;
-    let is_same = |(tier, stack): (&Tier, &Stack)| {
-        now.get(tier)
-            .is_some_and(|now| now.arn == stack.arn && now.status == stack.status && now.changed == stack.changed)
-    };
-    if asked.iter().all(is_same) {
+async fn check_unchanged(asked: &BTreeMap<StackId, Found>) -> Result<()> {
+    let same = try_join_all(asked.values().map(async |found| {
+        let stack = &found.deployed.stack;
+        let now = read::describe(&found.cloud, &stack.name).await?;
+        let is_same = |now: Stack| now.arn == stack.arn && now.status == stack.status && now.changed == stack.changed;
+        Ok::<_, Error>(now.is_some_and(is_same))
+    }));
+    if same.await?.into_iter().all(|same| same) {
         return Ok(());
     }
     Err(Error::failed("the stage was changed while you were asked about it")
         .hint("Nothing was removed. Run `deployer down` again: it asks about what is there now."))
 }
 
-/// Deletes in reverse order: the logic tier stands on the others, and they stand on nothing.
-async fn remove_all(context: &Context<'_>, found: &BTreeMap<Tier, Stack>, data_too: bool) -> Result<()> {
-    for wave in [vec![Tier::Logic], vec![Tier::Presentation, Tier::Artifacts, Tier::Data]] {
-        let removals = wave.into_iter().filter_map(|tier| Some((tier, found.get(&tier)?)));
-        // All of a wave are seen through: what could be deleted is deleted, whatever failed beside it.
-        let failures: Vec<Error> = join_all(removals.map(|(tier, stack)| async move {
-            let removed = remove_one(context, tier, stack, data_too).await;
-            if let Err(error) = &removed {
-                context.reporter.event(&Event::Stopped {
-                    part: tier.as_str(),
-                    message: error.message().to_owned(),
-                });
-            }
-            removed.err()
-        }))
-        .await
-        .into_iter()
-        .flatten()
-        .collect();
-        if let Some(first) = failures.into_iter().next() {
-            return Err(first.hint("Correct the cause and run `deployer down` again; it goes on from here."));
-        }
+/// Deletes each stack once those that get something from it are gone. All that can be deleted is, whatever fails beside it.
+async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, data_too: bool) -> Result<()> {
+    let mut tellers = BTreeMap::new();
+    let mut gone: BTreeMap<&StackId, Fact<()>> = BTreeMap::new();
+    for id in found.keys() {
+        let (teller, fact) = fact();
+        tellers.insert(id, teller);
+        gone.insert(id, fact);
     }
-    Ok(())
+    let gone = &gone;
+    let removals = tellers.into_iter().map(async |(id, teller)| {
+        let stack = &found[id];
+        let edges = context
+            .project
+            .wiring()
+            .edges()
+            .filter(|edge| !edge.late && edge.producer == *id);
+        let consumers = edges.map(|edge| &edge.consumer);
+        let orphans = found
+            .iter()
+            .filter(|(_, other)| other.is_orphan && !stack.is_orphan)
+            .map(|(other, _)| other);
+        let others = consumers.chain(orphans).filter_map(|other| gone.get(other));
+        let others = try_join_all(others.map(async |other| other.clone().wait().await));
+        // What protects the data is lifted while others go: nothing of it goes before them.
+        let (template, others) = tokio::join!(released(context, id, stack, data_too), others);
+        let removed = match (template, others) {
+            (Ok(template), Ok(_)) => remove_one(context, id, stack, template.as_ref()).await,
+            (Err(error), _) => Err(error),
+            // What failed has said why.
+            (Ok(_), Err(_)) => return None,
+        };
+        match &removed {
+            Ok(()) => teller.tell(()),
+            Err(error) => context.reporter.stopped(id.as_str(), error.message()),
+        }
+        removed.err()
+    });
+    match join_all(removals).await.into_iter().flatten().next() {
+        None => Ok(()),
+        Some(first) => Err(first.hint("Correct the cause and run `deployer down` again; it goes on from here.")),
+    }
 }
 
-async fn remove_one(context: &Context<'_>, tier: Tier, stack: &Stack, data_too: bool) -> Result<()> {
-    let (cloud, reporter) = (&context.cloud, context.reporter);
-    if (tier == Tier::Data || data_too) && stack.meaning().meaning == Meaning::Ready {
-        remove::release(cloud, tier, stack, reporter).await?;
+/// Lifts what protects a stack's data. Returns the template that it has then, if it has any.
+async fn released(context: &Context<'_>, id: &StackId, found: &Found, data_too: bool) -> Result<Option<Template>> {
+    let stack = &found.deployed.stack;
+    match &found.template {
+        Some(deployed)
+            if (data_too || protection::keeps_data(deployed)) && stack.meaning().meaning == Meaning::Ready =>
+        {
+            let released = remove::release(&found.cloud, id, stack, deployed, context.reporter).await?;
+            Ok(Some(released))
+        }
+        template => Ok(template.clone()),
     }
-    remove::stack(cloud, tier, stack, Data::Too, reporter).await?;
-    reporter.finished(tier.as_str(), format!("deleted {}", stack.name), true);
+}
+
+async fn remove_one(context: &Context<'_>, id: &StackId, found: &Found, template: Option<&Template>) -> Result<()> {
+    let (cloud, reporter, stack) = (&found.cloud, context.reporter, &found.deployed.stack);
+    let doomed = remove::Doomed {
+        stack,
+        resources: &found.deployed.resources,
+        template,
+    };
+    remove::stack(cloud, id, doomed, Data::Too, reporter).await?;
+    reporter.finished(id.as_str(), format!("deleted {}", stack.name), true);
     Ok(())
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Removed {
     stage: String,
     #[serde(rename = "removed")]
     stacks: Vec<String>,
+    log_groups: Vec<String>,
     #[serde(serialize_with = "names_of_kept")]
     kept: Vec<Kept>,
 }
@@ -218,7 +393,7 @@ impl Outcome for Removed {
                 Protection::OfTable => "since it has deletion protection, whatever stacks/stages.yaml says here",
             };
             text.push_str(&format!(
-                "Its table is kept, in the stack {stack}, {why}. `deployer down --stage {} --delete-data` deletes it, \
+                "Its data is kept, in the stack {stack}, {why}. `deployer down --stage {} --delete-data` deletes it, \
                  too.\n",
                 self.stage
             ));

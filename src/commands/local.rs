@@ -23,6 +23,7 @@ pub async fn run(command: LocalCommand, global: &Global, reporter: &Reporter) ->
                 .confirm(
                     "empty the local cloud",
                     &["every stage, table and bucket in it".to_owned()],
+                    "Nothing was changed.",
                 )
                 .await?;
             local::reset(reporter).await?;

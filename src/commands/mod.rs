@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod down;
+pub mod graph;
 pub mod local;
 pub mod package;
 pub mod seed;
@@ -8,10 +9,24 @@ pub mod status;
 pub mod up;
 pub mod verify;
 
+use crate::cli::Global;
 use crate::error::Result;
 use crate::project::Project;
+use crate::project::contract::Contract;
 use crate::report::Reporter;
 use crate::site::{self, Site};
+
+/// Opens the project, and says what is to be known of it.
+///
+/// # Errors
+/// It can't be read, or has no such stage.
+pub fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
+    let project = Project::open(&global.project_dir, &global.stage)?;
+    for warning in &project.warnings {
+        reporter.warn(warning);
+    }
+    Ok(project)
+}
 
 /// Reads the project's site, and says what is to be known of it.
 ///
@@ -27,4 +42,36 @@ pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
         reporter.warn(warning);
     }
     Ok(site)
+}
+
+/// Reads the app's own contract.
+///
+/// # Errors
+/// Names file and line of what is wrong in it.
+pub fn read_contract(project: &Project) -> Result<Contract> {
+    Contract::read(project, &crate::verify::check_ids())
+}
+
+/// Asks before requests are made that may change what a protected stage holds.
+///
+/// # Errors
+/// The answer is no.
+pub async fn confirm_changes(
+    contract: &Contract,
+    project: &Project,
+    protected: bool,
+    reporter: &Reporter,
+) -> Result<()> {
+    let changing: Vec<String> = contract.changing().map(str::to_owned).collect();
+    if !protected || changing.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "make requests that may change what the protected stage {} holds",
+        project.stage.name
+    );
+    reporter
+        .confirm(&what, &changing, "Nothing was changed.")
+        .await
+        .map(drop)
 }

@@ -1,49 +1,65 @@
-//! `deployer seed`: the seed items, into the stage's table.
+//! `deployer seed`: the seed items, into the stage's tables.
 
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use crate::cli::{Global, SeedArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::project::{Project, Tier};
+use crate::project::stacks::StackId;
 use crate::report::{Outcome, Paint, Reporter};
-use crate::seeding::{self, Seeded};
+use crate::seeding::{self, SeededTable};
 use crate::stack::follow;
 use crate::stack::ownership::Adoption;
+use crate::stack::read::{self, Deployed, Stack};
 
 /// Runs the command. The items are read and checked before anything is asked of the cloud.
 pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Result<()> {
-    let project = Project::open(&global.project_dir, &global.stage)?;
-    let items = project.seed_items(args.file.as_deref())?;
+    let project = super::open(global, reporter)?;
+    let seeds = project.seeds(args.file.as_deref(), args.table.as_deref())?;
     let context = Context::connect(project, global, reporter).await?;
-    let stack = match context.own_stacks(Adoption::default()).await?.remove(&Tier::Data) {
-        Some(stack) => follow::settled(&context.cloud, Tier::Data, stack, reporter).await?,
+    let stacks = context.own_stacks(Adoption::default()).await?;
+    reporter.working("seed", format!("{} items", seeds.count()));
+    let seeded = try_join_all(seeds.by_stack().into_iter().map(async |(id, tables)| {
+        let stack = settled(&context, &id, &stacks).await?;
+        let cloud = context.cloud_of(&id);
+        let resources = read::resources(cloud, &stack.arn).await?;
+        let deployed = Deployed { stack, resources };
+        seeding::seed_stack(cloud, &deployed, &tables, args.overwrite, reporter).await
+    }))
+    .await?;
+    let tables: Vec<SeededTable> = seeded.into_iter().flatten().collect();
+    let changed = tables
+        .iter()
+        .any(|table| table.seeded.added + table.seeded.overwritten > 0);
+    reporter.finished("seed", seeding::describe(&tables), changed);
+    reporter.outcome(&SeedOutcome { tables })
+}
+
+/// The stack of a table, once no operation is under way on it.
+async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeMap<StackId, Stack>) -> Result<Stack> {
+    let found = match stacks.get(id) {
+        Some(stack) => follow::settled(context.cloud_of(id), id, stack.clone(), context.reporter).await?,
         None => None,
     };
-    let stack = stack.ok_or_else(|| {
+    found.ok_or_else(|| {
         Error::failed(format!(
-            "the stage {} has no table yet: there is no stack {}",
+            "the stage {} has no such table yet: there is no stack {}",
             context.project.stage.name,
-            context.project.stack_name(Tier::Data)
+            context.stack_name(id)
         ))
         .hint(format!(
             "Deploy it first: `deployer up --stage {}`.",
             context.project.stage.name
         ))
-    })?;
-    let table = stack.output("TableName")?;
-    reporter.working("seed", format!("{} items into {table}", items.len()));
-    let seeded = seeding::seed(&context.cloud, &table, &items, args.overwrite, reporter).await?;
-    reporter.finished("seed", seeded.describe(), seeded.added + seeded.overwritten > 0);
-    reporter.outcome(&SeedOutcome { table, seeded })
+    })
 }
 
 #[derive(Serialize)]
 struct SeedOutcome {
-    #[serde(rename = "tableName")]
-    table: String,
-    #[serde(rename = "items")]
-    seeded: Seeded,
+    tables: Vec<SeededTable>,
 }
 
 impl Outcome for SeedOutcome {

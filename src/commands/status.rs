@@ -1,4 +1,4 @@
-//! `deployer status`: the stage's stacks and URLs.
+//! `deployer status`: the stage's stacks, and what is in them: the site, routes, functions and tables.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -6,40 +6,63 @@ use std::time::SystemTime;
 use anstyle::AnsiColor;
 use serde::Serialize;
 
+use crate::address::{self, ApiAddress};
+use crate::cli::Global;
 use crate::context::Context;
 use crate::error::Result;
-use crate::project::Tier;
-use crate::report::{Outcome, Paint};
+use crate::project::functions::FUNCTION;
+use crate::project::seeds::StageSeeds;
+use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::tables::TABLES;
+use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
+use crate::report::{Outcome, Paint, Reporter};
 use crate::stack::ownership;
-use crate::stack::read::Stack;
+use crate::stack::read::{Deployed, Stack};
 use crate::stack::status::{Meaning, Outlook};
+
+/// The version of the document: it grows when something in it is taken away or means something else.
+const SCHEMA: u32 = 2;
 
 /// What is deployed of a stage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageStatus {
+    /// The version of this document.
+    pub schema: u32,
     /// The project's name.
     pub project: String,
     /// The stage's name.
     pub stage: String,
-    /// The region.
+    /// The account's number.
+    pub account: String,
+    /// The stage's region.
     pub region: String,
-    /// Whether all four stacks are there and as they should be.
+    /// Whether all stacks are there and as they should be.
     pub deployed: bool,
     /// The stacks that exist.
     pub stacks: Vec<StackStatus>,
-    /// Names and addresses; null where the stack that knows isn't there.
-    pub outputs: Outputs,
+    /// The site; null where there is none.
+    pub site: Option<Site>,
+    /// The APIs that are deployed.
+    pub apis: Vec<ApiAddress>,
+    /// The functions that are deployed.
+    pub functions: Vec<Named>,
+    /// The tables that are deployed.
+    pub tables: Vec<Table>,
+    #[serde(skip)]
+    missing: Vec<StackId>,
 }
 
 /// One stack's state.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StackStatus {
-    /// The tier.
-    pub tier: Tier,
+    /// What it is called within the project.
+    pub id: StackId,
     /// The stack's name.
     pub name: String,
+    /// Where it is.
+    pub region: String,
     /// As CloudFormation spells it.
     pub status: String,
     /// Why, where CloudFormation says.
@@ -50,74 +73,112 @@ pub struct StackStatus {
     pub foreign: Option<String>,
     /// When it was created or last changed, RFC 3339 in UTC.
     pub last_changed: Option<String>,
+    /// Its outputs, as its template names them. Off AWS the addresses in them are this host's.
+    pub outputs: BTreeMap<String, String>,
     #[serde(skip)]
     outlook: Option<Outlook>,
     #[serde(skip)]
     age: Option<String>,
 }
 
-/// Names and addresses of what is deployed.
-#[derive(Debug, Default, Serialize)]
+/// Where the site is.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outputs {
-    /// Where the site is.
-    pub site_url: Option<String>,
-    /// Where the API is, its path included.
-    pub api_url: Option<String>,
-    /// The site's bucket.
-    pub site_bucket: Option<String>,
-    /// The distribution's id.
-    pub distribution_id: Option<String>,
-    /// The table's name.
-    pub table_name: Option<String>,
-    /// The function's name.
-    pub function_name: Option<String>,
-    /// The API's id.
-    pub api_id: Option<String>,
+pub struct Site {
+    /// Its address.
+    pub url: Option<String>,
+    /// Its bucket.
+    pub bucket: String,
+    /// Its distribution's id.
+    pub distribution_id: String,
+}
+
+/// A resource that is deployed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    /// The stack that it is in.
+    pub stack: StackId,
+    /// Its key in the template.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A table that is deployed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    /// Which.
+    #[serde(flatten)]
+    pub table: Named,
+    /// How many items stacks/seed.yaml has for it.
+    pub items: usize,
 }
 
 /// Runs the command.
-pub async fn run(context: &Context<'_>) -> Result<()> {
-    context.reporter.outcome(&read_stage(context).await?)
+pub async fn run(global: &Global, reporter: &Reporter) -> Result<()> {
+    let context = &Context::connect(super::open(global, reporter)?, global, reporter).await?;
+    let stage = context.survey().await?;
+    // What can't be read of it is `up`'s to say.
+    let seeds = context.project.seeds(None, None).unwrap_or_default();
+    context.reporter.outcome(&summarize(context, &stage, &seeds))
 }
 
-/// Reads the four stacks side by side.
-pub async fn read_stage(context: &Context<'_>) -> Result<StageStatus> {
-    Ok(summarize(context, &context.stacks().await?))
-}
-
-/// What `stacks` tell of the stage.
-pub fn summarize(context: &Context<'_>, stacks: &BTreeMap<Tier, Stack>) -> StageStatus {
-    let own: BTreeMap<Tier, &Stack> = stacks
-        .iter()
-        .filter(|(_, stack)| foreign(context, stack).is_none())
-        .map(|(tier, stack)| (*tier, stack))
-        .collect();
-    let output = |tier: Tier, key: &str| own.get(&tier).and_then(|stack| stack.outputs.get(key).cloned());
-    let api_id = output(Tier::Logic, "ApiId");
-    let origin =
-        output(Tier::Presentation, "DistributionDomain").map(|domain| context.cloud.endpoint.site_origin(&domain));
+/// What the stacks of the stage tell of it.
+pub fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>, seeds: &StageSeeds) -> StageStatus {
+    let stacks: Vec<&StackTemplate> = context.project.stacks().collect();
+    let own = |stack: &&StackTemplate| {
+        let deployed = stage.get(&stack.id)?;
+        foreign(context, &deployed.stack).is_none().then_some(deployed)
+    };
+    let is_ready = |stack: &&StackTemplate| own(stack).is_some_and(|it| it.stack.meaning().meaning == Meaning::Ready);
+    let found = || stacks.iter().filter_map(|stack| Some((*stack, own(stack)?)));
+    let named = |kinds: &'static [&'static str]| {
+        found().flat_map(move |(stack, deployed)| {
+            deployed.resources_of(kinds).map(|resource| Named {
+                stack: stack.id.clone(),
+                id: resource.logical_id.clone(),
+                name: resource.physical_id.clone(),
+            })
+        })
+    };
     StageStatus {
+        schema: SCHEMA,
         project: context.project.name.clone(),
         stage: context.project.stage.name.clone(),
+        account: context.cloud.account.clone(),
         region: context.cloud.region.clone(),
-        deployed: Tier::ALL.iter().all(|tier| {
-            own.get(tier)
-                .is_some_and(|stack| stack.meaning().meaning == Meaning::Ready)
-        }),
+        deployed: stacks.iter().all(is_ready),
         stacks: stacks
             .iter()
-            .map(|(tier, stack)| stack_status(*tier, stack, foreign(context, stack)))
+            .filter_map(|stack| Some(stack_status(context, &stack.id, &stage.get(&stack.id)?.stack)))
             .collect(),
-        outputs: Outputs {
-            site_url: origin.map(|origin| format!("{origin}/")),
-            api_url: own.get(&Tier::Logic).and_then(|stack| context.api_url(stack).ok()),
-            site_bucket: output(Tier::Presentation, "SiteBucket"),
-            distribution_id: output(Tier::Presentation, "DistributionId"),
-            table_name: output(Tier::Data, "TableName"),
-            function_name: output(Tier::Logic, "FunctionName"),
-            api_id,
-        },
+        site: context.project.site_stack().and_then(|stack| {
+            let deployed = own(&stack)?;
+            let output = |name: &str| deployed.stack.outputs.get(name).cloned();
+            Some(Site {
+                url: address::site_origin(context.cloud_of(&stack.id), stack, deployed)
+                    .map(|origin| format!("{origin}/")),
+                bucket: output(SITE_BUCKET)?,
+                distribution_id: output(DISTRIBUTION_ID)?,
+            })
+        }),
+        apis: found()
+            .flat_map(|(stack, deployed)| address::apis(context.cloud_of(&stack.id), stack, deployed))
+            .collect(),
+        functions: named(&[FUNCTION]).collect(),
+        tables: named(TABLES)
+            .map(|table| Table {
+                items: seeds.count_of(table.stack.as_str(), &table.id),
+                table,
+            })
+            .collect(),
+        missing: stacks
+            .iter()
+            .filter(|stack| !stage.contains_key(&stack.id))
+            .map(|stack| stack.id.clone())
+            .collect(),
     }
 }
 
@@ -126,14 +187,16 @@ fn foreign(context: &Context<'_>, stack: &Stack) -> Option<String> {
     ownership::owner(stack, &context.project).other()
 }
 
-fn stack_status(tier: Tier, stack: &Stack, foreign: Option<String>) -> StackStatus {
+fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStatus {
     StackStatus {
-        tier,
+        id: id.clone(),
         name: stack.name.clone(),
+        region: context.cloud_of(id).region.clone(),
         status: stack.status.clone(),
         reason: stack.reason.clone(),
-        foreign,
+        foreign: foreign(context, stack),
         last_changed: stack.changed.map(rfc3339),
+        outputs: stack.outputs.clone(),
         outlook: Some(stack.meaning().outlook),
         age: stack.changed.map(|then| age(then, SystemTime::now())),
     }
@@ -160,8 +223,10 @@ fn age(then: SystemTime, now: SystemTime) -> String {
 
 impl Outcome for StageStatus {
     fn text(&self, paint: &Paint) -> String {
-        let heading = format!("{} {} in {}", self.project, self.stage, self.region);
-        let mut text = format!("{}\n", paint.bold(&heading));
+        let mut text = format!(
+            "{}\n",
+            paint.bold(&format!("{} {} in {}", self.project, self.stage, self.region))
+        );
         if self.stacks.is_empty() {
             text.push_str(&format!(
                 "Nothing is deployed. `deployer up --stage {}` deploys it.\n",
@@ -169,16 +234,23 @@ impl Outcome for StageStatus {
             ));
             return text;
         }
+        let ids = self.stacks.iter().map(|stack| &stack.id).chain(&self.missing);
+        let width = ids.map(|id| id.as_str().chars().count()).max().unwrap_or_default();
         for stack in &self.stacks {
             let (color, symbol) = match stack.outlook {
                 Some(Outlook::Good) => (AnsiColor::Green, "✓"),
                 Some(Outlook::Busy) => (AnsiColor::Yellow, "…"),
                 _ => (AnsiColor::Red, "✗"),
             };
+            let elsewhere = if stack.region == self.region {
+                String::new()
+            } else {
+                format!(" in {}", stack.region)
+            };
             text.push_str(&format!(
-                "  {} {:12} {} {}\n",
+                "  {} {:width$} {} {}{elsewhere}\n",
                 paint.color(color, symbol),
-                stack.tier,
+                stack.id,
                 paint.color(color, &stack.status),
                 paint.dim(stack.age.as_deref().unwrap_or_default())
             ));
@@ -190,31 +262,43 @@ impl Outcome for StageStatus {
                 text.push_str(&format!("      {}\n", paint.color(AnsiColor::Red, &problem)));
             }
         }
-        for tier in Tier::ALL {
-            if !self.stacks.iter().any(|stack| stack.tier == tier) {
-                text.push_str(&format!(
-                    "  {} {tier:12} {}\n",
-                    paint.dim("·"),
-                    paint.dim("not deployed")
-                ));
-            }
+        for id in &self.missing {
+            text.push_str(&format!(
+                "  {} {id:width$} {}\n",
+                paint.dim("·"),
+                paint.dim("not deployed")
+            ));
         }
-        for (name, value) in [
-            ("site", &self.outputs.site_url),
-            ("api", &self.outputs.api_url),
-            ("table", &self.outputs.table_name),
-            ("function", &self.outputs.function_name),
-        ] {
-            if let Some(value) = value {
-                let shown = if name == "api" {
-                    format!("{value}?userId=1")
-                } else {
-                    value.clone()
-                };
-                text.push_str(&format!("{name:>10}  {}\n", paint.bold(&shown)));
-            }
+        for (name, value) in self.addresses() {
+            text.push_str(&format!("{name:>10}  {}\n", paint.bold(&value)));
         }
         text
+    }
+}
+
+impl StageStatus {
+    /// What there is, and where, a line each.
+    fn addresses(&self) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
+        if let Some(url) = self.site.as_ref().and_then(|site| site.url.clone()) {
+            line("site", url);
+        }
+        for route in self
+            .apis
+            .iter()
+            .flat_map(|api| &api.routes)
+            .filter(|route| route.method != "OPTIONS")
+        {
+            line("api", format!("{} {}{}", route.method, route.url, route.wants.hint()));
+        }
+        for table in &self.tables {
+            line("table", table.table.name.clone());
+        }
+        for function in &self.functions {
+            line("function", function.name.clone());
+        }
+        lines
     }
 }
 

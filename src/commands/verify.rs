@@ -1,26 +1,39 @@
 //! `deployer verify`: the checks that a careful person would make by hand.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::read_site;
+use super::{confirm_changes, read_contract, read_site};
 use crate::cli::{Global, VerifyArgs};
 use crate::context::Context;
 use crate::error::Result;
-use crate::project::Project;
 use crate::report::Reporter;
 use crate::stack::ownership::Adoption;
-use crate::verify::{Subject, verify};
+use crate::verify::{Selection, Stage, verify};
 
 /// Runs the command.
 pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Result<()> {
-    let project = Project::open(&global.project_dir, &global.stage)?;
-    let items = project.seed_items(None)?;
-    let site = read_site(&project, reporter)?;
+    let project = super::open(global, reporter)?;
+    project.check()?;
+    let selection = Selection::new(&args.only, &args.skip)?;
+    let contract = read_contract(&project)?;
+    let seeds = project.seeds(None, None)?;
+    let site = project
+        .site_stack()
+        .map(|_| read_site(&project, reporter))
+        .transpose()?;
     let context = Context::connect(project, global, reporter).await?;
-    let stacks = context.settled_stacks(Adoption::default()).await?;
-    let subject = Subject::new(&context, &stacks, items, site)?;
-    let wanted = |layer, _: &str| args.only.is_none_or(|only| only == layer);
-    let verification = verify(&subject, wanted, Duration::from_secs(args.timeout), reporter).await;
+    let deployed = context.settled_survey(Adoption::default()).await?;
+    let packages = BTreeMap::new();
+    let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
+    let stage = stage.with_changes(args.with_changes);
+    if args.with_changes && selection.has_contract() {
+        let project = &context.project;
+        let protected = project.stage.protected || deployed.values().any(|found| found.stack.is_protected());
+        confirm_changes(&contract, project, protected, reporter).await?;
+    }
+    let timeout = Duration::from_secs(args.timeout);
+    let verification = verify(&stage, &selection, |_| true, timeout, reporter).await;
     reporter.outcome(&verification)?;
     verification.failure().map_or(Ok(()), Err)
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::private;
 use crate::error::{Context, Error, Result};
 use crate::ident::hex;
+use crate::private;
 
 /// What opens the local cloud: its root user's keys.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,19 +1,15 @@
 //! The local cloud: ministack, an AWS emulator, in a private virtual environment of its own and on loopback only.
 //!
-//! `python` installs it, `process` starts, recognises and ends it, `health` asks whether it answers, and `lock` keeps
-//! runs from doing any of this at once; `settings` says where, `credentials` what opens it, and `private` keeps all of
-//! that from others. `guard.py` runs in the emulator's own process and lets nobody else in. This file says in which order.
+//! `process` starts, recognises and ends it, and `health` asks whether it answers; `settings` says where, and
+//! `credentials` what opens it. `guard.py` runs in the emulator's own process and lets nobody else in. This file says in
+//! which order.
 
 mod credentials;
 mod health;
-mod lock;
-mod private;
 mod process;
-mod python;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod text;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +17,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Context, Error, Result};
+use crate::lock;
+use crate::private;
 use crate::report::Reporter;
+use crate::venv::{self, Tool};
 use crate::wait::{self, Pace, Probe, Waited};
 pub use credentials::Credentials;
 use process::Record;
@@ -31,6 +30,15 @@ use settings::{PORT_VARIABLE, Settings};
 pub const REGION: &str = "us-east-1";
 /// The version of ministack.
 pub const VERSION: &str = "1.5.33";
+
+/// Its virtual environment.
+const MINISTACK: Tool = Tool {
+    user: "the local cloud",
+    part: PART,
+    package: "ministack",
+    version: VERSION,
+    lock: include_str!("ministack.txt"),
+};
 
 /// The folder of the locks of stages, in the deployer's state.
 const STAGES: &str = "stages";
@@ -104,8 +112,8 @@ pub async fn ensure_running(reporter: &Reporter) -> Result<LocalCloud> {
 /// There is no Python to run it with, or it can't be installed.
 pub async fn install(reporter: &Reporter) -> Result<PathBuf> {
     let settings = Settings::from_env()?;
-    python::install(&settings, reporter).await?;
-    Ok(python::interpreter(&settings.environment()))
+    MINISTACK.install(&settings.place(), reporter).await?;
+    Ok(venv::interpreter(&settings.environment()))
 }
 
 /// The local cloud that runs, which is neither installed nor started for this.
@@ -128,7 +136,7 @@ pub async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::Fil
     let state = Settings::from_env()?.state;
     private::folder(&state).or_fail(|| format!("could not make {} private", state.display()))?;
     let file = state.join(STAGES).join(format!("{name}.lock"));
-    lock::take(&file, reporter, "waiting for another run on this stage").await
+    lock::take(&file, PART, reporter, "waiting for another run on this stage").await
 }
 
 /// Stops the local cloud, which saves what is in it; says whether it ran.
@@ -226,7 +234,7 @@ impl Settings {
     /// Held while anything is started, stopped or deleted. Not in the state folder, whose contents come and go.
     async fn lock(&self, reporter: &Reporter) -> Result<std::fs::File> {
         let file = self.state.join("local.lock");
-        lock::take(&file, reporter, "waiting for another run that starts or stops it").await
+        lock::take(&file, PART, reporter, "waiting for another run that starts or stops it").await
     }
 
     /// Whether a record is of what these settings would start.
@@ -299,7 +307,7 @@ impl Settings {
 
     async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
         self.await_port().await?;
-        python::install(self, reporter).await?;
+        MINISTACK.install(&self.place(), reporter).await?;
         reporter.working(PART, format!("starting ministack {VERSION}"));
         Credentials::read_or_make(&self.state_dir())?;
         let mut child = process::spawn(self)?;

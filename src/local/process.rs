@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::process::Child;
 
-use super::text::last_lines;
-use super::{Credentials, Settings, VERSION, private, python};
+use super::{Credentials, Settings, VERSION};
 use crate::error::{Context, Error, Result};
 use crate::ident::hex;
+use crate::private;
+use crate::text::last_lines;
+use crate::venv;
 
 /// What lets nobody in but the owner: it looks at what comes in, then runs ministack in the same process.
 const GUARD: &str = include_str!("guard.py");
@@ -49,7 +51,7 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
     let guard = folder.join("guard.py");
     private::write(&guard, GUARD).or_fail(cannot)?;
 
-    let mut command = tokio::process::Command::new(python::interpreter(&settings.environment()));
+    let mut command = tokio::process::Command::new(venv::interpreter(&settings.environment()));
     command
         // Isolated: neither the working folder nor the user's own packages are searched for modules.
         .arg("-I")

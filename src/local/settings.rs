@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
-use super::{STAGES, VERSION, private};
+use super::{MINISTACK, STAGES};
 use crate::error::{Context, Error, Result};
+use crate::private;
+use crate::venv::{self, Place};
 
 /// The variable that chooses the port.
 pub(super) const PORT_VARIABLE: &str = "DEPLOYER_LOCAL_PORT";
@@ -26,25 +28,30 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn from_env() -> Result<Self> {
-        let folders = etcetera::base_strategy::Xdg::new().map_err(|error| {
-            Error::usage("could not find the home folder")
-                .because(error)
-                .hint("Set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME.")
-        })?;
+        let folders = venv::user_folders()?;
+        let place = Place::of(&folders);
         let state = folders
             .state_dir()
             .unwrap_or_else(|| folders.home_dir().join(".local/state"));
         Ok(Self {
-            cache: folders.cache_dir().join("deployer"),
+            cache: place.cache,
             state: state.join("deployer"),
             port: parse_port(std::env::var_os(PORT_VARIABLE))?,
-            path: std::env::var_os("PATH").unwrap_or_default(),
+            path: place.path,
         })
     }
 
     /// The folder of the virtual environment.
     pub(super) fn environment(&self) -> PathBuf {
-        self.cache.join(format!("ministack-{VERSION}"))
+        MINISTACK.environment(&self.cache)
+    }
+
+    /// Where the virtual environment is made, and with what.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            cache: self.cache.clone(),
+            path: self.path.clone(),
+        }
     }
 
     /// The folder of everything that the emulator writes.

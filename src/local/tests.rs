@@ -1,32 +1,17 @@
 //! The local cloud as a whole, for real: installed where users have it, with its state in a folder of the test's own.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 
-use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use crate::cli::Cli;
 use crate::error::Exit;
-
-/// A reporter that shows warnings only.
-pub(super) fn quiet() -> Reporter {
-    let cli = Cli::try_parse_from(["deployer", "--quiet", "local", "start"]).expect("valid");
-    Reporter::new(&cli.global)
-}
+use crate::testing::{executable, quiet};
 
 /// Folders of the test's own and a free port; what was started there ends with it.
-pub(super) struct Sandbox {
-    folder: TempDir,
-    pub(super) settings: Settings,
-}
-
-impl Sandbox {
-    /// The only folder on `PATH`.
-    pub(super) fn bin(&self) -> PathBuf {
-        self.folder.path().join("bin")
-    }
+struct Sandbox {
+    _folder: TempDir,
+    settings: Settings,
 }
 
 impl Drop for Sandbox {
@@ -43,7 +28,7 @@ impl Drop for Sandbox {
 }
 
 /// With nothing installed and nothing on `PATH`.
-pub(super) fn sandbox() -> Sandbox {
+fn sandbox() -> Sandbox {
     let folder = tempfile::tempdir().expect("a folder");
     let bin = folder.path().join("bin");
     std::fs::create_dir(&bin).expect("made");
@@ -53,7 +38,10 @@ pub(super) fn sandbox() -> Sandbox {
         port: free_port(),
         path: bin.into_os_string(),
     };
-    Sandbox { folder, settings }
+    Sandbox {
+        _folder: folder,
+        settings,
+    }
 }
 
 /// With ministack as users have it, installed if it isn't yet.
@@ -70,24 +58,9 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Writes a script. Through `cp`: a file that this process itself had open for writing might still be so in a child
-/// that another test's thread just forked, and couldn't be executed then.
-pub(super) fn executable(file: &Path, script: &str) {
-    let draft = file.with_extension("draft");
-    std::fs::write(&draft, script).expect("written");
-    std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    let copied = std::process::Command::new("cp")
-        .arg("-p")
-        .arg(&draft)
-        .arg(file)
-        .status();
-    assert!(copied.expect("cp").success());
-    std::fs::remove_file(draft).expect("removed");
-}
-
 /// An environment that looks installed and whose "ministack" is `script`.
 fn pretend(sandbox: &Sandbox, script: &str) {
-    let interpreter = python::interpreter(&sandbox.settings.environment());
+    let interpreter = venv::interpreter(&sandbox.settings.environment());
     std::fs::create_dir_all(interpreter.parent().expect("a folder")).expect("made");
     std::fs::write(sandbox.settings.environment().join("complete"), "").expect("written");
     executable(
@@ -109,7 +82,7 @@ fn boto(settings: &Settings, script: &str) -> String {
         keys.access_key_id,
         keys.secret_access_key,
     );
-    let output = std::process::Command::new(python::interpreter(&settings.environment()))
+    let output = std::process::Command::new(venv::interpreter(&settings.environment()))
         .args(["-I", "-c", &format!("{prelude}{script}")])
         .output()
         .expect("run");

@@ -1,12 +1,15 @@
-//! The zip that Lambda unpacks: made from a binary, or looked into when somebody else made it.
+//! The zip that Lambda unpacks: made from files, or looked into when somebody else made it.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Seek, Write, copy};
+use std::path::Path;
 
 use zip::result::{ZipError, ZipResult};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use super::snapshot::{Snapshot, Trouble};
 
 /// The name Lambda starts, at the root of the package.
 pub(super) const BOOTSTRAP: &str = "bootstrap";
@@ -31,15 +34,39 @@ pub(super) enum Unusable {
     NotExecutable(Option<u32>),
     /// Its files have more bytes than Lambda unpacks.
     TooLarge(u64),
+    /// There is no room to look into it.
+    NoRoom(std::io::Error),
 }
 
 /// What is in a package that somebody made.
 #[derive(Debug)]
 pub(super) struct Contents {
-    /// The program.
-    pub(super) bootstrap: Vec<u8>,
     /// All files' paths.
     pub(super) files: Vec<String>,
+    /// The one that is called [`BOOTSTRAP`], if Lambda's user can execute it; else its mode.
+    pub(super) bootstrap: Option<Result<String, Option<u32>>>,
+}
+
+/// A file that is to be packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its path in the package.
+    pub(super) name: String,
+    /// Whether it is a program.
+    pub(super) executable: bool,
+    /// Its size in bytes.
+    pub(super) length: u64,
+}
+
+impl Entry {
+    /// A program alone.
+    pub(super) fn bootstrap(length: u64) -> Self {
+        Self {
+            name: BOOTSTRAP.to_owned(),
+            executable: true,
+            length,
+        }
+    }
 }
 
 /// Whether the content is a zip, by its first bytes: those of a file's entry, or of an archive without any.
@@ -47,21 +74,26 @@ pub(super) fn is_zip(content: &[u8]) -> bool {
     content.starts_with(b"PK\x03\x04") || content.starts_with(b"PK\x05\x06")
 }
 
-/// A zip of `binary` as an executable `bootstrap`; the same bytes for the same binary, so without a time.
-pub(super) fn pack(binary: &[u8]) -> ZipResult<Vec<u8>> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o755);
-    archive.start_file(BOOTSTRAP, options)?;
-    archive.write_all(binary)?;
-    Ok(archive.finish()?.into_inner())
+/// Writes a zip of `entries`, whose contents `data` has one after the other; the same bytes for the same files, so without
+/// times.
+pub(super) fn pack(data: &Snapshot, entries: &[Entry], zip: impl Write + Seek) -> ZipResult<()> {
+    let mut archive = ZipWriter::new(zip);
+    let mut data = data.reader();
+    for entry in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(DateTime::default())
+            .unix_permissions(if entry.executable { 0o755 } else { 0o644 });
+        archive.start_file(&*entry.name, options)?;
+        copy(&mut data.by_ref().take(entry.length), &mut archive)?;
+    }
+    archive.finish()?.flush()?;
+    Ok(())
 }
 
 /// Looks into a package.
-pub(super) fn open(zip: &[u8]) -> Result<Contents, Unusable> {
-    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(Unusable::Broken)?;
+pub(super) fn open(zip: &Snapshot) -> Result<Contents, Unusable> {
+    let mut archive = ZipArchive::new(zip.reader()).map_err(Unusable::Broken)?;
     let names = archive.file_names().map(|name| name.map(Cow::into_owned));
     let files: Vec<String> = names.collect::<ZipResult<_>>().map_err(Unusable::Broken)?;
     if files.is_empty() {
@@ -74,22 +106,52 @@ pub(super) fn open(zip: &[u8]) -> Result<Contents, Unusable> {
     if bytes > MAX_UNPACKED {
         return Err(Unusable::TooLarge(bytes));
     }
-    let Some(name) = files.iter().find(|file| file.trim_start_matches("./") == BOOTSTRAP) else {
-        return Err(Unusable::NoBootstrap(files));
+    let bootstrap = match files.iter().find(|file| file.trim_start_matches("./") == BOOTSTRAP) {
+        None => None,
+        Some(name) => {
+            let mode = archive.by_name(name).map_err(Unusable::Broken)?.unix_mode();
+            let executable = mode.is_some_and(|mode| mode & BY_EVERYONE == BY_EVERYONE);
+            Some(if executable { Ok(name.clone()) } else { Err(mode) })
+        }
     };
+    Ok(Contents { files, bootstrap })
+}
+
+impl Contents {
+    /// The name of the program that Lambda starts.
+    ///
+    /// # Errors
+    /// There is none, or Lambda's user can't execute it.
+    pub(super) fn program(&self) -> Result<&str, Unusable> {
+        match &self.bootstrap {
+            None => Err(Unusable::NoBootstrap(self.files.clone())),
+            Some(Err(mode)) => Err(Unusable::NotExecutable(*mode)),
+            Some(Ok(name)) => Ok(name),
+        }
+    }
+
+    /// The name of the program, if there is nothing else: then the package is that program, whoever packed it.
+    pub(super) fn only_program(&self) -> Option<&str> {
+        match (&*self.files, &self.bootstrap) {
+            ([_], Some(Ok(name))) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// Takes a file out of a package, to the disk of `folder`.
+pub(super) fn take_out(zip: &Snapshot, name: &str, folder: &Path) -> Result<Snapshot, Unusable> {
+    let mut archive = ZipArchive::new(zip.reader()).map_err(Unusable::Broken)?;
     let entry = archive.by_name(name).map_err(Unusable::Broken)?;
-    let mode = entry.unix_mode();
-    if mode.is_none_or(|mode| mode & BY_EVERYONE != BY_EVERYONE) {
-        return Err(Unusable::NotExecutable(mode));
-    }
-    let mut bootstrap = Vec::new();
     // What an entry says of its size needn't be true.
-    let read = entry.take(MAX_UNPACKED + 1).read_to_end(&mut bootstrap);
-    let read = read.map_err(|error| Unusable::Broken(ZipError::Io(error)))?;
-    if read as u64 > MAX_UNPACKED {
-        return Err(Unusable::TooLarge(read as u64));
+    let file = Snapshot::take(entry, MAX_UNPACKED + 1, folder).map_err(|trouble| match trouble {
+        Trouble::Original(error) => Unusable::Broken(ZipError::Io(error)),
+        Trouble::Copy(error) => Unusable::NoRoom(error),
+    })?;
+    if file.length > MAX_UNPACKED {
+        return Err(Unusable::TooLarge(file.length));
     }
-    Ok(Contents { bootstrap, files })
+    Ok(file)
 }
 
 impl Unusable {
@@ -106,6 +168,7 @@ impl Unusable {
             Self::NotExecutable(_) => {
                 "`chmod 755 bootstrap`, then zip it again; or give the binary itself to --function-package."
             }
+            Self::NoRoom(_) => "Make room where temporary files are, or set TMPDIR to a folder that has it.",
             Self::TooLarge(_) => "Leave out what the function doesn't need; a stripped binary has a few megabytes.",
         }
     }
@@ -130,6 +193,7 @@ impl fmt::Display for Unusable {
                 mode & 0o7777
             ),
             Self::NotExecutable(None) => write!(f, "its `{BOOTSTRAP}` isn't marked as executable"),
+            Self::NoRoom(error) => write!(f, "what is in it can't be written to a temporary file: {error}"),
             Self::TooLarge(bytes) => write!(
                 f,
                 "unpacked it has at least {bytes} bytes, and Lambda takes {MAX_UNPACKED} (250 MB)"
@@ -140,6 +204,9 @@ impl fmt::Display for Unusable {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use super::super::snapshot::Hash;
     use super::*;
 
     fn zip(files: &[(&str, u32)]) -> Vec<u8> {
@@ -155,29 +222,75 @@ mod tests {
     }
 
     fn refusal(zip: &[u8]) -> String {
-        open(zip).expect_err("it isn't usable").to_string()
+        opened(zip).expect_err("it isn't usable").to_string()
+    }
+
+    fn snapshot(content: &[u8]) -> Snapshot {
+        Snapshot::take(content, u64::MAX, &std::env::temp_dir()).expect("copied")
+    }
+
+    /// What is in a package, and its program.
+    fn opened(zip: &[u8]) -> Result<(Contents, Snapshot), Unusable> {
+        let zip = snapshot(zip);
+        let contents = open(&zip)?;
+        let program = take_out(&zip, contents.program()?, &std::env::temp_dir())?;
+        Ok((contents, program))
+    }
+
+    fn packed(data: &Snapshot, entries: &[Entry]) -> Vec<u8> {
+        let mut zip = Cursor::new(Vec::new());
+        pack(data, entries, &mut zip).expect("packs");
+        zip.into_inner()
     }
 
     #[test]
     fn a_package_is_reproducible_and_executable() {
         let binary: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        let packed = pack(&binary).expect("packs");
-        assert_eq!(packed, pack(&binary).expect("packs"));
-        assert!(is_zip(&packed));
-        let mut archive = ZipArchive::new(Cursor::new(&packed)).expect("a zip");
+        let data = snapshot(&binary);
+        let zip = packed(&data, &[Entry::bootstrap(data.length)]);
+        assert_eq!(zip, packed(&data, &[Entry::bootstrap(data.length)]));
+        assert!(is_zip(&zip));
+        let mut archive = ZipArchive::new(Cursor::new(&zip)).expect("a zip");
         let entry = archive.by_name(BOOTSTRAP).expect("bootstrap");
         assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));
         drop(entry);
-        let contents = open(&packed).expect("usable");
-        assert_eq!(contents.bootstrap, binary);
+        let (contents, program) = opened(&zip).expect("usable");
+        assert_eq!(program.hash, data.hash);
         assert_eq!(contents.files, [BOOTSTRAP]);
+        assert_eq!(contents.only_program(), Some(BOOTSTRAP));
+    }
+
+    #[test]
+    fn several_files_are_told_apart() {
+        let entry = |name: &str, executable, length| Entry {
+            name: name.to_owned(),
+            executable,
+            length,
+        };
+        let entries = [entry("a.py", false, 3), entry("none", false, 0), entry("run", true, 2)];
+        let zip = packed(&snapshot(b"abcde"), &entries);
+        let mut archive = ZipArchive::new(Cursor::new(&zip)).expect("a zip");
+        let mut read = |name: &str| {
+            let mut entry = archive.by_name(name).expect("there");
+            let mut text = String::new();
+            entry.read_to_string(&mut text).expect("whole");
+            (text, entry.unix_mode().map(|mode| mode & 0o777))
+        };
+        assert_eq!(read("a.py"), ("abc".to_owned(), Some(0o644)));
+        assert_eq!(read("none"), (String::new(), Some(0o644)));
+        assert_eq!(read("run"), ("de".to_owned(), Some(0o755)));
     }
 
     #[test]
     fn other_files_may_come_along() {
-        let contents = open(&zip(&[("lib/libssl.so.3", 0o644), ("./bootstrap", 0o755)])).expect("usable");
-        assert_eq!(contents.bootstrap, b"content");
+        let (contents, program) = opened(&zip(&[("lib/libssl.so.3", 0o644), ("./bootstrap", 0o755)])).expect("usable");
+        assert_eq!(program.hash, hash(b"content"));
         assert!(contents.files.iter().any(|file| file == "lib/libssl.so.3"));
+        assert_eq!(contents.only_program(), None);
+    }
+
+    fn hash(content: &[u8]) -> Hash {
+        snapshot(content).hash
     }
 
     #[test]

@@ -1,19 +1,23 @@
-//! Building the function's binary with whatever this machine has.
+//! Building functions' binaries with whatever this machine has, or else with what is installed for it.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use super::GET_CARGO_LAMBDA;
 use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
+use super::{GET_CARGO_LAMBDA, Target, crates};
 use crate::error::{Context, Error, Result};
 use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
+use crate::venv::{self, Place, Tool};
 
 /// What builds for Lambda, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +30,24 @@ pub(super) enum Builder {
     Cargo,
 }
 
+/// cargo-lambda and the zig that it links with, for machines that have no such thing.
+const CARGO_LAMBDA: Tool = Tool {
+    user: "building for Lambda",
+    part: PART,
+    package: "cargo-lambda",
+    version: "1.9.2",
+    lock: include_str!("cargo-lambda.txt"),
+};
+
+/// How events name this part.
+const PART: &str = "function";
+
 /// The manifest of the function's crate.
 ///
 /// # Errors
 /// There is none.
-pub(super) fn manifest(project: &Project) -> Result<PathBuf> {
-    let manifest = project.function_dir().join("Cargo.toml");
+pub(super) fn manifest_in(function_dir: &Path) -> Result<PathBuf> {
+    let manifest = function_dir.join("Cargo.toml");
     if manifest.is_file() {
         return Ok(manifest);
     }
@@ -39,56 +55,118 @@ pub(super) fn manifest(project: &Project) -> Result<PathBuf> {
         .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."))
 }
 
-/// Builds for this machine, quickly; gives the binary.
-pub(super) async fn for_this_host(project: &Project, reporter: &Reporter) -> Result<Vec<u8>> {
-    read(&cargo(&manifest(project)?, "build", &[], reporter).await?).await
+/// Binaries that were built.
+pub(super) struct Built {
+    /// Where each is, by its name.
+    pub(super) files: BTreeMap<String, PathBuf>,
+    /// What built them; none if they only have to run here, which isn't checked.
+    pub(super) builder: Option<Builder>,
+    /// They may be in it.
+    _folder: Option<TempDir>,
 }
 
-/// Builds for Lambda; gives the binary, and what built it.
+/// What one call of cargo is about.
+struct Call<'a> {
+    manifest: PathBuf,
+    binaries: &'a [&'a str],
+    /// The packages that have them, if cargo doesn't find those by the manifest.
+    packages: Vec<String>,
+    /// Where it looks for programs, if not where this process does.
+    path: Option<OsString>,
+    reporter: &'a Reporter,
+}
+
+/// Builds some of the crates' binaries, all in one call of cargo: quickly for this machine, optimized for Lambda.
 ///
 /// # Errors
-/// It doesn't compile (cargo's own words are the cause), or nothing here can build for the architecture.
-pub(super) async fn for_lambda(
-    project: &Project,
-    architecture: Architecture,
-    reporter: &Reporter,
-) -> Result<(Vec<u8>, Builder)> {
-    let manifest = manifest(project)?;
-    let builder = Builder::choose(architecture).await?;
-    let binary = match builder {
-        Builder::CargoLambda => cargo_lambda(&manifest, &project.build_dir(), architecture, reporter).await?,
+/// They don't compile (cargo's own words are the cause), or nothing here can build for the target.
+pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], reporter: &Reporter) -> Result<Built> {
+    let function_dir = project.function_dir();
+    let mut call = Call {
+        manifest: real(&manifest_in(&function_dir)?)?,
+        binaries,
+        packages: Vec::new(),
+        path: None,
+        reporter,
+    };
+    // A crate that can't be read doesn't build either, and the build says why.
+    if let Ok(known) = crates::read(&function_dir).await {
+        let packages = crates::packages(&known, binaries)?;
+        call.packages = packages.into_iter().map(str::to_owned).collect();
+    }
+    let Target::Lambda(architecture) = target else {
+        return Ok(Built {
+            files: call.cargo("build", &[]).await?,
+            builder: None,
+            _folder: None,
+        });
+    };
+    let (builder, path) = Builder::choose(architecture, reporter).await?;
+    call.path = path;
+    let (files, folder) = match builder {
+        Builder::CargoLambda => {
+            let (files, folder) = call.cargo_lambda(&project.build_dir(), architecture).await?;
+            (files, Some(folder))
+        }
         Builder::Zigbuild => {
             let target = format!("{}.{GLIBC}", triple(architecture));
-            read(&cargo(&manifest, "zigbuild", &["--release", "--target", &target], reporter).await?).await?
+            let files = call.cargo("zigbuild", &["--release", "--target", &target]).await?;
+            (files, None)
         }
-        Builder::Cargo => read(&cargo(&manifest, "build", &["--release"], reporter).await?).await?,
+        Builder::Cargo => (call.cargo("build", &["--release"]).await?, None),
     };
-    Ok((binary, builder))
-}
-
-async fn read(binary: &Path) -> Result<Vec<u8>> {
-    tokio::fs::read(binary)
-        .await
-        .or_fail(|| format!("could not read {}", binary.display()))
+    Ok(Built {
+        files,
+        builder: Some(builder),
+        _folder: folder,
+    })
 }
 
 impl Builder {
-    async fn choose(architecture: Architecture) -> Result<Self> {
-        if answers(&["lambda", "--version"]).await? {
-            Ok(Self::CargoLambda)
-        } else if answers(&["zigbuild", "--help"]).await? {
-            Ok(Self::Zigbuild)
-        } else if cfg!(target_os = "linux") && Architecture::of_this_host() == Some(architecture) {
-            Ok(Self::Cargo)
-        } else {
-            Err(Error::usage(format!(
-                "this machine can't build the function for {} without cargo-lambda or cargo-zigbuild",
-                architecture.as_str()
-            ))
-            .hint(format!(
-                "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
-            )))
+    /// The best that there is, and the `PATH` that it is found by if that isn't this process's.
+    async fn choose(architecture: Architecture, reporter: &Reporter) -> Result<(Self, Option<OsString>)> {
+        if answers(&["lambda", "--version"], None).await? {
+            return Ok((Self::CargoLambda, None));
         }
+        if answers(&["zigbuild", "--help"], None).await? {
+            return Ok((Self::Zigbuild, None));
+        }
+        let error = match install(reporter).await {
+            Ok(path) => return Ok((Self::CargoLambda, Some(path))),
+            Err(error) => error,
+        };
+        if cfg!(target_os = "linux") && Architecture::of_this_host() == Some(architecture) {
+            reporter.warn(format!(
+                "plain cargo builds for Lambda, so with this machine's glibc, since cargo-lambda isn't there: {error}"
+            ));
+            return Ok((Self::Cargo, None));
+        }
+        Err(Error::usage(format!(
+            "this machine can't build the function for {} without cargo-lambda or cargo-zigbuild",
+            architecture.as_str()
+        ))
+        .because(error)
+        .hint(format!(
+            "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
+        )))
+    }
+}
+
+/// Installs cargo-lambda where only the deployer finds it; returns a `PATH` that has it.
+async fn install(reporter: &Reporter) -> Result<OsString> {
+    let place = Place::of(&venv::user_folders()?);
+    let environment = CARGO_LAMBDA.install(&place, reporter).await?;
+    // First: the Python that is found there is the one that has zig.
+    let folders = [venv::commands(&environment)];
+    let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&place.path)))
+        .or_fail(|| format!("{} can't be on PATH", environment.display()))?;
+    if answers(&["lambda", "--version"], Some(&path)).await? {
+        Ok(path)
+    } else {
+        Err(Error::failed(format!(
+            "cargo doesn't know `lambda`, which is installed in {}",
+            environment.display()
+        )))
     }
 }
 
@@ -100,85 +178,128 @@ fn triple(architecture: Architecture) -> &'static str {
 }
 
 /// Whether cargo knows a subcommand.
-async fn answers(arguments: &[&str]) -> Result<bool> {
-    let output = Command::new("cargo")
+async fn answers(arguments: &[&str], path: Option<&OsStr>) -> Result<bool> {
+    let mut command = Command::new("cargo");
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let output = command
         .args(arguments)
         .stdin(Stdio::null())
+        .kill_on_drop(true)
         .output()
         .await;
     Ok(output.map_err(no_cargo)?.status.success())
 }
 
-fn no_cargo(error: std::io::Error) -> Error {
+pub(super) fn no_cargo(error: std::io::Error) -> Error {
     Error::usage("could not start cargo")
         .because(error)
         .hint("Install Rust (https://rustup.rs), then run the same command again.")
 }
 
-async fn cargo_lambda(
-    manifest: &Path,
-    build_dir: &Path,
-    architecture: Architecture,
-    reporter: &Reporter,
-) -> Result<Vec<u8>> {
-    let flag = match architecture {
-        Architecture::X86_64 => "--x86-64",
-        Architecture::Arm64 => "--arm64",
-    };
-    // A folder of this run's own: another run may build for another stage, and an earlier one's binary isn't this one's.
-    let unwritable = || format!("could not make a folder in {}", build_dir.display());
-    std::fs::create_dir_all(build_dir).or_fail(unwritable)?;
-    let folder = tempfile::tempdir_in(build_dir).or_fail(unwritable)?;
-    let mut command = Command::new("cargo");
-    command
-        .args(["lambda", "build", "--release", flag, "--bin", BOOTSTRAP])
-        .args(["--output-format", "binary"])
-        .arg("--manifest-path")
-        .arg(real(manifest)?)
-        .arg("--lambda-dir")
-        .arg(folder.path());
-    run(command, reporter).await?;
-    tokio::fs::read(folder.path().join(BOOTSTRAP).join(BOOTSTRAP))
-        .await
-        .map_err(|error| {
-            Error::usage("cargo-lambda built the function, but no binary where it was told to put it")
+impl Call<'_> {
+    /// Runs `cargo build`, or a subcommand that takes and says the same.
+    async fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+        let mut command = Command::new("cargo");
+        command.arg(subcommand);
+        self.add_binaries(&mut command);
+        command
+            .args(["--message-format", "json-render-diagnostics"])
+            .args(arguments);
+        let output = self.run(command).await?;
+        let mut files = executables(&output);
+        self.each(|binary| {
+            files.remove(binary).ok_or_else(|| {
+                Error::failed(format!("cargo built `{binary}` but names no executable"))
+                    .hint(format!("The crate in function/ needs a binary named `{binary}`."))
+            })
+        })
+    }
+
+    /// Has cargo-lambda build into a folder in `build_dir`.
+    async fn cargo_lambda(
+        &self,
+        build_dir: &Path,
+        architecture: Architecture,
+    ) -> Result<(BTreeMap<String, PathBuf>, TempDir)> {
+        let flag = match architecture {
+            Architecture::X86_64 => "--x86-64",
+            Architecture::Arm64 => "--arm64",
+        };
+        // A folder of this run's own: another run may build for another stage, and an earlier one's binary isn't this
+        // one's.
+        let unwritable = || format!("could not make a folder in {}", build_dir.display());
+        std::fs::create_dir_all(build_dir).or_fail(unwritable)?;
+        let folder = tempfile::tempdir_in(build_dir).or_fail(unwritable)?;
+        let mut command = Command::new("cargo");
+        command.args(["lambda", "build", "--release", flag]);
+        self.add_binaries(&mut command);
+        command
+            .args(["--output-format", "binary"])
+            .arg("--lambda-dir")
+            .arg(folder.path());
+        self.run(command).await?;
+        let files = self.each(|binary| {
+            let file = folder.path().join(binary).join(BOOTSTRAP);
+            match file.metadata() {
+                Ok(_) => Ok(file),
+                Err(error) => Err(Error::usage(format!(
+                    "cargo-lambda built `{binary}`, but no file where it was told to put it"
+                ))
                 .because(error)
                 .hint(
-                    "Look for `extension` or `lambda_dir` in CargoLambda.toml and under [package.metadata.lambda] of                      function/Cargo.toml, and remove it.",
-                )
-        })
-}
+                    "Look for `extension` or `lambda_dir` in CargoLambda.toml and under [package.metadata.lambda] of \
+                     function/Cargo.toml, and remove it.",
+                )),
+            }
+        })?;
+        Ok((files, folder))
+    }
 
-/// Runs `cargo build`, or a subcommand that takes and says the same.
-async fn cargo(manifest: &Path, subcommand: &str, arguments: &[&str], reporter: &Reporter) -> Result<PathBuf> {
-    let mut command = Command::new("cargo");
-    command
-        .args([subcommand, "--bin", BOOTSTRAP])
-        .args(["--message-format", "json-render-diagnostics"])
-        .args(arguments)
-        .arg("--manifest-path")
-        .arg(real(manifest)?);
-    let output = run(command, reporter).await?;
-    executable(&output).ok_or_else(|| {
-        Error::failed("cargo built the function but names no executable")
-            .hint("The crate in function/ needs a binary named `bootstrap`.")
-    })
+    fn add_binaries(&self, command: &mut Command) {
+        for binary in self.binaries {
+            command.args(["--bin", binary]);
+        }
+        for package in &self.packages {
+            command.args(["--package", package]);
+        }
+    }
+
+    fn each(&self, mut file: impl FnMut(&str) -> Result<PathBuf>) -> Result<BTreeMap<String, PathBuf>> {
+        let binaries = self.binaries.iter();
+        binaries
+            .map(|binary| Ok(((*binary).to_owned(), file(binary)?)))
+            .collect()
+    }
+
+    async fn run(&self, mut command: Command) -> Result<String> {
+        command.arg("--manifest-path").arg(&self.manifest);
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
+        run(command, self.reporter).await
+    }
 }
 
 /// A linked folder is built where it really is: cargo looks for the workspace above the path it is given.
-fn real(manifest: &Path) -> Result<PathBuf> {
+pub(super) fn real(manifest: &Path) -> Result<PathBuf> {
     manifest
         .canonicalize()
         .or_fail(|| format!("could not read {}", manifest.display()))
 }
 
-/// The path in cargo's "compiler-artifact" message: it knows of CARGO_TARGET_DIR and of any configuration.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The programs in cargo's "compiler-artifact" messages, by name: it knows of CARGO_TARGET_DIR and of any configuration.
+fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == BOOTSTRAP)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?;
+            Some((name.to_owned(), PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect()
 }
 
 /// Runs a build and returns its stdout.
@@ -204,7 +325,7 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
         while let Some(line) = lines.next_line().await? {
             let short = line.trim();
             if short.starts_with("Compiling") || short.starts_with("Finished") {
-                reporter.working("function", short);
+                reporter.working(PART, short);
             } else {
                 said.push_str(&line);
                 said.push('\n');
@@ -246,12 +367,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_executable_is_the_one_that_cargo_names() {
+    fn executables_are_those_that_cargo_names() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"retrieve_user_data"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"bootstrap"},"executable":"/t/debug/bootstrap"}
+{"reason":"compiler-artifact","target":{"name":"second"},"executable":"/t/debug/second"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/bootstrap")));
-        assert_eq!(executable(""), None);
+        let files = executables(messages);
+        let files: Vec<(&str, &Path)> = files.iter().map(|(name, file)| (name.as_str(), &**file)).collect();
+        assert_eq!(
+            files,
+            [
+                ("bootstrap", Path::new("/t/debug/bootstrap")),
+                ("second", Path::new("/t/debug/second"))
+            ]
+        );
+        assert!(executables("").is_empty());
+    }
+
+    #[test]
+    fn the_list_pins_what_its_name_says() {
+        assert!(
+            CARGO_LAMBDA
+                .lock
+                .contains(&format!("cargo-lambda=={} ", CARGO_LAMBDA.version))
+        );
+        assert!(CARGO_LAMBDA.lock.contains("\nziglang=="));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use object::elf::{DT_NEEDED, ET_DYN, ET_EXEC, FileHeader64, Machine, SHT_DYNSYM, VER_FLG_WEAK};
 use object::read::elf::{FileHeader, ProgramHeader, SectionTable, Sym};
+use object::read::{ReadCache, ReadRef};
 use object::{LittleEndian, SymbolIndex};
+
+use super::snapshot::Snapshot;
 
 /// An executable's demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +41,25 @@ pub(super) enum NotExecutable {
 }
 
 impl Executable {
-    /// Reads the headers and the dynamic symbols.
+    /// Reads the headers and the dynamic symbols, and nothing else: most of a program is its code.
     ///
     /// # Errors
     /// It isn't a whole 64-bit little-endian ELF executable, which is what both of Lambda's processors run.
-    pub(super) fn parse(content: &[u8]) -> Result<Self, NotExecutable> {
-        if content.is_empty() {
+    pub(super) fn read(program: &Snapshot) -> Result<Self, NotExecutable> {
+        Self::parse(&ReadCache::new(program.reader()))
+    }
+
+    fn parse<'data>(content: impl ReadRef<'data>) -> Result<Self, NotExecutable> {
+        let unreadable = |()| NotExecutable::Malformed("it can't be read".to_owned());
+        let length = content.len().map_err(unreadable)?;
+        let beginning = content.read_bytes_at(0, length.min(BEGINNING)).map_err(unreadable)?;
+        if beginning.is_empty() {
             return Err(NotExecutable::Empty);
         }
-        if !content.starts_with(b"\x7fELF") {
-            return Err(NotExecutable::NotElf(kind(content)));
+        if !beginning.starts_with(b"\x7fELF") {
+            return Err(NotExecutable::NotElf(kind(beginning)));
         }
-        if content.get(CLASS) == Some(&CLASS_32) {
+        if beginning.get(CLASS) == Some(&CLASS_32) {
             return Err(NotExecutable::Malformed(
                 "it is built for a 32-bit processor".to_owned(),
             ));
@@ -78,13 +88,16 @@ impl Executable {
 }
 
 type Header = FileHeader64<LittleEndian>;
-type Sections<'data> = SectionTable<'data, Header>;
+type Sections<'data, R> = SectionTable<'data, Header, R>;
+
+/// As much as tells what kind of file it is, in bytes.
+const BEGINNING: u64 = 16;
 
 /// Where the header says how wide the processor's words are.
 const CLASS: usize = 4;
 const CLASS_32: u8 = 1;
 
-fn loader(header: &Header, content: &[u8]) -> Result<Option<String>, NotExecutable> {
+fn loader<'data>(header: &Header, content: impl ReadRef<'data>) -> Result<Option<String>, NotExecutable> {
     for segment in header.program_headers(LittleEndian, content).map_err(malformed)? {
         if let Some(path) = segment.interpreter(LittleEndian, content).map_err(malformed)? {
             return Ok(Some(text(path)));
@@ -93,7 +106,10 @@ fn loader(header: &Header, content: &[u8]) -> Result<Option<String>, NotExecutab
     Ok(None)
 }
 
-fn libraries(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<String>, NotExecutable> {
+fn libraries<'data, R: ReadRef<'data>>(
+    sections: &Sections<'data, R>,
+    content: R,
+) -> Result<Vec<String>, NotExecutable> {
     let table = sections.dynamic_table(LittleEndian, content).map_err(malformed)?;
     table
         .iter()
@@ -102,7 +118,7 @@ fn libraries(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<String>, Not
         .collect()
 }
 
-fn needs(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<Need>, NotExecutable> {
+fn needs<'data, R: ReadRef<'data>>(sections: &Sections<'data, R>, content: R) -> Result<Vec<Need>, NotExecutable> {
     let Some((mut libraries, strings)) = sections.gnu_verneed(LittleEndian, content).map_err(malformed)? else {
         return Ok(Vec::new());
     };
@@ -129,7 +145,11 @@ fn needs(sections: &Sections<'_>, content: &[u8]) -> Result<Vec<Need>, NotExecut
 }
 
 /// Adds to each need the symbols that it comes from.
-fn name_symbols(needs: &mut [Need], sections: &Sections<'_>, content: &[u8]) -> Result<(), NotExecutable> {
+fn name_symbols<'data, R: ReadRef<'data>>(
+    needs: &mut [Need],
+    sections: &Sections<'data, R>,
+    content: R,
+) -> Result<(), NotExecutable> {
     let Some(versions) = sections.versions(LittleEndian, content).map_err(malformed)? else {
         return Ok(());
     };
@@ -180,7 +200,10 @@ mod tests {
             (b"#!/bin/sh\n", NotExecutable::NotElf("a script")),
             (b"hello", NotExecutable::NotElf("no program")),
         ] {
-            assert_eq!(Executable::parse(content), Err(expected));
+            assert_eq!(Executable::parse(content), Err(expected.clone()));
+            let folder = tempfile::tempdir().expect("a folder");
+            let copy = Snapshot::take(content, 100, folder.path()).expect("copied");
+            assert_eq!(Executable::read(&copy), Err(expected));
         }
     }
 
@@ -188,7 +211,10 @@ mod tests {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn this_test_is_a_program_that_needs_glibc() {
         let content = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
-        let this = Executable::parse(&content).expect("a program");
+        let this = Executable::parse(&*content).expect("a program");
+        let folder = tempfile::tempdir().expect("a folder");
+        let copy = Snapshot::take(&*content, u64::MAX, folder.path()).expect("copied");
+        assert_eq!(Executable::read(&copy).as_ref(), Ok(&this));
         assert!(this.loader.is_some_and(|loader| loader.contains("ld-linux")));
         assert!(this.libraries.iter().any(|library| library == "libc.so.6"));
         let with_start = |need: &&Need| need.symbols.iter().any(|symbol| symbol == "__libc_start_main");

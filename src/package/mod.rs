@@ -1,16 +1,30 @@
-//! The function's package: built or given, checked against what Lambda can run, and uploaded under a name that its
-//! content decides.
+//! Functions' packages: built or given, checked against what Lambda can run, and uploaded under names that their contents
+//! decide.
+//!
+//! A package is never in memory as a whole: binaries have tens of megabytes, and a stage may have many. Nor is it packed
+//! before somebody needs the zip: if nothing changed, nobody does.
 
 mod amazon_linux;
 mod archive;
 mod build;
+mod crates;
 mod elf;
+mod folder;
+mod snapshot;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use aws_sdk_s3::primitives::ByteStream;
-use sha2::{Digest as _, Sha256};
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tempfile::TempPath;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
@@ -20,9 +34,11 @@ use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
 use amazon_linux::Misfit;
-use archive::{Contents, MAX_UNPACKED, Unusable};
+use archive::{BOOTSTRAP, Entry, MAX_UNPACKED, Unusable};
 use build::Builder;
+pub use crates::{binaries, matching};
 use elf::{Executable, NotExecutable};
+use snapshot::{Hash, Snapshot, Trouble};
 
 /// Brings cargo-lambda and the zig that it links with; a plain `pip install` is refused by newer distributions.
 const GET_CARGO_LAMBDA: &str =
@@ -31,28 +47,63 @@ const GET_CARGO_LAMBDA: &str =
 /// The glibc that Lambda's Amazon Linux 2023 has.
 pub const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
 
-/// A function that is ready to be uploaded. It is in memory, so that what was checked is what is uploaded, whatever
-/// is built meanwhile.
+/// How much of a zip is read at once as it is sent, in bytes.
+const PIECE: usize = 512 << 10;
+
+/// Copying, hashing and packing: as many at once as there are cores.
+static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+static PACKING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*CORES));
+
+/// A function that is ready to be uploaded. It is a copy, so that what was checked is what is uploaded, whatever is built
+/// meanwhile.
 #[derive(Debug, Clone)]
 pub struct Package {
     content: Arc<Content>,
     /// The package's key in the artifacts bucket. The same content has the same key, so CloudFormation sees new code
     /// exactly when there is some.
     pub key: String,
-    /// The newest glibc that the function needs, such as `2.34`; none if it needs none, or only has to run here.
+    /// The newest glibc that the function needs, such as `2.34`; none if it needs none, only has to run here, or isn't
+    /// known to be a program.
     pub glibc: Option<String>,
 }
 
 #[derive(Debug)]
-enum Content {
-    /// A program, not zipped yet.
-    Binary(Vec<u8>),
-    /// A zip that somebody made.
-    Zip(Vec<u8>),
+struct Content {
+    what: What,
+    /// The folder for the zip.
+    scratch: PathBuf,
+    /// Once somebody needed it.
+    zip: OnceCell<Zip>,
 }
 
-/// What the function is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
+enum What {
+    /// Files' contents one after the other, not zipped yet.
+    Files(Snapshot, Vec<Entry>),
+    /// A zip that somebody made.
+    Zip(Snapshot),
+}
+
+/// A zip as it is uploaded. Its file is gone with it.
+#[derive(Debug)]
+struct Zip {
+    file: TempPath,
+    /// Its size.
+    bytes: u64,
+    hash: Hash,
+}
+
+/// One function of the stage's templates that is to be packaged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Build {
+    /// The binary, as the crate spells it.
+    pub binary: String,
+    /// What it is built for.
+    pub target: Target,
+}
+
+/// What a function is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// This machine: an emulator runs the function as a process of its own.
     ThisHost,
@@ -63,44 +114,124 @@ pub enum Target {
 /// Where a program comes from: what is to be done when it doesn't fit depends on it.
 #[derive(Debug, Clone, Copy)]
 enum Origin<'a> {
-    Built(Builder),
+    /// The binary of this name.
+    Built(Builder, &'a str),
     Given(&'a Path),
 }
 
-/// Checks that there is a crate to build.
+/// Builds functions with cargo: all that are for the same target in one call of it.
 ///
 /// # Errors
-/// There is none.
-pub fn check_crate(project: &Project) -> Result<()> {
-    build::manifest(project).map(drop)
+/// There is no such binary, it doesn't compile (cargo's own words are the cause), this machine can't build for the target,
+/// or the result wouldn't run on Lambda.
+pub async fn build(project: &Project, builds: &[Build], reporter: &Reporter) -> Result<BTreeMap<Build, Package>> {
+    let mut by_target: BTreeMap<Target, BTreeSet<&str>> = BTreeMap::new();
+    for Build { binary, target } in builds {
+        by_target.entry(*target).or_default().insert(binary);
+    }
+    let mut packages = BTreeMap::new();
+    for (target, binaries) in by_target {
+        let binaries: Vec<&str> = binaries.into_iter().collect();
+        let built = build::build(project, target, &binaries, reporter).await?;
+        let made: Vec<(Build, Package)> = stream::iter(&built.files)
+            .map(async |(binary, file)| {
+                let origin = built.builder.map(|builder| Origin::Built(builder, binary));
+                let package = packaged(project, target, origin, file.clone(), reporter).await?;
+                let build = Build {
+                    binary: binary.clone(),
+                    target,
+                };
+                Ok::<_, Error>((build, package))
+            })
+            .buffer_unordered(*CORES)
+            .try_collect()
+            .await?;
+        packages.extend(made);
+    }
+    Ok(packages)
 }
 
-/// Builds the function with cargo.
+/// The package of a binary that was just built.
+async fn packaged(
+    project: &Project,
+    target: Target,
+    origin: Option<Origin<'_>>,
+    file: PathBuf,
+    reporter: &Reporter,
+) -> Result<Package> {
+    let scratch = project.build_dir();
+    let folder = scratch.clone();
+    let is_checked = origin.is_some();
+    let (binary, program) = blocking("reading", move || {
+        let original = File::open(&file).or_fail(|| format!("could not read {}", file.display()))?;
+        let binary = Snapshot::take(original, u64::MAX, &folder).map_err(|trouble| not_copied(&file, trouble))?;
+        let program = is_checked.then(|| Executable::read(&binary));
+        Ok((binary, program))
+    })
+    .await?;
+    let glibc = match (target, origin, program) {
+        (Target::Lambda(architecture), Some(origin), Some(program)) => {
+            let program = program.map_err(|error| origin.not_executable(&error))?;
+            check(&program, &[], architecture, origin, reporter)?
+        }
+        _ => None,
+    };
+    let hash = binary.hash;
+    let entries = vec![Entry::bootstrap(binary.length)];
+    Ok(Package::new(What::Files(binary, entries), hash, glibc, scratch))
+}
+
+/// Code that is given as it is, in whatever language: a folder, whose files are packed, or a zip. Nobody can tell whether
+/// Lambda can run it.
 ///
 /// # Errors
-/// It doesn't compile (cargo's own words are the cause), this machine can't build for the target, or the result
-/// wouldn't run on Lambda.
-pub async fn build(project: &Project, target: Target, reporter: &Reporter) -> Result<Package> {
-    match target {
-        Target::ThisHost => {
-            let binary = build::for_this_host(project, reporter).await?;
-            Package::new(Content::Binary(binary), None).await
+/// It can't be read, is neither, or has more or less in it than Lambda takes.
+pub async fn of_path(path: &Path) -> Result<Package> {
+    let path = path.to_owned();
+    let scratch = std::env::temp_dir();
+    blocking("reading", move || {
+        let unreadable = || format!("could not read the function's code {}", path.display());
+        let metadata = path.metadata().or_fail(unreadable).map_err(|error| {
+            error
+                .as_usage()
+                .hint("A function's code is a folder, whose files are packed, or a zip.")
+        })?;
+        if metadata.is_dir() {
+            let (files, entries) = folder::copy(&path, &scratch)?;
+            let hash = files.hash;
+            return Ok(Package::new(What::Files(files, entries), hash, None, scratch));
         }
-        Target::Lambda(architecture) => {
-            let (binary, builder) = build::for_lambda(project, architecture, reporter).await?;
-            let origin = Origin::Built(builder);
-            let program = Executable::parse(&binary).map_err(|error| origin.not_executable(&error))?;
-            let glibc = check(&program, &[], architecture, origin, reporter)?;
-            Package::new(Content::Binary(binary), glibc).await
+        let zip = copy_of_given(&path, &scratch)?;
+        if !archive::is_zip(&zip.beginning::<4>().or_fail(unreadable)?) {
+            return Err(Error::usage(format!("{} is no zip", path.display())).hint(
+                "A function's code is a folder, whose files are packed, or a zip. A binary is put into a folder, as \
+                 `bootstrap`.",
+            ));
         }
-    }
+        let broken = |error: Unusable| {
+            let refused = Error::usage(format!("{} is no package for Lambda", path.display())).because(&error);
+            refused.hint(match error {
+                Unusable::TooLarge(_) => "Leave out what the function doesn't need.",
+                _ => "Make the zip anew, or name the folder with the code instead: its files are packed.",
+            })
+        };
+        let contents = archive::open(&zip).map_err(broken)?;
+        let hash = match contents.only_program() {
+            Some(name) => archive::take_out(&zip, name, &scratch).map_err(broken)?.hash,
+            None => zip.hash,
+        };
+        Ok(Package::new(What::Zip(zip), hash, None, scratch))
+    })
+    .await
 }
 
 /// A function that was built before: a zip with `bootstrap` in it, or that binary.
 #[derive(Debug)]
 pub struct Prebuilt {
     file: PathBuf,
-    content: Content,
+    what: What,
+    /// Of the program, if there is nothing else, else of the zip.
+    hash: Hash,
     program: Executable,
     /// The paths in the zip.
     files: Vec<String>,
@@ -113,41 +244,38 @@ impl Prebuilt {
     /// It can't be read, or is neither a package nor a Linux program.
     pub async fn open(file: &Path) -> Result<Self> {
         let file = file.to_owned();
-        tokio::task::spawn_blocking(move || Self::read(file))
-            .await
-            .or_fail(|| "the reading of the function's package was interrupted".to_owned())?
+        blocking("reading", move || Self::read(file, &std::env::temp_dir())).await
     }
 
-    fn read(file: PathBuf) -> Result<Self> {
-        let unreadable = |error: std::io::Error| {
-            Error::usage(format!("could not read the function's package {}", file.display()))
-                .because(error)
-                .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
-        };
-        let size = std::fs::metadata(&file).map_err(unreadable)?.len();
-        if size > MAX_UNPACKED {
-            return Err(unusable(&file, &Unusable::TooLarge(size)));
-        }
-        let content = std::fs::read(&file).map_err(unreadable)?;
+    fn read(file: PathBuf, scratch: &Path) -> Result<Self> {
+        let given = copy_of_given(&file, scratch)?;
         let parse =
-            |binary: &[u8]| Executable::parse(binary).map_err(|error| Origin::Given(&file).not_executable(&error));
-        if !archive::is_zip(&content) {
+            |program: &Snapshot| Executable::read(program).map_err(|error| Origin::Given(&file).not_executable(&error));
+        let beginning = given
+            .beginning::<4>()
+            .or_fail(|| format!("could not read {}", file.display()))?;
+        if !archive::is_zip(&beginning) {
             return Ok(Self {
-                program: parse(&content)?,
-                content: Content::Binary(content),
+                program: parse(&given)?,
+                hash: given.hash,
                 files: Vec::new(),
+                what: {
+                    let entries = vec![Entry::bootstrap(given.length)];
+                    What::Files(given, entries)
+                },
                 file,
             });
         }
-        let Contents { bootstrap, files } = archive::open(&content).map_err(|error| unusable(&file, &error))?;
+        let unusable = |error| unusable(&file, &error);
+        let contents = archive::open(&given).map_err(unusable)?;
+        let name = contents.program().map_err(unusable)?;
+        let program = archive::take_out(&given, name, scratch).map_err(unusable)?;
         Ok(Self {
-            program: parse(&bootstrap)?,
-            // A zip of our own making is the same package as its binary, and goes by the same name.
-            content: match archive::pack(&bootstrap) {
-                Ok(packed) if packed == content => Content::Binary(bootstrap),
-                _ => Content::Zip(content),
-            },
-            files,
+            program: parse(&program)?,
+            // A zip with the binary alone is the same package as the binary, and goes by the same name.
+            hash: contents.only_program().map_or(given.hash, |_| program.hash),
+            what: What::Zip(given),
+            files: contents.files,
             file,
         })
     }
@@ -159,8 +287,43 @@ impl Prebuilt {
     pub async fn package(self, architecture: Architecture, reporter: &Reporter) -> Result<Package> {
         let origin = Origin::Given(&self.file);
         let glibc = check(&self.program, &self.files, architecture, origin, reporter)?;
-        Package::new(self.content, glibc).await
+        Ok(Package::new(self.what, self.hash, glibc, std::env::temp_dir()))
     }
+}
+
+/// A copy of a package that somebody gave.
+fn copy_of_given(file: &Path, scratch: &Path) -> Result<Snapshot> {
+    let unreadable = |error: std::io::Error| {
+        Error::usage(format!("could not read the function's package {}", file.display()))
+            .because(error)
+            .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
+    };
+    let original = File::open(file).map_err(unreadable)?;
+    let copy = Snapshot::take(original, MAX_UNPACKED + 1, scratch).map_err(|trouble| match trouble {
+        Trouble::Original(error) => unreadable(error),
+        other @ Trouble::Copy(_) => not_copied(file, other),
+    })?;
+    if copy.length > MAX_UNPACKED {
+        let size = file.metadata().map_or(copy.length, |metadata| metadata.len());
+        return Err(unusable(file, &Unusable::TooLarge(size)));
+    }
+    Ok(copy)
+}
+
+fn not_copied(file: &Path, trouble: Trouble) -> Error {
+    match trouble {
+        Trouble::Original(error) => Error::failed(format!("could not read {}", file.display())).because(error),
+        Trouble::Copy(error) => Error::failed(format!("could not copy {}", file.display()))
+            .because(error)
+            .hint("Make room where the copy goes: the project's target/deployer, and TMPDIR for what is given."),
+    }
+}
+
+/// Runs what takes a while apart from everything else; `doing` is what, as in "the reading of the function".
+async fn blocking<T: Send + 'static>(doing: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .or_fail(|| format!("the {doing} of the function was interrupted"))?
 }
 
 /// Checks that Lambda can run a program; gives the newest glibc that it needs. `files` are those beside it.
@@ -196,7 +359,8 @@ fn unusable(file: &Path, error: &Unusable) -> Error {
 impl Origin<'_> {
     fn refuse(self, cause: impl std::fmt::Display) -> Error {
         let what = match self {
-            Self::Built(_) => "the function".to_owned(),
+            Self::Built(_, BOOTSTRAP) => "the function".to_owned(),
+            Self::Built(_, binary) => format!("the function's binary `{binary}`"),
             Self::Given(file) => file.display().to_string(),
         };
         Error::usage(format!("{what} can't run on Lambda")).because(cause)
@@ -209,7 +373,7 @@ impl Origin<'_> {
             NotExecutable::Malformed(why) => format!("it isn't a whole 64-bit ELF executable: {why}"),
         };
         self.refuse(cause).hint(match self {
-            Self::Built(_) => "Look for a build target or a linker in .cargo/config.toml and in CARGO_BUILD_TARGET.",
+            Self::Built(..) => "Look for a build target or a linker in .cargo/config.toml and in CARGO_BUILD_TARGET.",
             Self::Given(_) => "Give the binary `bootstrap` that was built for Linux, or a zip with it.",
         })
     }
@@ -222,20 +386,20 @@ impl Origin<'_> {
                 format!("Link it against an older glibc, with cargo-lambda {give}.")
             }
             (Self::Given(_), Misfit::Machine { .. }) => format!(
-                "Build it for {}, with cargo-lambda {give}. On AWS the stage's `architecture` in stacks/stages.yaml decides.",
+                "Build it for {}, with cargo-lambda {give}. On AWS the stage's `Architecture` in stacks/stages.yaml decides.",
                 architecture.as_str()
             ),
             (Self::Given(_), Misfit::Loader(_)) => {
                 format!("Link it with glibc, or statically: with cargo-lambda {give}.")
             }
-            (Self::Built(Builder::Cargo), Misfit::Glibc { .. }) => {
+            (Self::Built(Builder::Cargo, _), Misfit::Glibc { .. }) => {
                 format!("Get cargo-lambda, which links against an older glibc (`{GET_CARGO_LAMBDA}`), {again}.")
             }
-            (Self::Built(Builder::CargoLambda), _) => format!(
+            (Self::Built(Builder::CargoLambda, _), _) => format!(
                 "Look for a compiler or a target in CARGO_LAMBDA_COMPILER, CargoLambda.toml and [package.metadata.lambda] \
                  of function/Cargo.toml, remove it, {again}."
             ),
-            (Self::Built(Builder::Zigbuild | Builder::Cargo), _) => format!(
+            (Self::Built(Builder::Zigbuild | Builder::Cargo, _), _) => format!(
                 "Look for a target or a linker in .cargo/config.toml, CARGO_BUILD_TARGET and RUSTFLAGS, remove it, {again}."
             ),
         };
@@ -244,65 +408,149 @@ impl Origin<'_> {
 }
 
 impl Package {
-    async fn new(content: Content, glibc: Option<String>) -> Result<Self> {
-        let content = Arc::new(content);
-        let hashed = Arc::clone(&content);
-        let hash = tokio::task::spawn_blocking(move || match &*hashed {
-            Content::Binary(bytes) | Content::Zip(bytes) => Sha256::digest(bytes),
-        })
-        .await
-        .or_fail(|| "the hashing of the function was interrupted".to_owned())?;
-        Ok(Self {
-            content,
+    fn new(what: What, hash: Hash, glibc: Option<String>, scratch: PathBuf) -> Self {
+        Self {
+            content: Arc::new(Content {
+                what,
+                scratch,
+                zip: OnceCell::new(),
+            }),
             key: format!("function/{}.zip", hex(&hash[..16])),
             glibc,
-        })
+        }
     }
 
-    /// The zip as it is uploaded.
+    /// The zip, made when it is first asked for.
+    async fn zip(&self) -> Result<&Zip> {
+        let make = async || {
+            // It is never closed.
+            let _turn = PACKING.acquire().await.ok();
+            let content = Arc::clone(&self.content);
+            blocking("packing", move || content.pack()).await
+        };
+        self.content.zip.get_or_try_init(make).await
+    }
+
+    /// Lambda's `CodeSha256` of it: the SHA-256 of the zip's bytes, in base64. Takes packing it, the first time.
     ///
     /// # Errors
     /// It can't be packed.
-    pub async fn zipped(&self) -> Result<Vec<u8>> {
-        let content = Arc::clone(&self.content);
-        tokio::task::spawn_blocking(move || match &*content {
-            Content::Binary(binary) => archive::pack(binary),
-            Content::Zip(zip) => Ok(zip.clone()),
-        })
-        .await
-        .or_fail(|| "the packing of the function was interrupted".to_owned())?
-        .or_fail(|| "could not pack the function".to_owned())
+    pub async fn code_sha256(&self) -> Result<String> {
+        Ok(BASE64.encode(self.zip().await?.hash))
     }
 
-    /// Uploads the package unless the bucket has it. Returns whether it had to.
-    pub async fn upload(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter) -> Result<bool> {
-        let there = cloud.s3.head_object().bucket(bucket).key(&self.key).send().await;
+    /// Writes the zip to a file, whose folder is made if it isn't there; returns its size in bytes.
+    ///
+    /// # Errors
+    /// It can't be packed or written.
+    pub async fn write_to(&self, file: &Path) -> Result<u64> {
+        let zip = self.zip().await?;
+        let what = || format!("could not write {}", file.display());
+        if let Some(folder) = file.parent() {
+            tokio::fs::create_dir_all(folder).await.or_fail(what)?;
+        }
+        // Not by copying the file as such: it is for this user alone.
+        let mut from = tokio::fs::File::open(&zip.file).await.or_fail(what)?;
+        let mut to = tokio::fs::File::create(file).await.or_fail(what)?;
+        tokio::io::copy(&mut from, &mut to).await.or_fail(what)?;
+        tokio::io::AsyncWriteExt::flush(&mut to).await.or_fail(what)?;
+        Ok(zip.bytes)
+    }
+
+    /// Uploads the package unless the bucket has it. Returns whether it had to. `function` says which it is of.
+    ///
+    /// S3 keeps the zip's SHA-256 with it, which `HeadObject` tells: it is the `CodeSha256` of a function that runs it.
+    ///
+    /// # Errors
+    /// The bucket can't be asked, or the package not be packed or sent.
+    pub async fn upload(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<bool> {
+        let look = cloud.s3.head_object().bucket(bucket).key(&self.key);
+        let there = look.checksum_mode(ChecksumMode::Enabled).send().await;
         let what = || format!("could not look into the bucket {bucket}");
-        if found(there, |e| e.is_not_found(), what)?.is_some() {
+        let there = found(there, |e| e.is_not_found(), what)?;
+        // Earlier versions uploaded without the sum that proves what a function runs. Not every emulator keeps it.
+        let is_whole = |there: &HeadObjectOutput| there.checksum_sha256().is_some() || !cloud.endpoint.is_aws();
+        if there.is_some_and(|there| is_whole(&there)) {
             return Ok(false);
         }
-        reporter.working("function", "packing and uploading");
-        let zip = self.zipped().await?;
-        let patience = Cloud::for_sending(zip.len() as u64);
+        self.send(cloud, bucket, reporter, function).await.map(|()| true)
+    }
+
+    /// Makes the zip, if it isn't made yet.
+    ///
+    /// # Errors
+    /// It can't be packed.
+    pub async fn pack(&self) -> Result<()> {
+        self.zip().await.map(|_| ())
+    }
+
+    /// Uploads the package, whatever the bucket has. `function` says which it is of.
+    ///
+    /// # Errors
+    /// It can't be packed or sent.
+    pub async fn send(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<()> {
+        reporter.working("function", format!("packing and uploading {function}"));
+        let zip = self.zip().await?;
+        let what = || format!("could not upload the function to {bucket}");
+        let body = ByteStream::read_from()
+            .path(&zip.file)
+            .length(Length::Exact(zip.bytes))
+            .buffer_size(PIECE)
+            .build()
+            .await
+            .or_fail(what)?;
         cloud
             .s3
             .put_object()
             .bucket(bucket)
             .key(&self.key)
             .content_type("application/zip")
-            .body(ByteStream::from(zip))
+            .content_length(i64::try_from(zip.bytes).or_fail(what)?)
+            .checksum_sha256(BASE64.encode(zip.hash))
+            .body(body)
             .customize()
-            .config_override(patience)
+            // The checksum is signed, and says as much of the bytes as another sum over them would.
+            .disable_payload_signing()
+            .config_override(Cloud::for_sending(zip.bytes))
             .send()
             .await
-            .map_err(|error| explain(&error, &format!("could not upload the function to {bucket}")))?;
-        Ok(true)
+            .map(|_| ())
+            .map_err(|error| explain(&error, &what()))
+    }
+}
+
+impl Content {
+    fn pack(&self) -> Result<Zip> {
+        let what = || "could not pack the function".to_owned();
+        std::fs::create_dir_all(&self.scratch).or_fail(what)?;
+        let mut zip = tempfile::NamedTempFile::new_in(&self.scratch).or_fail(what)?;
+        match &self.what {
+            What::Files(data, entries) => archive::pack(data, entries, zip.as_file_mut()).or_fail(what)?,
+            What::Zip(given) => {
+                std::io::copy(&mut given.reader(), zip.as_file_mut()).or_fail(what)?;
+            }
+        }
+        let (hash, bytes) = snapshot::hash(zip.as_file_mut()).or_fail(what)?;
+        Ok(Zip {
+            file: zip.into_temp_path(),
+            bytes,
+            hash,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Cursor, Read, Write};
+    use std::os::unix::fs::PermissionsExt;
+
+    use sha2::{Digest as _, Sha256};
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
     use super::*;
+    use crate::error::Exit;
+    use crate::testing::quiet;
 
     #[test]
     fn a_library_helps_only_where_the_loader_looks() {
@@ -310,5 +558,210 @@ mod tests {
         let helps = |library| brought_along(library, &files);
         assert!(helps("libssl.so.3") && helps("libz.so.1"));
         assert!(!helps("libpq.so.5") && !helps("libcrypto.so.3"));
+    }
+
+    fn key(content: &[u8]) -> String {
+        format!("function/{}.zip", hex(&Sha256::digest(content)[..16]))
+    }
+
+    fn zipped(files: &[(&str, u32, &[u8])], method: CompressionMethod) -> Vec<u8> {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, mode, content) in files {
+            let options = SimpleFileOptions::default()
+                .compression_method(method)
+                .unix_permissions(*mode);
+            archive.start_file(*name, options).expect("a file");
+            archive.write_all(content).expect("written");
+        }
+        archive.finish().expect("a zip").into_inner()
+    }
+
+    /// A static program of this machine's kind, as far as its headers tell.
+    fn program() -> Vec<u8> {
+        let machine: u16 = match Architecture::of_this_host() {
+            Some(Architecture::Arm64) => 183,
+            _ => 62,
+        };
+        let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+        elf.resize(16, 0);
+        elf.extend(2u16.to_le_bytes());
+        elf.extend(machine.to_le_bytes());
+        elf.extend(1u32.to_le_bytes());
+        // Entry point, program headers, section headers, flags.
+        elf.extend(0x40_0000u64.to_le_bytes());
+        elf.extend([0; 8 + 8 + 4]);
+        for size in [64u16, 56, 0, 64, 0, 0] {
+            elf.extend(size.to_le_bytes());
+        }
+        elf.extend(b"some code");
+        elf
+    }
+
+    async fn prebuilt(file: &Path) -> Result<Package> {
+        let here = Architecture::of_this_host().unwrap_or(Architecture::X86_64);
+        Prebuilt::open(file).await?.package(here, &quiet()).await
+    }
+
+    async fn written(package: &Package, place: &Path) -> Vec<u8> {
+        let out = place.join("new").join("out.zip");
+        let bytes = package.write_to(&out).await.expect("written");
+        let zip = std::fs::read(&out).expect("it");
+        assert_eq!(bytes, zip.len() as u64);
+        assert_eq!(
+            package.code_sha256().await.expect("hashed"),
+            BASE64.encode(Sha256::digest(&zip))
+        );
+        zip
+    }
+
+    #[tokio::test]
+    async fn a_binary_and_zips_of_it_alone_are_the_same_package() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (binary, program) = (place.path().join("binary"), program());
+        std::fs::write(&binary, &program).expect("written");
+        let package = prebuilt(&binary).await.expect("fits");
+        assert_eq!(package.key, key(&program));
+        let zip = written(&package, place.path()).await;
+        assert_eq!(
+            zip,
+            written(&prebuilt(&binary).await.expect("fits"), place.path()).await
+        );
+
+        // What was given is what is uploaded, whoever made it.
+        let stored = zipped(&[("bootstrap", 0o555, &program)], CompressionMethod::Stored);
+        for given in [zip, stored] {
+            let file = place.path().join("given.zip");
+            std::fs::write(&file, &given).expect("written");
+            for package in [prebuilt(&file).await, of_path(&file).await] {
+                let package = package.expect("fits");
+                assert_eq!(package.key, key(&program));
+                assert_eq!(written(&package, place.path()).await, given);
+            }
+        }
+
+        let more = zipped(
+            &[("bootstrap", 0o755, &program), ("data", 0o644, b"more")],
+            CompressionMethod::Deflated,
+        );
+        let file = place.path().join("more.zip");
+        std::fs::write(&file, &more).expect("written");
+        assert_eq!(prebuilt(&file).await.expect("fits").key, key(&more));
+    }
+
+    #[tokio::test]
+    async fn what_was_checked_is_what_is_packed() {
+        let place = tempfile::tempdir().expect("a folder");
+        let file = place.path().join("binary");
+        std::fs::write(&file, program()).expect("written");
+        let package = prebuilt(&file).await.expect("fits");
+        std::fs::write(&file, "something else").expect("written");
+        let zip = written(&package, place.path()).await;
+        let mut archive = ZipArchive::new(Cursor::new(zip)).expect("a zip");
+        let mut content = Vec::new();
+        let mut entry = archive.by_name("bootstrap").expect("there");
+        entry.read_to_end(&mut content).expect("whole");
+        assert_eq!(content, program());
+    }
+
+    #[tokio::test]
+    async fn code_in_another_language_is_a_folder_or_a_zip() {
+        let place = tempfile::tempdir().expect("a folder");
+        let code = place.path().join("code");
+        std::fs::create_dir_all(code.join("lib")).expect("made");
+        std::fs::write(code.join("main.py"), "import lib").expect("written");
+        std::fs::write(code.join("lib/run.sh"), "#!/bin/sh").expect("written");
+        std::fs::set_permissions(code.join("lib/run.sh"), PermissionsExt::from_mode(0o700)).expect("its owner");
+        let package = of_path(&code).await.expect("packed");
+        assert_eq!(package.glibc, None);
+        let zip = written(&package, place.path()).await;
+        let mut archive = ZipArchive::new(Cursor::new(&zip)).expect("a zip");
+        let mut modes = Vec::new();
+        for index in 0..archive.len() {
+            let entry = archive.by_index_raw(index).expect("there");
+            modes.push((
+                entry.name().expect("UTF-8").into_owned(),
+                entry.unix_mode().map(|mode| mode & 0o777),
+            ));
+        }
+        assert_eq!(
+            modes,
+            [
+                ("lib/run.sh".to_owned(), Some(0o755)),
+                ("main.py".to_owned(), Some(0o644))
+            ]
+        );
+        let again = of_path(&code).await.expect("packed");
+        assert_eq!(again.key, package.key);
+        assert_eq!(written(&again, place.path()).await, zip);
+        std::fs::write(code.join("main.py"), "import more").expect("written");
+        assert_ne!(of_path(&code).await.expect("packed").key, package.key);
+
+        let file = place.path().join("code.zip");
+        std::fs::write(&file, &zip).expect("written");
+        let given = of_path(&file).await.expect("a zip");
+        assert_eq!(given.key, key(&zip));
+        assert_eq!(written(&given, place.path()).await, zip);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_code_is_refused() {
+        let place = tempfile::tempdir().expect("a folder");
+        let file = place.path().join("main.py");
+        std::fs::write(&file, "import this").expect("written");
+        std::fs::write(place.path().join("cut.zip"), b"PK\x03\x04 and nothing else").expect("written");
+        for (name, words) in [
+            ("main.py", "main.py is no zip"),
+            ("cut.zip", "cut.zip is no package for Lambda: it can't be read as a zip"),
+            ("missing", "could not read the function's code"),
+        ] {
+            let error = of_path(&place.path().join(name)).await.expect_err(name);
+            assert_eq!(error.exit(), Exit::Usage, "{name}");
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(error.next_step().is_some(), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn several_binaries_are_built_by_one_call() {
+        let place = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, content: &str| {
+            let file = place.path().join(name);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            std::fs::write(file, content).expect("written");
+        };
+        let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+        write("stacks/stages.yaml", "project: several\nstages:\n  prod:\n");
+        // A workspace with a package of its own, which is all that cargo takes unless it is told of more.
+        write(
+            "function/Cargo.toml",
+            &format!("{}[workspace]\nmembers = [\"extra\"]\n", package("app")),
+        );
+        write("function/src/bin/get-user.rs", "fn main() {}\n");
+        write("function/src/bin/put-user.rs", "fn main() { println!(\"put\"); }\n");
+        write("function/src/bin/broken.rs", "fn main() { this is not built }\n");
+        write("function/extra/Cargo.toml", &package("extra"));
+        write("function/extra/src/main.rs", "fn main() { println!(\"extra\"); }\n");
+        let project = Project::open(place.path(), "prod").expect("a project");
+        let build_of = |name: &str| Build {
+            binary: name.to_owned(),
+            target: Target::ThisHost,
+        };
+        let builds = ["get-user", "extra", "put-user", "extra"].map(build_of);
+        let packages = build(&project, &builds, &quiet()).await.expect("built");
+        let names: Vec<&str> = packages.keys().map(|build| build.binary.as_str()).collect();
+        assert_eq!(names, ["extra", "get-user", "put-user"]);
+        let keys: BTreeSet<&str> = packages.values().map(|package| package.key.as_str()).collect();
+        assert_eq!(keys.len(), 3);
+        let built = std::fs::read_dir(project.build_dir()).expect("made").count();
+        assert_eq!(built, 0, "nothing is left there, and nothing is packed yet");
+
+        let error = build(&project, &[build_of("broken")], &quiet())
+            .await
+            .expect_err("it doesn't compile");
+        assert!(error.to_string().contains("the function doesn't build"), "{error}");
+        let error = build(&project, &[build_of("putuser")], &quiet())
+            .await
+            .expect_err("none");
+        assert_eq!(error.next_step(), Some("Did you mean `put-user`?"));
     }
 }

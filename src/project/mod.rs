@@ -1,58 +1,48 @@
-//! The user's folder: stage settings, seed items and templates. Pure: no network.
+//! The user's folder: stage settings, seed items, templates and what they need of one another. Pure: no network.
 
+pub mod apis;
+pub mod contract;
+pub mod functions;
+mod json;
 pub mod naming;
+pub(crate) mod number;
+mod placeholder;
+pub mod position;
 pub mod seed;
+pub mod seeds;
 pub mod source;
+pub mod stacks;
 pub mod stages;
 mod suggest;
+pub mod tables;
 pub mod template;
+pub mod wiring;
+pub(crate) mod yaml;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-
-use serde::Serialize;
 
 use crate::error::{Error, Result};
+use functions::Function;
+use seed::{SeedTable, Seeds};
+use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
 use stages::{Stage, Stages};
 pub use suggest::did_you_mean;
-use template::Template;
+use wiring::{Edge, Given, Source, Wiring};
 
-/// A tier: one stack of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// The bucket of function packages.
-    Artifacts,
-    /// The table.
-    Data,
-    /// The site's bucket and its distribution.
-    Presentation,
-    /// The function and the API.
-    Logic,
-}
+/// The outputs of the stack that the site is published to.
+pub const SITE_BUCKET: &str = "SiteBucket";
+/// See [`SITE_BUCKET`].
+pub const DISTRIBUTION_ID: &str = "DistributionId";
 
-impl Tier {
-    /// All, in an order in which none needs a later one.
-    pub const ALL: [Self; 4] = [Self::Artifacts, Self::Data, Self::Presentation, Self::Logic];
+/// The output that has the API's whole address.
+pub const API_URL: &str = "ApiUrl";
 
-    /// The last part of the stack's name and the first of the template's.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Artifacts => "artifacts",
-            Self::Data => "data",
-            Self::Presentation => "presentation",
-            Self::Logic => "logic",
-        }
-    }
-}
+/// What the file of seed items may be called.
+const SEED_FILES: &[&str] = &["seed.yaml", "seed.yml", "seed.json", "seed.jsonl", "seed.ndjson"];
 
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+/// What the file of the app's contract may be called.
+const CONTRACT_FILES: &[&str] = &["verify.yaml", "verify.yml", "verify.json"];
 
 /// A project folder with one of its stages chosen.
 #[derive(Debug)]
@@ -62,61 +52,270 @@ pub struct Project {
     pub name: String,
     /// The chosen stage.
     pub stage: Stage,
-    /// The templates that were asked for, in the order of [`Tier::ALL`].
-    templates: [OnceLock<Template>; Tier::ALL.len()],
+    /// What is to be known of `stacks/stages.yaml`, a sentence each.
+    pub warnings: Vec<String>,
+    stacks: BTreeMap<StackId, StackTemplate>,
+    functions: Vec<Function>,
+    wiring: Wiring,
+    /// What is wrong with the stacks as a whole; see [`Project::check`].
+    problem: Option<Error>,
 }
 
 impl Project {
-    /// Opens the folder `dir` and chooses `stage`.
+    /// Opens the folder `dir` and chooses `stage`. All of it is read here, once: what was planned is what is carried out,
+    /// whatever is edited meanwhile.
     ///
     /// # Errors
-    /// There is no `stacks/`, or `stacks/stages.yaml` is wrong or doesn't list the stage.
+    /// There is no `stacks/`, `stacks/stages.yaml` is wrong or doesn't list the stage, or something else in it is no
+    /// template.
     pub fn open(dir: &Path, stage: &str) -> Result<Self> {
-        let stacks = dir.join("stacks");
-        if !stacks.is_dir() {
-            return Err(Error::usage(format!("there is no {}", stacks.display()))
+        // Paths in messages are then as one would type them.
+        let dir = if dir == Path::new(".") { Path::new("") } else { dir };
+        let folder = dir.join("stacks");
+        if !folder.is_dir() {
+            return Err(Error::usage(format!("there is no folder {}", folder.display()))
                 .because("a project folder has stacks/, function/ and site/")
                 .hint("Change to the project's folder, or name it with --project-dir."));
         }
-        let file = stacks.join("stages.yaml");
-        let stages = Stages::parse(&source::read(&file)?, &file)?;
+        let file = folder.join("stages.yaml");
+        let mut stages = Stages::parse(&source::read(&file)?, &file)?;
+        let mut stacks = stacks::read(&folder)?;
+        let declared = stacks.values().flat_map(|stack| stack.template.parameter_names());
+        let declared = declared.map(str::to_owned).collect();
+        let warnings = stages.adopt_old_spelling(&declared)?;
+        let stage = stages.stage(stage)?;
+        let functions: Vec<Function> = stacks.values().flat_map(functions::of_stack).collect();
+        let mut problem = None;
+        let makes_bucket = |stack: &StackTemplate| stack.template.has_output(CODE_BUCKET);
+        if needs_artifacts(&stacks, &functions) && !stacks.values().any(makes_bucket) {
+            match stacks.get(ARTIFACTS) {
+                None => {
+                    let artifacts = StackTemplate::artifacts()?;
+                    stacks.insert(artifacts.id.clone(), artifacts);
+                }
+                Some(taken) => problem = Some(without_code_bucket(taken)),
+            }
+        }
+        let mut sites = stacks.values().filter(|stack| is_site(stack));
+        if let (Some(first), Some(second)) = (sites.next(), sites.next()) {
+            problem.get_or_insert(two_sites(first, second));
+        }
+        if stacks.is_empty() {
+            problem.get_or_insert(
+                Error::usage(format!("there is no template in {}", folder.display()))
+                    .hint("Each stacks/<name>.yaml with `Resources:` becomes a stack."),
+            );
+        }
+        let wiring = Wiring::of(Given {
+            stacks: &stacks,
+            functions: &functions,
+            parameters: &stage.parameters,
+            settings: &settings(&stage, &stages.project),
+        });
+        if let Err(error) = check_parameters(&stage, &stacks, &wiring) {
+            problem.get_or_insert(error);
+        }
         Ok(Self {
             dir: dir.to_owned(),
-            stage: stages.stage(stage)?,
             name: stages.project,
-            templates: Default::default(),
+            stage,
+            warnings,
+            stacks,
+            functions,
+            wiring,
+            problem,
         })
     }
 
-    /// The name of a tier's stack.
-    pub fn stack_name(&self, tier: Tier) -> String {
-        format!("{}-{}-{tier}", self.name, self.stage.name)
-    }
-
-    /// The file of a tier's template.
-    pub fn template_file(&self, tier: Tier) -> PathBuf {
-        self.dir.join("stacks").join(format!("{tier}.yaml"))
-    }
-
-    /// A tier's template, read once: what was planned is what is carried out, whatever is edited meanwhile.
-    pub fn template(&self, tier: Tier) -> Result<&Template> {
-        let slot = &self.templates[tier as usize];
-        if let Some(template) = slot.get() {
-            return Ok(template);
+    /// Refuses a project that can't be deployed: its stacks don't fit one another or the settings. What is deployed of it
+    /// can be looked at and removed all the same.
+    ///
+    /// # Errors
+    /// Names the file and what to do, as bad input.
+    pub fn check(&self) -> Result<()> {
+        match &self.problem {
+            Some(problem) => Err(problem.clone()),
+            None => self.wiring.check(),
         }
-        let file = self.template_file(tier);
-        let template = Template::parse(&source::read(&file)?, &file)?;
-        Ok(slot.get_or_init(|| template))
+    }
+
+    /// The stacks, each after those that it waits for.
+    pub fn stacks(&self) -> impl DoubleEndedIterator<Item = &StackTemplate> {
+        self.wiring.order().iter().filter_map(|id| self.stacks.get(id))
+    }
+
+    /// One stack.
+    pub fn stack(&self, id: &StackId) -> Option<&StackTemplate> {
+        self.stacks.get(id)
+    }
+
+    /// What feeds what.
+    pub fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
+    /// Whether what gets its value by an edge can do without.
+    pub fn has_default(&self, edge: &Edge) -> bool {
+        let consumer = self.stack(&edge.consumer);
+        consumer.is_some_and(|stack| stack.template.default_of(&edge.parameter).is_some())
+    }
+
+    /// The functions whose code is uploaded.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The stack that the site is published to.
+    pub fn site_stack(&self) -> Option<&StackTemplate> {
+        self.stacks.values().find(|stack| is_site(stack))
+    }
+
+    /// What the site's `config.json` is to have: each name with the stack and the output that has its value. Nothing unless
+    /// the stage asks for it, where the site `has_own` or no template says the API's address.
+    ///
+    /// # Errors
+    /// An output isn't there, or several stacks have it; or the site has a `config.json` of its own beside what the stage
+    /// asks for.
+    pub fn site_config(&self, has_own: bool) -> Result<Vec<(String, StackId, String)>> {
+        let Some(said) = &self.stage.site_config else {
+            let address = self
+                .stacks
+                .values()
+                .filter(|stack| stack.template.has_output(API_URL))
+                .collect::<Vec<_>>();
+            return Ok(match address.as_slice() {
+                [only] if !has_own => vec![("apiUrl".to_owned(), only.id.clone(), API_URL.to_owned())],
+                _ => Vec::new(),
+            });
+        };
+        if has_own && !said.is_empty() {
+            let file = self.site_dir().join("config.json");
+            return Err(Error::usage(format!("{} is in the way", file.display())).hint(
+                "`siteConfig` in stacks/stages.yaml makes a file of that name: rename or remove the one, or leave out the \
+                 other.",
+            ));
+        }
+        said.iter()
+            .map(|(name, output)| {
+                let (stack, output) = self.output_called(output).map_err(|(what, hint)| {
+                    Error::usage(format!(
+                        "stacks/stages.yaml: `siteConfig` has `{name}: {output}`: {what}"
+                    ))
+                    .hint(hint)
+                })?;
+                Ok((name.clone(), stack, output))
+            })
+            .collect()
+    }
+
+    /// The stack and the output that `Output` or `stack.Output` means; else what is wrong with it, and what to do.
+    pub fn output_called(&self, name: &str) -> Result<(StackId, String), (String, String)> {
+        let (stack, output) = match name.split_once('.') {
+            Some((stack, output)) => (Some(stack), output),
+            None => (None, name),
+        };
+        if let Some(id) = stack.filter(|id| !self.stacks.contains_key(*id)) {
+            let known: Vec<&str> = self.stacks.keys().map(StackId::as_str).collect();
+            let hint = did_you_mean(id, &known).map_or(format!("There is {}.", known.join(", ")), |near| {
+                format!("Did you mean `{near}`?")
+            });
+            return Err((format!("there is no stack `{id}`"), hint));
+        }
+        let is_it = |other: &&StackTemplate| stack.is_none_or(|id| other.id == *id);
+        let found: Vec<&StackTemplate> = self
+            .stacks
+            .values()
+            .filter(is_it)
+            .filter(|other| other.template.has_output(output))
+            .collect();
+        match found.as_slice() {
+            [only] => Ok((only.id.clone(), output.to_owned())),
+            [] => {
+                let known: Vec<&str> = self
+                    .stacks
+                    .values()
+                    .filter(is_it)
+                    .flat_map(|other| other.template.outputs().map(|(name, _)| name))
+                    .collect();
+                let hint = did_you_mean(output, &known).map_or_else(
+                    || "Name one that stands under `Outputs:` of a template.".to_owned(),
+                    |near| format!("Did you mean `{near}`?"),
+                );
+                Err((format!("no template has an output `{output}`"), hint))
+            }
+            [first, second, ..] => Err((
+                format!("{} and {} both have an output of that name", first.id, second.id),
+                format!("Say which: `{}.{output}` or `{}.{output}`.", first.id, second.id),
+            )),
+        }
+    }
+
+    /// The stack whose output [`CODE_BUCKET`] names the bucket that packages and the publishing ledger are in.
+    pub fn artifacts_stack(&self) -> Option<&StackTemplate> {
+        self.stacks
+            .values()
+            .find(|stack| stack.template.has_output(CODE_BUCKET))
+    }
+
+    /// What the names of all stacks of this stage begin with.
+    pub fn stack_prefix(&self) -> String {
+        format!("{}-{}-", self.name, self.stage.name)
+    }
+
+    /// The name of a stack in its stage's own region.
+    pub fn stack_name(&self, id: &StackId) -> String {
+        format!("{}{id}", self.stack_prefix())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The values of a stack's parameters that are known before anything is deployed, but for defaults.
+    pub fn known_values(&self, stack: &StackId) -> BTreeMap<String, String> {
+        let known = self.wiring.sources(stack).filter_map(|(name, source)| match source {
+            Source::Parameters(value) | Source::Stage(value) => Some((name.to_owned(), value.clone())),
+            Source::Output(_) | Source::Package | Source::Default(_) => None,
+        });
+        known.collect()
     }
 
     /// Reads the seed items, from `file` or `stacks/seed.yaml`; a missing default file means none.
-    pub fn seed_items(&self, file: Option<&Path>) -> Result<Vec<seed::Item>> {
-        let default = self.dir.join("stacks").join("seed.yaml");
-        if file.is_none() && !default.exists() {
-            return Ok(Vec::new());
-        }
-        let file = file.unwrap_or(&default);
-        seed::parse(&source::read(file)?, file)
+    ///
+    /// # Errors
+    /// Names file and line of what is wrong, or both files where two could be meant.
+    fn seed_items(&self, file: Option<&Path>, tables: &[SeedTable], table: Option<&str>) -> Result<Seeds> {
+        let folder = self.dir.join("stacks");
+        let defaults: Vec<PathBuf> = SEED_FILES
+            .iter()
+            .map(|name| folder.join(name))
+            .filter(|file| file.exists())
+            .collect();
+        let file = match (file, defaults.as_slice()) {
+            (Some(file), _) => file,
+            (None, []) => return Ok(Seeds::default()),
+            (None, [only]) => only,
+            (None, [first, second, ..]) => {
+                return Err(Error::usage(format!(
+                    "{} and {} both have seed items",
+                    first.display(),
+                    second.display()
+                ))
+                .hint("Put all of them into one file, and remove the other."));
+            }
+        };
+        seed::parse(&source::read(file)?, file, tables, table)
+    }
+
+    /// The files that the app's contract may be in, where there are any.
+    pub(crate) fn contract_files(&self) -> Vec<PathBuf> {
+        let folder = self.dir.join("stacks");
+        CONTRACT_FILES
+            .iter()
+            .map(|name| folder.join(name))
+            .filter(|file| file.exists())
+            .collect()
     }
 
     /// The folder of the function's crate.
@@ -138,11 +337,83 @@ impl Project {
     pub fn build_dir(&self) -> PathBuf {
         self.dir.join("target").join("deployer")
     }
+}
 
-    /// The parameters that the stage's settings and names give to any template that declares them.
-    pub fn parameters(&self) -> BTreeMap<String, String> {
-        let mut parameters = self.stage.parameters.clone();
-        parameters.insert("Project".to_owned(), self.name.clone());
-        parameters
+/// Whether a bucket for packages or the publishing ledger is needed.
+fn needs_artifacts(stacks: &BTreeMap<StackId, StackTemplate>, functions: &[Function]) -> bool {
+    functions.iter().any(|function| function.bucket_parameter.is_some()) || stacks.values().any(is_site)
+}
+
+fn is_site(stack: &StackTemplate) -> bool {
+    [SITE_BUCKET, DISTRIBUTION_ID]
+        .iter()
+        .all(|output| stack.template.has_output(output))
+}
+
+fn two_sites(first: &StackTemplate, second: &StackTemplate) -> Error {
+    second
+        .error(
+            &["Outputs", SITE_BUCKET],
+            format!(
+                "the stacks {} and {} both have the outputs `{SITE_BUCKET}` and `{DISTRIBUTION_ID}`, and the site is published \
+                 to one",
+                first.id, second.id
+            ),
+        )
+        .hint(format!("Rename the outputs of one of the two: {} or {}.", first.file.display(), second.file.display()))
+}
+
+fn without_code_bucket(taken: &StackTemplate) -> Error {
+    taken
+        .error(&["Outputs"], format!("no template has an output `{CODE_BUCKET}`, the bucket for packages"))
+        .because(format!(
+            "the deployer would bring a stack `{ARTIFACTS}` with one, but {} is called so",
+            taken.file.display()
+        ))
+        .hint(format!(
+            "If that template makes the bucket, call the output that names it `{CODE_BUCKET}`; else give the file another \
+             name, or remove it."
+        ))
+}
+
+/// What a stage is, by the names that templates' parameters have for it.
+fn settings(stage: &Stage, project: &str) -> BTreeMap<String, String> {
+    [
+        ("Project", project.to_owned()),
+        ("Stage", stage.name.clone()),
+        ("Protected", stage.protected.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Refuses values under `parameters:` that would have no effect.
+fn check_parameters(stage: &Stage, stacks: &BTreeMap<StackId, StackTemplate>, wiring: &Wiring) -> Result<()> {
+    let declared: BTreeSet<&str> = stacks
+        .values()
+        .flat_map(|stack| stack.template.parameter_names())
+        .collect();
+    for name in stage.parameters.keys() {
+        let at = |what: String| stage.place_of(name).refuse(Error::usage(what));
+        if !declared.contains(name.as_str()) {
+            let known: Vec<&str> = declared.iter().copied().collect();
+            let error = at(format!("no template has a parameter `{name}`"));
+            return Err(match did_you_mean(name, &known) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error.hint("Declare it under `Parameters:` of the template that is to use it."),
+            });
+        }
+        let takes_it = |stack: &StackTemplate| {
+            let mut sources = wiring.sources(&stack.id);
+            sources.any(|(parameter, source)| parameter == name && matches!(source, Source::Parameters(_)))
+        };
+        if !stacks.values().any(takes_it) {
+            return Err(at(format!(
+                "the parameter `{name}` is given by `Inputs` of the template that declares it"
+            ))
+            .hint("Leave it out under `parameters:`, where it has no effect, or under `Inputs`."));
+        }
     }
+    Ok(())
 }

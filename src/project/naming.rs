@@ -13,6 +13,8 @@ pub struct NamedResource {
     pub resource_type: String,
     /// The name it will have.
     pub name: String,
+    /// The parameters that it is made of.
+    pub parameters: Vec<String>,
 }
 
 /// The property that names a resource of a type, and the longest name AWS takes: the `maxLength` in the CloudFormation
@@ -42,6 +44,28 @@ pub(super) fn property_of<'a>(resource_type: &str, resource: &'a Value) -> Optio
     let (_, path, _) = NAMING.iter().find(|(kind, ..)| *kind == resource_type)?;
     path.split('.')
         .try_fold(resource.get("Properties")?, |value, key| value.get(key))
+}
+
+/// The value that a template gives a resource for a name, whatever its type: `Name`, or the type's last word with `Name`,
+/// `Identifier` or `Id` behind it, as the resource schemas call such properties. `FunctionName` is a function's own
+/// name, and not a permission's.
+pub(super) fn own_name<'a>(resource_type: &str, resource: &'a Value) -> Option<&'a Value> {
+    if let Some(value) = property_of(resource_type, resource) {
+        return Some(value);
+    }
+    let kind = resource_type.rsplit("::").next().unwrap_or_default();
+    let is_name = |property: &str| {
+        property == "Name"
+            || ["Name", "Identifier", "Id"]
+                .iter()
+                .filter_map(|suffix| property.strip_suffix(suffix))
+                .any(|stem| !stem.is_empty() && kind.ends_with(stem))
+    };
+    let properties = resource.get("Properties")?.as_object()?;
+    properties
+        .iter()
+        .find(|(property, _)| is_name(property))
+        .map(|(_, value)| value)
 }
 
 impl NamedResource {
@@ -102,6 +126,53 @@ fn function_name_problem(name: &str) -> Option<String> {
     (name.is_empty() || !name.chars().all(legal)).then(|| "may have letters, digits, `_` and `-` only".into())
 }
 
+/// Where a resource is, for its ARN.
+#[derive(Debug, Clone, Copy)]
+pub struct ArnPlace<'a> {
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: &'a str,
+    /// The region.
+    pub region: &'a str,
+    /// The account's number.
+    pub account: &'a str,
+}
+
+impl ArnPlace<'_> {
+    /// The ARN (`Fn::GetAtt: [X, Arn]`) of a resource of a type whose ARN is made of its name, given its `Ref`; `path` is
+    /// what IAM's resources may have in front of their names. As the Service Authorization Reference writes them:
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
+    pub fn arn(&self, resource_type: &str, name: &str, path: Option<&str>) -> Option<String> {
+        let Self {
+            partition,
+            region,
+            account,
+        } = self;
+        let regional =
+            |service: &str, resource: String| Some(format!("arn:{partition}:{service}:{region}:{account}:{resource}"));
+        let path = path.unwrap_or("/");
+        match resource_type {
+            "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => regional("dynamodb", format!("table/{name}")),
+            "AWS::Lambda::Function" => regional("lambda", format!("function:{name}")),
+            // Ends in the group's streams.
+            "AWS::Logs::LogGroup" => regional("logs", format!("log-group:{name}:*")),
+            // Its `Ref` is its URL.
+            "AWS::SQS::Queue" => regional("sqs", name.rsplit('/').next()?.to_owned()),
+            "AWS::Kinesis::Stream" => regional("kinesis", format!("stream/{name}")),
+            "AWS::Events::EventBus" => regional("events", format!("event-bus/{name}")),
+            "AWS::KMS::Key" => regional("kms", format!("key/{name}")),
+            "AWS::SSM::Parameter" => regional("ssm", format!("parameter/{}", name.trim_start_matches('/'))),
+            "AWS::S3::Bucket" => Some(format!("arn:{partition}:s3:::{name}")),
+            "AWS::IAM::Role" => Some(format!("arn:{partition}:iam::{account}:role{path}{name}")),
+            "AWS::IAM::User" => Some(format!("arn:{partition}:iam::{account}:user{path}{name}")),
+            // Their `Ref` is their ARN.
+            "AWS::SNS::Topic" | "AWS::StepFunctions::StateMachine" | "AWS::SecretsManager::Secret" => {
+                Some(name.to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +184,7 @@ mod tests {
                 logical_id: "X".into(),
                 resource_type: kind.into(),
                 name: name.into(),
+                parameters: Vec::new(),
             }
             .check("stacks/x.yaml")
         };

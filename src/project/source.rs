@@ -1,34 +1,167 @@
 //! Reading the user's files, with errors that name file, line and key.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 
+use super::position;
 use super::suggest::did_you_mean;
-use crate::error::{Error, Result};
+use crate::error::{Error, Excerpt, Result};
 
-/// Reads a text file of the project.
+/// Reads a text file of the project, without the byte order mark that editors on Windows put in front.
 pub fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|error| {
+    let bytes = std::fs::read(file).map_err(|error| {
         Error::usage(format!("could not read {}", file.display()))
             .because(error)
             .hint("Put the file there; a new project's own shows what is in it.")
-    })
+    })?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let line = 1 + bytes[..error.valid_up_to()]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
+            // The byte order marks of UTF-16, which some shells on Windows redirect output in.
+            let what = match bytes {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => format!("{} is UTF-16", file.display()),
+                _ => format!("{}:{line}: this isn't UTF-8", file.display()),
+            };
+            Err(Error::usage(what).hint(format!("Save {} as UTF-8 and run the command again.", file.display())))
+        }
+    }
+}
+
+/// A place in a file of the project, to put into an error.
+#[derive(Debug, Clone)]
+pub struct Place {
+    file: String,
+    /// None if only the file is known.
+    excerpt: Option<Excerpt>,
+}
+
+impl Place {
+    /// Says something of what is marked there, in a few words.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        if let Some(excerpt) = &mut self.excerpt {
+            label.clone_into(&mut excerpt.label);
+        }
+        self
+    }
+
+    /// Puts "file:line:column" in front of an error's message, and the excerpt into it.
+    pub fn refuse(self, error: Error) -> Error {
+        let error = error.at(&self.to_string());
+        self.show_in(error)
+    }
+
+    /// Puts the excerpt alone into an error, which names another place or none.
+    pub fn show_in(self, error: Error) -> Error {
+        match self.excerpt {
+            Some(excerpt) => error.excerpt(excerpt),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.excerpt {
+            Some(excerpt) => f.write_str(&excerpt.place()),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
+/// The place of the key at `path` (see [`position::find`]), or of the nearest above it that the text has.
+pub fn at(file: &Path, text: &str, path: &[&str]) -> Place {
+    let found = (1..=path.len())
+        .rev()
+        .find_map(|length| position::find(text, &path[..length]));
+    at_span(file, text, found)
+}
+
+/// The same in a file that is read for it; what can't be read has no lines.
+pub fn at_in(file: &Path, path: &[&str]) -> Place {
+    at(file, &std::fs::read_to_string(file).unwrap_or_default(), path)
+}
+
+/// The place of a part of the text, in bytes.
+pub fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range<usize>>) -> Place {
+    let file = file.display().to_string();
+    let excerpt = span.map(|span| Excerpt {
+        file: file.clone(),
+        text: text.into(),
+        span,
+        label: String::new(),
+    });
+    Place { file, excerpt }
+}
+
+/// The place of what stands at a line and column, both from 1, as parsers tell them: columns are characters.
+pub fn at_column(file: &Path, text: &str, line: usize, column: usize) -> Place {
+    let before: usize = text
+        .split('\n')
+        .take(line.saturating_sub(1))
+        .map(|line| line.len() + 1)
+        .sum();
+    let rest = text.get(before..).unwrap_or_default();
+    let line = rest.lines().next().unwrap_or_default();
+    let into = line
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(line.len(), |(at, _)| at);
+    at_byte(file, text, before + into)
+}
+
+/// The place of the word that begins at a byte of the text.
+pub fn at_byte(file: &Path, text: &str, start: usize) -> Place {
+    let start = start.min(text.len());
+    let line = text.get(start..).and_then(|rest| rest.lines().next());
+    at_span(file, text, Some(start..start + line.map_or(0, word)))
+}
+
+/// How many bytes the word is that a line's rest begins with: up to the end of its quotes, or to what ends a plain one.
+fn word(rest: &str) -> usize {
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+    if let Some(length) = quote.and_then(|quote| rest[1..].find(quote)) {
+        return length + 2;
+    }
+    let end = rest.find(|c: char| c.is_whitespace() || ",:]}".contains(c));
+    let first = rest.chars().next().map_or(0, char::len_utf8);
+    end.unwrap_or(rest.len()).max(first)
+}
+
+/// An error whose message begins with its place in a file, as those of the readers of YAML and JSON do, with what stands
+/// there.
+pub fn shown(error: Error, file: &Path, text: &str) -> Error {
+    let rest = error.message().strip_prefix(&format!("{}:", file.display()));
+    let place = rest.and_then(|rest| {
+        let mut parts = rest.split(':');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    });
+    match place {
+        Some((line, column)) => at_column(file, text, line, column).show_in(error),
+        None => error,
+    }
 }
 
 /// Parses YAML into `T`; `file` is how messages name the text.
 pub fn parse_yaml<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
-    serde_yaml::from_str(text).map_err(|error| yaml_error(&error, file))
+    serde_yaml::from_str(text).map_err(|error| yaml_error(&error, text, file))
 }
 
 /// A YAML error as `file:line:column: what`, with a suggestion when a key or value is nearly right.
-pub fn yaml_error(error: &serde_yaml::Error, file: &Path) -> Error {
-    let position = error
-        .location()
-        .map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
+pub fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
+    let place = match error.location() {
+        Some(at) => at_column(file, text, at.line(), at.column()),
+        None => at_span(file, text, None),
+    };
     let text = error.to_string();
     // The position is said in front, where editors look for it.
     let what = match text.rfind(" at line ") {
@@ -40,11 +173,16 @@ pub fn yaml_error(error: &serde_yaml::Error, file: &Path) -> Error {
         Some((path, rest)) if path.starts_with('.') => rest,
         _ => what,
     };
-    let failure = Error::usage(format!("{}{position}: {what}", file.display()));
+    let failure = place.refuse(Error::usage(what));
     match suggestion(what) {
         Some(near) => failure.hint(format!("Did you mean `{near}`?")),
-        None => failure.hint(format!("Correct {} and run the command again.", file.display())),
+        None => failure.hint(correct(file)),
     }
+}
+
+/// What to do about a file that is wrong, if nothing better is known.
+pub fn correct(file: &Path) -> String {
+    format!("Correct {} and run the command again.", file.display())
 }
 
 /// serde says "unknown field `x`, expected one of `a`, `b`"; the nearest of those, if any is near.
@@ -56,56 +194,55 @@ fn suggestion(message: &str) -> Option<String> {
     did_you_mean(word, &known).map(str::to_owned)
 }
 
-/// A map whose keys each stand once: the parser takes the last of several and says nothing.
-pub fn unique_keys<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, T>, D::Error> {
-    struct Unique<T>(PhantomData<T>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
-        type Value = BTreeMap<String, T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some(key) = access.next_key_seed(NewKey { known: &map })? {
-                let value = access.next_value()?;
-                map.insert(key, value);
-            }
-            Ok(map)
-        }
-    }
-    deserializer.deserialize_map(Unique(PhantomData))
-}
-
-/// Reads a key that isn't in `known` yet; the parser puts the key's place into the error.
-struct NewKey<'a, T> {
-    known: &'a BTreeMap<String, T>,
-}
-
-impl<'de, T> de::DeserializeSeed<'de> for NewKey<'_, T> {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<T> Visitor<'_> for NewKey<'_, T> {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
+    /// The place, and what is marked there.
+    fn marked(place: Place) -> (String, String) {
+        let error = place.refuse(Error::usage("x"));
+        let marked = error
+            .excerpts()
+            .first()
+            .map(|one| one.text[one.span.clone()].to_owned());
+        (error.message().to_owned(), marked.unwrap_or_default())
     }
 
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<String, E> {
-        if self.known.contains_key(key) {
-            Err(E::custom(format!("`{key}` is there twice")))
-        } else {
-            Ok(key.to_owned())
-        }
+    #[test]
+    fn a_place_is_a_column_or_else_the_nearest_above() {
+        let file = Path::new("f.yaml");
+        let text = "a:\n  b: 1\n";
+        let at = |path: &[&str]| marked(at(file, text, path));
+        assert_eq!(at(&["a", "b"]), ("f.yaml:2:3: x".into(), "b".into()));
+        assert_eq!(at(&["a", "c", "d"]), ("f.yaml:1:1: x".into(), "a".into()));
+        assert_eq!(at(&["z"]), ("f.yaml: x".into(), String::new()));
+    }
+
+    #[test]
+    fn the_word_at_a_column_is_marked() {
+        let text = "ü: [\"a b\", c]\r\nd";
+        let at = |line, column| marked(at_column(Path::new("f"), text, line, column)).1;
+        assert_eq!(at(1, 1), "ü");
+        assert_eq!(at(1, 5), "\"a b\"");
+        assert_eq!(at(1, 12), "c");
+        assert_eq!(at(1, 13), "]");
+        assert_eq!(at(2, 1), "d");
+        assert_eq!(at(9, 9), "");
+    }
+
+    #[test]
+    fn files_are_utf_8_with_a_byte_order_mark_or_without() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let file = dir.path().join("a.yaml");
+        let read_back = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).expect("written");
+            read(&file).map_err(|error| (error.to_string(), error.next_step().map(str::to_owned)))
+        };
+        assert_eq!(read_back(b"\xef\xbb\xbfa: b\n").as_deref(), Ok("a: b\n"));
+        let (what, next_step) = read_back(b"\xff\xfea\0").expect_err("UTF-16");
+        assert!(what.ends_with("a.yaml is UTF-16"), "{what}");
+        assert!(next_step.is_some_and(|hint| hint.contains("as UTF-8")));
+        let (what, _) = read_back(b"a: b\nc: \xe4\n").expect_err("Latin-1");
+        assert!(what.ends_with("a.yaml:2: this isn't UTF-8"), "{what}");
     }
 }

@@ -1,53 +1,90 @@
 //! `stacks/stages.yaml`: the project's name and its stages' settings.
+//!
+//! Values are taken as they are written: to YAML `1.10` is the number 1.1, `012` perhaps 10, and an account's number loses
+//! the zeros that it begins with.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::source;
+use super::placeholder::{self, Values};
+use super::position::{self, Kind, Node};
+use super::source::{self, Place};
 use super::suggest::did_you_mean;
 use crate::error::{Error, Result};
 
-/// The file as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StagesFile {
-    project: String,
-    #[serde(default)]
-    defaults: StageSection,
-    #[serde(deserialize_with = "source::unique_keys")]
-    stages: BTreeMap<String, Option<StageSection>>,
+/// The parsed file.
+#[derive(Debug)]
+pub struct Stages {
+    /// The project's name, the first part of every stack's name.
+    pub project: String,
+    defaults: Section,
+    stages: BTreeMap<String, Section>,
+    source: Source,
 }
 
-/// What a stage, or `defaults`, may say. Absent means: the next level decides.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct StageSection {
+/// What a stage, or `defaults`, says. Absent means: the next level decides.
+#[derive(Debug, Default)]
+struct Section {
     protected: Option<bool>,
-    region: Option<String>,
-    table_name: Option<String>,
-    function_name: Option<String>,
-    architecture: Option<Architecture>,
-    log_retention_days: Option<u32>,
-    log_level: Option<LogLevel>,
-    price_class: Option<PriceClass>,
-    throttle_rate: Option<u32>,
-    throttle_burst: Option<u32>,
-    alarm_email: Option<String>,
+    region: Option<Written>,
+    account: Option<String>,
     fingerprints: Option<bool>,
-    #[serde(default, deserialize_with = "source::unique_keys")]
-    parameters: BTreeMap<String, Scalar>,
+    site_config: Option<BTreeMap<String, Written>>,
+    parameters: BTreeMap<String, Written>,
+    /// Keys that aren't any of these: parameters in the old spelling, or slips. Only the templates can tell.
+    others: Vec<(String, Written)>,
 }
 
-/// A Lambda instruction set, named as AWS and `stages.yaml` name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a section may say.
+const SETTINGS: &[&str] = &[
+    "account",
+    "fingerprints",
+    "parameters",
+    "protected",
+    "region",
+    "siteConfig",
+];
+
+/// The parameters that names and settings give; `parameters` may not, or there would be two sources of one value.
+const FROM_STAGE: &[&str] = &["Project", "Protected", "Stage"];
+
+/// A value as it is written, its placeholders in it.
+#[derive(Debug, Clone)]
+struct Written {
+    text: String,
+    at: Spot,
+}
+
+/// Where a key and its value stand, in bytes of the file.
+#[derive(Debug, Clone)]
+struct Spot {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+/// The file that everything is from, for messages.
+#[derive(Debug, Clone)]
+struct Source {
+    file: PathBuf,
+    text: Arc<str>,
+}
+
+impl Source {
+    fn at(&self, span: &Range<usize>) -> Place {
+        source::at_span(&self.file, Arc::clone(&self.text), Some(span.clone()))
+    }
+}
+
+/// A Lambda instruction set, named as AWS names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Architecture {
     /// 64-bit Intel and AMD.
-    #[serde(rename = "x86_64")]
     X86_64,
     /// 64-bit Arm (Graviton).
-    #[serde(rename = "arm64")]
     Arm64,
 }
 
@@ -73,80 +110,60 @@ impl Architecture {
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum PriceClass {
-    #[serde(rename = "PriceClass_100")]
-    Hundred,
-    #[serde(rename = "PriceClass_200")]
-    TwoHundred,
-    #[serde(rename = "PriceClass_All")]
-    All,
-}
-
-/// A parameter's value as YAML may write it; CloudFormation takes text.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "a parameter's value is text, a number, true or false")]
-enum Scalar {
-    Text(String),
-    Integer(i64),
-    Decimal(f64),
-    Flag(bool),
-}
-
-impl Scalar {
-    fn to_text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Integer(number) => number.to_string(),
-            Self::Decimal(number) => number.to_string(),
-            Self::Flag(flag) => flag.to_string(),
-        }
-    }
-}
-
 /// One stage's settings, with every default filled in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Stage {
     /// The stage's name: `[a-z][a-z0-9-]*`, part of every stack's and most resources' names.
     pub name: String,
-    /// Keeps its table: recovery, deletion protection, and `down` leaves the data stack.
+    /// Keeps its data: recovery, deletion protection, and `down` leaves the stack.
     pub protected: bool,
     /// The region the project wants, if it says.
     pub region: Option<String>,
-    /// What the function is built for.
-    pub architecture: Architecture,
+    /// The number of the only account that the stage is to be in, if it says: 12 digits.
+    pub account: Option<String>,
     /// What the site's pages refer to is published under names with a hash of the content, too.
     pub fingerprints: bool,
+    /// The names in the site's `config.json`, each with the output that has its value: `Output` or `stack.Output`.
+    pub site_config: Option<BTreeMap<String, String>>,
     /// Values for the templates' parameters, by parameter name.
     pub parameters: BTreeMap<String, String>,
-    /// Those of them that the file names under `parameters:`; each must be some template's.
-    pub own_parameters: Vec<String>,
+    /// The parameters whose values have something of an environment variable in them.
+    from_environment: BTreeSet<String>,
+    spots: BTreeMap<String, Spot>,
+    source: Source,
 }
 
-/// The parsed file.
-#[derive(Debug)]
-pub struct Stages {
-    /// The project's name, the first part of every stack's name.
-    pub project: String,
-    defaults: StageSection,
-    stages: BTreeMap<String, StageSection>,
-    file: String,
+/// Without the values, some of which may be secret.
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage")
+            .field("name", &self.name)
+            .field("parameters", &self.parameters.keys())
+            .finish_non_exhaustive()
+    }
 }
 
-/// The days that a log group can keep its logs: the `enum` of `AWS::Logs::LogGroup`'s schema.
-const RETENTIONS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+impl Stage {
+    /// Whether a parameter's value has something of an environment variable in it, and so may be secret: it is to be shown
+    /// nowhere.
+    pub fn is_from_environment(&self, parameter: &str) -> bool {
+        self.from_environment.contains(parameter)
+    }
+
+    /// Where the file names a parameter.
+    pub fn place_of(&self, parameter: &str) -> Place {
+        self.place(self.spots.get(parameter).map(|spot| &spot.key))
+    }
+
+    /// Where the file has a parameter's value.
+    pub fn place_of_value(&self, parameter: &str) -> Place {
+        self.place(self.spots.get(parameter).map(|spot| &spot.value))
+    }
+
+    fn place(&self, span: Option<&Range<usize>>) -> Place {
+        source::at_span(&self.source.file, Arc::clone(&self.source.text), span.cloned())
+    }
+}
 
 /// Room for the stage and the longest suffix in a bucket's 63 characters (account 12, region 14, "-artifacts-").
 const LONGEST_PROJECT: usize = 20;
@@ -157,112 +174,448 @@ impl Stages {
     /// # Errors
     /// Names the file, the line and the key that is wrong.
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
-        let parsed: StagesFile = source::parse_yaml(text, file)?;
-        let shown = file.display().to_string();
-        check_name("project", &parsed.project, LONGEST_PROJECT)
-            .map_err(|error| locate(error, &shown, text, "project"))?;
-        for name in parsed.stages.keys() {
-            check_name("stage", name, LONGEST_STAGE).map_err(|error| locate(error, &shown, text, name))?;
+        let source = Source {
+            file: file.to_owned(),
+            text: text.into(),
+        };
+        let root = position::parse(text).map_err(|error| {
+            source::at_byte(file, text, error.at.start)
+                .refuse(Error::usage(error.message))
+                .hint(source::correct(file))
+        })?;
+        let reader = Reader { source: &source };
+        let mut project = None;
+        let mut defaults = Section::default();
+        let mut stages = None;
+        let entries = root.as_ref().map(|root| reader.entries(root)).transpose()?;
+        for entry in entries.unwrap_or_default() {
+            match entry.name {
+                "project" => project = Some(reader.project(&entry)?),
+                "defaults" => defaults = reader.section(entry.value)?,
+                "stages" => stages = Some(reader.stages(entry.value)?),
+                name => {
+                    let error = reader.unknown(name, &entry.key.span, &["project", "defaults", "stages"]);
+                    return Err(error.hint("Settings stand under `defaults:` or a stage."));
+                }
+            }
         }
-        let sections = parsed.stages.values().flatten().map(|section| (section, false));
-        for (section, is_defaults) in sections.chain([(&parsed.defaults, true)]) {
-            check_section(section, is_defaults).map_err(|(error, key)| locate(error, &shown, text, &key))?;
-        }
+        let missing = |name: &str| {
+            Error::usage(format!("{}: missing field `{name}`", file.display()))
+                .hint("The file begins with `project: NAME`, and has the stages under `stages:`.")
+        };
         Ok(Self {
-            project: parsed.project,
-            defaults: parsed.defaults,
-            stages: parsed
-                .stages
-                .into_iter()
-                .map(|(name, section)| (name, section.unwrap_or_default()))
-                .collect(),
-            file: shown,
+            project: project.ok_or_else(|| missing("project"))?,
+            defaults,
+            stages: stages.ok_or_else(|| missing("stages"))?,
+            source,
         })
+    }
+
+    /// Whether there are keys of which only the templates can tell what they are: see [`Self::adopt_old_spelling`].
+    pub fn has_unknown_keys(&self) -> bool {
+        self.sections().any(|section| !section.others.is_empty())
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        std::iter::once(&self.defaults).chain(self.stages.values())
+    }
+
+    /// Takes `tableName: x` in a section for the parameter `TableName`, as earlier versions did, if `declared`, the
+    /// parameters of all templates, has that. Says how to write it, a sentence each.
+    ///
+    /// # Errors
+    /// A key that isn't one of those either, or one whose parameter is given under `parameters:` as well.
+    pub fn adopt_old_spelling(&mut self, declared: &BTreeSet<String>) -> Result<Vec<String>> {
+        let reader = Reader { source: &self.source };
+        let mut adopted = Vec::new();
+        for section in std::iter::once(&mut self.defaults).chain(self.stages.values_mut()) {
+            for (key, written) in std::mem::take(&mut section.others) {
+                let name = upper_camel(&key);
+                let is_old = key.starts_with(|c: char| c.is_ascii_lowercase())
+                    && declared.contains(&name)
+                    && !FROM_STAGE.contains(&name.as_str());
+                if !is_old {
+                    return Err(reader.unknown_setting(&key, &written.at.key, declared));
+                }
+                reader.check_placeholders(&written.text, &written.at.value)?;
+                if let Some(other) = section.parameters.get(&name) {
+                    let error = Error::usage(format!("`{key}` is `{name}` in an old spelling, and is there twice"));
+                    let error = self.source.at(&written.at.key).label("the old spelling").refuse(error);
+                    return Err(self
+                        .source
+                        .at(&other.at.key)
+                        .label("the same parameter")
+                        .show_in(error)
+                        .hint(format!("Take `{key}` out.")));
+                }
+                adopted.push((written.at.key.start, key, name.clone()));
+                section.parameters.insert(name, written);
+            }
+        }
+        adopted.sort();
+        Ok(adopted
+            .into_iter()
+            .map(|(start, key, name)| {
+                let line = self.source.text[..start].matches('\n').count() + 1;
+                let file = self.source.file.display();
+                format!("{file}:{line}: write `{key}` as `{name}` under `parameters:`; this spelling goes away")
+            })
+            .collect())
     }
 
     /// The settings of the stage `name`.
     ///
     /// # Errors
-    /// A name that AWS would refuse, or one that the file doesn't list, with the nearest that it does.
+    /// A name that AWS would refuse, or one that the file doesn't list, with the nearest that it does; an environment
+    /// variable that the stage wants and that isn't set; a key that is no setting.
     pub fn stage(&self, name: &str) -> Result<Stage> {
+        self.stage_with(name, &|variable| std::env::var_os(variable))
+    }
+
+    fn stage_with(&self, name: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Stage> {
         check_name("stage", name, LONGEST_STAGE)?;
+        let reader = Reader { source: &self.source };
+        let file = self.source.file.display();
         let Some(own) = self.stages.get(name) else {
             let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
-            return Err(Error::usage(format!(
-                "{} has no stage `{name}`; it has {}",
-                self.file,
-                known.join(", ")
-            ))
-            .hint(match did_you_mean(name, &known) {
-                Some(near) => format!("Did you mean `--stage {near}`?"),
-                None => format!("Add `{name}:` under `stages:` in {} to make it one.", self.file),
-            }));
+            return Err(
+                Error::usage(format!("{file} has no stage `{name}`; it has {}", known.join(", "))).hint(
+                    match did_you_mean(name, &known) {
+                        Some(near) => format!("Did you mean `--stage {near}`?"),
+                        None => format!("Add `{name}:` under `stages:` in {file} to make it one."),
+                    },
+                ),
+            );
         };
-        Ok(resolve(name, own, &self.defaults))
-    }
-}
-
-fn resolve(name: &str, own: &StageSection, defaults: &StageSection) -> Stage {
-    macro_rules! setting {
-        ($field:ident) => {
-            own.$field.clone().or_else(|| defaults.$field.clone())
-        };
-    }
-    let protected = setting!(protected).unwrap_or(false);
-    let architecture = setting!(architecture).unwrap_or(Architecture::X86_64);
-    // A name in `defaults` would give two stages one table: only a stage itself can name its own.
-    let table_name = own.table_name.clone().unwrap_or_else(|| format!("UserData-{name}"));
-    let function_name = own
-        .function_name
-        .clone()
-        .unwrap_or_else(|| format!("retrieve-user-data-{name}"));
-
-    let mut parameters: BTreeMap<String, String> = defaults
-        .parameters
-        .iter()
-        .chain(&own.parameters)
-        .map(|(key, value)| (key.clone(), value.to_text()))
-        .collect();
-    let own_parameters = parameters.keys().cloned().collect();
-    let mut set = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            parameters.insert(key.to_owned(), value);
+        if let Some((key, written)) = self.sections().flat_map(|section| &section.others).next() {
+            return Err(reader.unknown_setting(key, &written.at.key, &BTreeSet::new()));
         }
-    };
-    set("Stage", Some(name.to_owned()));
-    set("Protected", Some(protected.to_string()));
-    set("TableName", Some(table_name));
-    set("FunctionName", Some(function_name));
-    set("Architecture", Some(architecture.as_str().to_owned()));
-    set("LogRetentionDays", setting!(log_retention_days).map(|n| n.to_string()));
-    set(
-        "LogLevel",
-        setting!(log_level).map(|level| format!("{level:?}").to_lowercase()),
-    );
-    set("ThrottleRate", setting!(throttle_rate).map(|n| n.to_string()));
-    set("ThrottleBurst", setting!(throttle_burst).map(|n| n.to_string()));
-    set("AlarmEmail", setting!(alarm_email));
-    set(
-        "PriceClass",
-        setting!(price_class).map(|class| {
-            match class {
-                PriceClass::Hundred => "PriceClass_100",
-                PriceClass::TwoHundred => "PriceClass_200",
-                PriceClass::All => "PriceClass_All",
+        let values = Values {
+            stage: name,
+            project: &self.project,
+            environment,
+        };
+        let expand =
+            |what: &str, written: &Written| {
+                values.expand(&written.text).map_err(|variable| {
+                    reader
+                    .refuse(
+                        &written.at.value,
+                        &format!(
+                            "the environment variable `{variable}`, which the stage `{name}` wants for `{what}`, {}",
+                            if environment(&variable).is_some() { "is no text" } else { "isn't set" }
+                        ),
+                    )
+                    .hint(format!("Set it, as in `{variable}=… deployer …`, or write a value there."))
+                })
+            };
+        // The stage's own goes before a default, and a default that isn't used wants no variable.
+        let merged = |of: fn(&Section) -> Option<&BTreeMap<String, Written>>| {
+            let levels = [of(&self.defaults), of(own)].into_iter().flatten().flatten();
+            levels.collect::<BTreeMap<&String, &Written>>()
+        };
+        let mut parameters = BTreeMap::new();
+        let mut from_environment = BTreeSet::new();
+        let mut spots = BTreeMap::new();
+        for (parameter, written) in merged(|section| Some(&section.parameters)) {
+            let expanded = expand(parameter, written)?;
+            if expanded.from_environment {
+                from_environment.insert(parameter.clone());
             }
-            .to_owned()
-        }),
-    );
-    Stage {
-        name: name.to_owned(),
-        protected,
-        region: setting!(region),
-        architecture,
-        fingerprints: setting!(fingerprints).unwrap_or(true),
-        parameters,
-        own_parameters,
+            parameters.insert(parameter.clone(), expanded.text);
+            spots.insert(parameter.clone(), written.at.clone());
+        }
+        let says_site_config = own.site_config.is_some() || self.defaults.site_config.is_some();
+        let site_config = says_site_config.then(|| {
+            merged(|section| section.site_config.as_ref())
+                .into_iter()
+                .map(|(entry, written)| {
+                    let output = expand(entry, written)?.text;
+                    check_output(&output).map_err(|what| {
+                        let error = reader.refuse(&written.at.value, &what);
+                        error.hint("Name an output of a template, as in `siteConfig: { apiUrl: logic.ApiUrl }`.")
+                    })?;
+                    Ok((entry.clone(), output))
+                })
+                .collect::<Result<_>>()
+        });
+        let region = own.region.as_ref().or(self.defaults.region.as_ref());
+        Ok(Stage {
+            name: name.to_owned(),
+            protected: own.protected.or(self.defaults.protected).unwrap_or(false),
+            region: region
+                .map(|written| Ok::<_, Error>(expand("region", written)?.text))
+                .transpose()?,
+            account: own.account.clone().or_else(|| self.defaults.account.clone()),
+            fingerprints: own.fingerprints.or(self.defaults.fingerprints).unwrap_or(true),
+            site_config: site_config.transpose()?,
+            parameters,
+            from_environment,
+            spots,
+            source: self.source.clone(),
+        })
     }
 }
+
+/// `tableName` as `TableName`.
+fn upper_camel(key: &str) -> String {
+    let mut rest = key.chars();
+    let first = rest.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+/// `Output` or `stack.Output`.
+fn check_output(name: &str) -> Result<(), String> {
+    let (stack, output) = match name.split_once('.') {
+        Some((stack, output)) => (Some(stack), output),
+        None => (None, name),
+    };
+    let is_stack = |stack: &str| !stack.is_empty() && stack.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let is_output = !output.is_empty() && output.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_output && stack.is_none_or(is_stack) {
+        Ok(())
+    } else {
+        Err(format!("`{name}` is no output's name: `Output`, or `stack.Output`"))
+    }
+}
+
+/// One entry of a mapping.
+struct Entry<'n> {
+    name: &'n str,
+    key: &'n Node,
+    value: &'n Node,
+}
+
+impl Entry<'_> {
+    fn spot(&self) -> Spot {
+        Spot {
+            key: self.key.span.clone(),
+            value: self.value.span.clone(),
+        }
+    }
+}
+
+/// Reads the file's parts, and knows where they stand.
+struct Reader<'a> {
+    source: &'a Source,
+}
+
+impl Reader<'_> {
+    fn refuse(&self, at: &Range<usize>, what: &str) -> Error {
+        self.source.at(at).refuse(Error::usage(what))
+    }
+
+    /// The entries of a mapping, whose keys each stand once; nothing has none.
+    fn entries<'n>(&self, node: &'n Node) -> Result<Vec<Entry<'n>>> {
+        if node.is_null() {
+            return Ok(Vec::new());
+        }
+        self.untagged(node)?;
+        let Kind::Mapping(pairs) = &node.resolved().kind else {
+            return Err(self
+                .refuse(&node.span, "here are to be keys, each with a value")
+                .hint("Write `key: value`, a line each."));
+        };
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        for (key, value) in pairs {
+            let Some(name) = key.text() else {
+                return Err(self
+                    .refuse(&key.span, "a key is text")
+                    .hint(source::correct(&self.source.file)));
+            };
+            if let Some(first) = entries.iter().find(|entry| entry.name == name) {
+                let error = Error::usage(format!("`{name}` is there twice"));
+                let error = self.source.at(&key.span).label("again").refuse(error);
+                return Err(self
+                    .source
+                    .at(&first.key.span)
+                    .label("the first")
+                    .show_in(error)
+                    .hint("Take one of the two out."));
+            }
+            entries.push(Entry { name, key, value });
+        }
+        Ok(entries)
+    }
+
+    fn untagged(&self, node: &Node) -> Result<()> {
+        match &node.resolved().tag {
+            None => Ok(()),
+            Some(tag) => Err(self
+                .refuse(&node.span, &format!("`{tag}` has no meaning here"))
+                .hint("Functions are for templates. Values here may hold `${stage}`, `${project}` and `${env:NAME}`.")),
+        }
+    }
+
+    fn project(&self, entry: &Entry<'_>) -> Result<String> {
+        let name = self.text(entry)?.unwrap_or_default();
+        check_name("project", &name, LONGEST_PROJECT)
+            .map_err(|error| self.source.at(&entry.value.span).refuse(error))?;
+        Ok(name)
+    }
+
+    fn stages(&self, node: &Node) -> Result<BTreeMap<String, Section>> {
+        self.entries(node)?
+            .iter()
+            .map(|entry| {
+                check_name("stage", entry.name, LONGEST_STAGE)
+                    .map_err(|error| self.source.at(&entry.key.span).refuse(error))?;
+                Ok((entry.name.to_owned(), self.section(entry.value)?))
+            })
+            .collect()
+    }
+
+    fn section(&self, node: &Node) -> Result<Section> {
+        let mut section = Section::default();
+        for entry in self.entries(node)? {
+            match entry.name {
+                "protected" => section.protected = self.flag(&entry)?,
+                "fingerprints" => section.fingerprints = self.flag(&entry)?,
+                "account" => section.account = self.account(&entry)?,
+                "region" => section.region = self.setting(&entry)?,
+                "siteConfig" => section.site_config = self.site_config(entry.value)?,
+                "parameters" => section.parameters = self.parameters(entry.value)?,
+                name => match entry.value.text() {
+                    Some(text) => section.others.push((
+                        name.to_owned(),
+                        Written {
+                            text: text.to_owned(),
+                            at: entry.spot(),
+                        },
+                    )),
+                    None => return Err(self.unknown_setting(name, &entry.key.span, &BTreeSet::new())),
+                },
+            }
+        }
+        Ok(section)
+    }
+
+    fn parameters(&self, node: &Node) -> Result<BTreeMap<String, Written>> {
+        let entries = self.entries(node)?;
+        if let Some(entry) = entries.iter().find(|entry| FROM_STAGE.contains(&entry.name)) {
+            let what = format!("the parameter `{}` is given by a setting", entry.name);
+            return Err(self
+                .refuse(&entry.key.span, &what)
+                .hint("Use the setting of that name (in lower camel case), or change the project's or stage's name."));
+        }
+        entries.iter().map(|entry| self.value(entry)).collect()
+    }
+
+    fn site_config(&self, node: &Node) -> Result<Option<BTreeMap<String, Written>>> {
+        if node.is_null() {
+            return Ok(None);
+        }
+        self.entries(node)?
+            .iter()
+            .map(|entry| self.value(entry))
+            .collect::<Result<_>>()
+            .map(Some)
+    }
+
+    /// An entry of `parameters` or `siteConfig`.
+    fn value(&self, entry: &Entry<'_>) -> Result<(String, Written)> {
+        match self.setting(entry)? {
+            Some(written) => Ok((entry.name.to_owned(), written)),
+            None => Err(self
+                .refuse(&entry.key.span, &format!("`{}` has no value", entry.name))
+                .hint(format!(
+                    "Write `{}: \"\"` if it is to be empty, or leave it out.",
+                    entry.name
+                ))),
+        }
+    }
+
+    /// A text that may hold placeholders.
+    fn setting(&self, entry: &Entry<'_>) -> Result<Option<Written>> {
+        let Some(text) = self.text(entry)? else {
+            return Ok(None);
+        };
+        self.check_placeholders(&text, &entry.value.span)?;
+        Ok(Some(Written { text, at: entry.spot() }))
+    }
+
+    fn text(&self, entry: &Entry<'_>) -> Result<Option<String>> {
+        if entry.value.is_null() {
+            return Ok(None);
+        }
+        self.untagged(entry.value)?;
+        match entry.value.text() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(self
+                .refuse(&entry.value.span, "a value is text, a number, true or false")
+                .hint(format!("Write one after `{}:`.", entry.name))),
+        }
+    }
+
+    fn flag(&self, entry: &Entry<'_>) -> Result<Option<bool>> {
+        match &entry.value.resolved().kind {
+            _ if entry.value.is_null() => Ok(None),
+            Kind::Scalar { text, plain: true } if matches!(text.as_str(), "true" | "True" | "TRUE") => Ok(Some(true)),
+            Kind::Scalar { text, plain: true } if matches!(text.as_str(), "false" | "False" | "FALSE") => {
+                Ok(Some(false))
+            }
+            _ => Err(self
+                .refuse(&entry.value.span, &format!("`{}` is true or false", entry.name))
+                .hint("Write one of the two, without quotes.")),
+        }
+    }
+
+    fn account(&self, entry: &Entry<'_>) -> Result<Option<String>> {
+        let Some(number) = self.text(entry)? else {
+            return Ok(None);
+        };
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        if is_number && number.len() == DIGITS {
+            return Ok(Some(number));
+        }
+        let error = self.refuse(
+            &entry.value.span,
+            &format!("an account's number has {DIGITS} digits; `{number}` isn't one"),
+        );
+        let is_plain = matches!(entry.value.resolved().kind, Kind::Scalar { plain: true, .. });
+        // What wrote the file took it for a number.
+        Err(if is_plain && is_number && number.len() < DIGITS {
+            error.hint(format!(
+                "If it begins with zeros, quote it: `account: \"{number:0>DIGITS$}\"`."
+            ))
+        } else {
+            error.hint("Write it in quotes: `account: \"123456789012\"`.")
+        })
+    }
+
+    fn unknown(&self, key: &str, at: &Range<usize>, known: &[&str]) -> Error {
+        let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let error = self.refuse(
+            at,
+            &format!("unknown field `{key}`, expected one of {}", list.join(", ")),
+        );
+        match did_you_mean(key, known) {
+            Some(near) => error.hint(format!("Did you mean `{near}`?")),
+            None => error,
+        }
+    }
+
+    /// Refuses what only looks like a placeholder.
+    fn check_placeholders(&self, text: &str, at: &Range<usize>) -> Result<()> {
+        placeholder::check(text).map_err(|what| {
+            self.refuse(at, &what)
+                .hint("Use one of these, or write `$${` for a `${` that is to stay.")
+        })
+    }
+
+    /// A section's key that is neither a setting nor a parameter in the old spelling.
+    fn unknown_setting(&self, key: &str, at: &Range<usize>, declared: &BTreeSet<String>) -> Error {
+        let error = self.unknown(key, at, SETTINGS);
+        let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+        error.hint(match did_you_mean(key, &declared) {
+            Some(near) => format!("Did you mean `{near}`, under `parameters:`?"),
+            None => "Values for the templates' parameters stand under `parameters:`.".to_owned(),
+        })
+    }
+}
+
+/// Of an account's number.
+const DIGITS: usize = 12;
 
 const LONGEST_STAGE: usize = 20;
 
@@ -298,70 +651,6 @@ fn check_name(what: &str, name: &str, longest: usize) -> Result<()> {
     Ok(())
 }
 
-/// The values that settings give; `parameters` may not, or there would be two sources of one value.
-const FROM_SETTINGS: &[&str] = &[
-    "AlarmEmail",
-    "Architecture",
-    "FunctionName",
-    "LogLevel",
-    "LogRetentionDays",
-    "PriceClass",
-    "Project",
-    "Protected",
-    "Stage",
-    "TableName",
-    "ThrottleBurst",
-    "ThrottleRate",
-];
-
-/// What the types can't say: sections that say what has no effect there.
-fn check_section(section: &StageSection, is_defaults: bool) -> Result<(), (Error, String)> {
-    if let Some(days) = section.log_retention_days.filter(|days| !RETENTIONS.contains(days)) {
-        let error = Error::usage(format!(
-            "`logRetentionDays: {days}` is none that CloudWatch Logs offers"
-        ))
-        .hint(format!("Choose one of {RETENTIONS:?}."));
-        return Err((error, format!("logRetentionDays: {days}")));
-    }
-    let names = [
-        ("tableName", &section.table_name),
-        ("functionName", &section.function_name),
-    ];
-    if let Some((key, _)) = names.iter().find(|(_, name)| is_defaults && name.is_some()) {
-        let error = Error::usage(format!("`{key}` in `defaults` would give every stage the same one"))
-            .hint("Say it in the stage itself; the others are named after their stage.");
-        return Err((error, (*key).to_owned()));
-    }
-    match section
-        .parameters
-        .keys()
-        .find(|name| FROM_SETTINGS.contains(&name.as_str()))
-    {
-        Some(name) => {
-            let error = Error::usage(format!("the parameter `{name}` is given by a setting"))
-                .hint("Use the setting of that name (in lower camel case), or change the project's or stage's name.");
-            Err((error, name.clone()))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Puts file and line of `key` in front of an error. The parser has the places of what it refuses itself; this is for what
-/// only the whole file can tell.
-fn locate(error: Error, file: &str, text: &str, key: &str) -> Error {
-    let is_it = |line: &str| {
-        let start = line.trim_start().trim_start_matches(['"', '\'']);
-        start
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '"', '\'', ' ']))
-    };
-    let line = text
-        .lines()
-        .position(is_it)
-        .map_or(String::new(), |index| format!(":{}", index + 1));
-    error.at(&format!("{file}{line}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,14 +658,17 @@ mod tests {
     const FILE: &str = "
 project: shop
 defaults:
-  logRetentionDays: 14
-  logLevel: warn
+  parameters:
+    LogRetentionDays: 14
+    LogLevel: warn
+    TableName: Ledger-${stage}
 stages:
   prod:
     protected: true
-    tableName: UserData
-    logRetentionDays: 90
-    parameters: { Flavour: 7 }
+    parameters:
+      TableName: Ledger
+      LogRetentionDays: 90
+      Flavour: 7
   dev:
 ";
 
@@ -384,35 +676,241 @@ stages:
         Stages::parse(text, Path::new("stacks/stages.yaml"))
     }
 
+    /// What is marked first, in what file and line, and what is said.
+    #[track_caller]
+    fn refused<T>(result: Result<T>, place: &str, marked: &str, word: &str) -> Error {
+        let Err(error) = result else {
+            panic!("`{word}` is expected");
+        };
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("stacks/stages.yaml:{place}: ")) && text.contains(word),
+            "{text}"
+        );
+        let excerpt = error.excerpts().first().expect("an excerpt");
+        assert_eq!(&excerpt.text[excerpt.span.clone()], marked, "{text}");
+        assert!(error.next_step().is_some(), "{text}");
+        error
+    }
+
     #[test]
-    fn a_stage_overrides_the_defaults_and_names_its_own() {
+    fn a_stage_overrides_the_defaults() {
         let stages = parse(FILE).expect("valid");
         let prod = stages.stage("prod").expect("listed");
         assert!(prod.protected);
-        assert_eq!(prod.parameters["TableName"], "UserData");
-        assert_eq!(prod.parameters["FunctionName"], "retrieve-user-data-prod");
+        assert_eq!(prod.parameters["TableName"], "Ledger");
         assert_eq!(prod.parameters["LogRetentionDays"], "90");
         assert_eq!(prod.parameters["LogLevel"], "warn");
         assert_eq!(prod.parameters["Flavour"], "7");
+        assert_eq!(prod.place_of("Flavour").to_string(), "stacks/stages.yaml:14:7");
+        assert_eq!(prod.place_of_value("LogLevel").to_string(), "stacks/stages.yaml:6:15");
+        assert_eq!(prod.place_of("Other").to_string(), "stacks/stages.yaml");
         let dev = stages.stage("dev").expect("listed");
         assert!(!dev.protected);
-        assert_eq!(dev.parameters["TableName"], "UserData-dev");
+        assert_eq!(dev.parameters["TableName"], "Ledger-dev");
         assert_eq!(dev.parameters["LogRetentionDays"], "14");
-        assert!(!dev.parameters.contains_key("AlarmEmail"));
         assert!(prod.fingerprints && dev.fingerprints, "the default");
-        let off = FILE.replace("logLevel: warn", "fingerprints: false") + "    fingerprints: true\n";
-        let off = parse(&off.replace("  dev:\n", "  dev: {}\n  test:\n")).expect("valid");
-        let fingerprints = |stage| off.stage(stage).expect("listed").fingerprints;
-        assert_eq!(["prod", "dev", "test"].map(fingerprints), [false, false, true]);
+
+        let text = "
+project: shop
+defaults: { fingerprints: false, region: eu-west-1, protected: true, siteConfig: { a: A, b: logic.B } }
+stages:
+  prod: { region: ~, protected: }
+  dev: { fingerprints: true, region: \"eu-${stage}-1\", protected: false, siteConfig: { b: B }, parameters: { Architecture: arm64 } }
+";
+        let stages = parse(text).expect("valid");
+        let prod = stages.stage("prod").expect("listed");
+        let dev = stages.stage("dev").expect("listed");
+        assert_eq!([prod.fingerprints, dev.fingerprints], [false, true]);
+        assert_eq!([prod.protected, dev.protected], [true, false]);
+        assert_eq!(prod.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(dev.region.as_deref(), Some("eu-dev-1"));
+        let pairs = |stage: &Stage| format!("{:?}", stage.site_config.as_ref().expect("said"));
+        assert_eq!(pairs(&prod), r#"{"a": "A", "b": "logic.B"}"#);
+        assert_eq!(pairs(&dev), r#"{"a": "A", "b": "B"}"#);
+        assert_eq!(dev.parameters["Architecture"], "arm64");
+    }
+
+    #[test]
+    fn values_are_taken_as_they_are_written() {
+        for value in [
+            "1.10",
+            "0x1F",
+            "9999999999999999999",
+            "012",
+            "true",
+            "1e3",
+            "0o7",
+            "-0",
+            ".5",
+            "2024-01-01",
+            "yes",
+            "1_000",
+        ] {
+            let text = format!("project: shop\nstages:\n  dev:\n    parameters:\n      X: {value} # so\n");
+            let stage = parse(&text).expect("valid").stage("dev").expect("listed");
+            assert_eq!(stage.parameters["X"], value);
+        }
+        let text = "project: shop\nstages:\n  dev:\n    parameters:\n      X: \"a\\tb\"\n      Y: ''\n      Z: |\n        a\n        b\n";
+        let stage = parse(text).expect("valid").stage("dev").expect("listed");
+        assert_eq!(stage.parameters["X"], "a\tb");
+        assert_eq!(stage.parameters["Y"], "");
+        assert_eq!(stage.parameters["Z"], "a\nb\n");
+    }
+
+    fn with_account(account: &str) -> Result<Option<String>> {
+        let stages = parse(&format!(
+            "project: shop\ndefaults:\n  account: {account}\nstages: {{ dev: }}\n"
+        ))?;
+        Ok(stages.stage("dev")?.account)
+    }
+
+    #[test]
+    fn an_account_is_12_digits_quoted_or_not() {
+        for written in ["012345678901", "\"012345678901\"", "'012345678901'"] {
+            assert_eq!(with_account(written).expect("valid").as_deref(), Some("012345678901"));
+        }
+        let error = refused(with_account("12345678901"), "3:12", "12345678901", "12 digits");
+        assert_eq!(
+            error.next_step(),
+            Some("If it begins with zeros, quote it: `account: \"012345678901\"`.")
+        );
+        for bad in [
+            "\"12345678901\"",
+            "0x3ade68b1",
+            "1.2e11",
+            "1234567890123",
+            "'1234 5678 9012'",
+            "١٢٣٤٥٦٧٨٩٠١٢",
+        ] {
+            let error = refused(with_account(bad), "3:12", bad, "12 digits");
+            assert!(!error.next_step().is_some_and(|hint| hint.contains("zeros")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_environment_variable_is_wanted_by_the_chosen_stage_alone() {
+        let text = "
+project: shop
+defaults:
+  parameters:
+    Secret: ${env:SHOP_SECRET}
+stages:
+  prod:
+    region: ${env:SHOP_REGION}
+  dev:
+    parameters: { Secret: none, Other: \"${project}/${stage}/$${stage}\" }
+";
+        let stages = parse(text).expect("valid");
+        let with = |stage, set: &[(&str, &str)]| {
+            stages.stage_with(stage, &|name| {
+                set.iter()
+                    .find(|(one, _)| *one == name)
+                    .map(|(_, value)| (*value).into())
+            })
+        };
+        let dev = with("dev", &[]).expect("it wants none");
+        assert_eq!(dev.parameters["Other"], "shop/dev/${stage}");
+        assert!(!dev.is_from_environment("Secret"));
+        let prod = with("prod", &[("SHOP_SECRET", "hunter2"), ("SHOP_REGION", "eu-west-1")]).expect("all are set");
+        assert_eq!(prod.parameters["Secret"], "hunter2");
+        assert_eq!(prod.region.as_deref(), Some("eu-west-1"));
+        assert!(prod.is_from_environment("Secret"));
+        assert!(!format!("{prod:?}").contains("hunter2"));
+        let error = refused(
+            with("prod", &[("SHOP_REGION", "eu-west-1")]),
+            "5:13",
+            "${env:SHOP_SECRET}",
+            "`SHOP_SECRET`, which the stage `prod` wants for `Secret`, isn't set",
+        );
+        assert!(error.next_step().is_some_and(|hint| hint.contains("SHOP_SECRET=…")));
+        refused(
+            with("prod", &[("SHOP_SECRET", "hunter2")]),
+            "8:13",
+            "${env:SHOP_REGION}",
+            "`SHOP_REGION`",
+        );
     }
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
-        let error = parse("project: shop\nstages:\n  prod:\n    protcted: true\n").expect_err("unknown key");
-        let text = error.to_string();
-        assert!(text.contains("stacks/stages.yaml:4:5"), "{text}");
-        assert!(text.contains("`protcted`"), "{text}");
+        let declared = BTreeSet::from(["TableName".to_owned()]);
+        let adopted = |key: &str| {
+            let mut stages = parse(&format!("project: shop\nstages:\n  prod:\n    {key}: true\n"))?;
+            stages.adopt_old_spelling(&declared)
+        };
+        let error = refused(adopted("protcted"), "4:5", "protcted", "unknown field `protcted`");
         assert_eq!(error.next_step(), Some("Did you mean `protected`?"));
+        for near in ["tabelName", "TableName"] {
+            let error = refused(adopted(near), "4:5", near, "unknown field");
+            assert_eq!(
+                error.next_step(),
+                Some("Did you mean `TableName`, under `parameters:`?")
+            );
+        }
+        // Who doesn't ask the templates is told, too.
+        let stages = parse("project: shop\nstages:\n  prod:\n    protcted: true\n  dev:\n").expect("undecided");
+        assert!(stages.has_unknown_keys());
+        refused(stages.stage("dev"), "4:5", "protcted", "unknown field `protcted`");
+        let error = refused(
+            parse("project: shop\nstags: {}\nstages: {}\n"),
+            "2:1",
+            "stags",
+            "unknown field `stags`",
+        );
+        assert_eq!(error.next_step(), Some("Did you mean `stages`?"));
+        refused(
+            parse("project: shop\nstages: { dev: { tableName: [x] } }\n"),
+            "2:18",
+            "tableName",
+            "unknown field `tableName`",
+        );
+    }
+
+    #[test]
+    fn the_old_spelling_is_taken_once_more() {
+        let old = "
+project: shop
+stages:
+  prod:
+    tableName: Ledger
+    throttleRate: 1.10
+defaults:
+  logLevel: warn
+";
+        let declared = ["LogLevel", "Stage", "TableName", "ThrottleRate"].map(str::to_owned);
+        let declared = BTreeSet::from(declared);
+        let mut stages = parse(old).expect("undecided");
+        let warnings = stages.adopt_old_spelling(&declared).expect("all are declared");
+        assert_eq!(
+            warnings,
+            [
+                "stacks/stages.yaml:5: write `tableName` as `TableName` under `parameters:`; this spelling goes away",
+                "stacks/stages.yaml:6: write `throttleRate` as `ThrottleRate` under `parameters:`; this spelling goes away",
+                "stacks/stages.yaml:8: write `logLevel` as `LogLevel` under `parameters:`; this spelling goes away",
+            ]
+        );
+        let prod = stages.stage("prod").expect("listed");
+        assert_eq!(prod.parameters["TableName"], "Ledger");
+        assert_eq!(prod.parameters["ThrottleRate"], "1.10");
+        assert_eq!(prod.parameters["LogLevel"], "warn");
+        assert_eq!(prod.place_of("TableName").to_string(), "stacks/stages.yaml:5:5");
+
+        let twice = old.replace("    throttleRate: 1.10", "    parameters: { TableName: x }");
+        let error = refused(
+            parse(&twice).expect("undecided").adopt_old_spelling(&declared),
+            "5:5",
+            "tableName",
+            "there twice",
+        );
+        assert_eq!(error.excerpts().len(), 2);
+        let of_stage = old.replace("tableName: Ledger", "stage: x");
+        refused(
+            parse(&of_stage).expect("undecided").adopt_old_spelling(&declared),
+            "5:5",
+            "stage",
+            "unknown field `stage`",
+        );
     }
 
     #[test]
@@ -422,42 +920,72 @@ stages:
     }
 
     #[test]
-    fn a_retention_that_aws_would_refuse_is_refused_first() {
-        let error = parse(&FILE.replace("logRetentionDays: 90", "logRetentionDays: 10")).expect_err("not offered");
-        assert!(error.to_string().starts_with("stacks/stages.yaml:10: "), "{error}");
-    }
-
-    #[test]
-    fn what_would_have_no_effect_is_refused() {
-        for (text, line, word) in [
+    fn what_would_have_no_effect_or_no_meaning_is_refused() {
+        for (lines, place, marked, word) in [
             (
-                "project: shop\nstages:\n  dev: {}\n  dev: { protected: true }\n",
-                4,
+                "  dev: {}\n  dev: { protected: true }",
+                "4:3",
+                "dev",
                 "`dev` is there twice",
             ),
             (
-                "project: shop\ndefaults:\n  tableName: x\nstages: { dev: }\n",
-                3,
-                "`tableName` in `defaults`",
-            ),
-            (
-                "project: shop\nstages:\n  dev:\n    parameters:\n      TableName: x\n",
-                5,
+                "  dev:\n    parameters:\n      Stage: x",
+                "5:7",
+                "Stage",
                 "given by a setting",
             ),
-            ("project: shop\nstages:\n  \"Dev\": {}\n", 3, "`Dev` would be refused"),
             (
-                "project: shop\nstages:\n  dev:\n    parameters:\n      X: [1]\n",
-                5,
+                "  dev:\n    parameters: { X: 1, X: 2 }",
+                "4:25",
+                "X",
+                "`X` is there twice",
+            ),
+            ("  \"Dev\": {}", "3:3", "\"Dev\"", "`Dev` would be refused"),
+            (
+                "  dev:\n    parameters:\n      X: [1]",
+                "5:10",
+                "[1]",
                 "is text, a number",
             ),
+            ("  dev:\n    parameters:\n      X:", "5:7", "X", "`X` has no value"),
+            (
+                "  dev:\n    parameters:\n      X: !Ref A",
+                "5:10",
+                "!Ref A",
+                "`!Ref` has no meaning",
+            ),
+            (
+                "  dev:\n    parameters:\n      X: a${stag}",
+                "5:10",
+                "a${stag}",
+                "`${stag}`",
+            ),
+            ("  dev:\n    region: ${stage", "4:13", "${stage", "`}`"),
+            (
+                "  dev:\n    siteConfig: { a: \"${env:}\" }",
+                "4:22",
+                "\"${env:}\"",
+                "`${env:}`",
+            ),
+            ("  dev:\n    protected: \"true\"", "4:16", "\"true\"", "true or false"),
+            ("  dev: [a]", "3:8", "[a]", "keys"),
+            ("  dev: { ? [a] : b }", "3:12", "[a]", "a key is text"),
         ] {
-            let error = parse(text).expect_err(word).to_string();
-            assert!(
-                error.starts_with(&format!("stacks/stages.yaml:{line}:")) && error.contains(word),
-                "{error}"
-            );
+            let text = format!("project: shop\nstages:\n{lines}\n");
+            refused(parse(&text), place, marked, word);
         }
+        let text = "project: shop\nstages:\n  dev:\n    siteConfig: { a: x.y.z }\n";
+        refused(
+            parse(text).expect("read").stage("dev"),
+            "4:22",
+            "x.y.z",
+            "no output's name",
+        );
+        for missing in ["", "project: shop\n", "stages: { dev: }\n"] {
+            let error = parse(missing).expect_err("missing").to_string();
+            assert!(error.starts_with("stacks/stages.yaml: missing field"), "{error}");
+        }
+        refused(parse("project: shop\nstages: {\n  prod: ]\n"), "3:9", "]", "");
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub struct Template {
     root: Map<String, Value>,
 }
 
-/// What `Ref` and `Fn::Sub` can mean before a deployment: parameters and pseudo parameters.
+/// What `Ref`, `Fn::GetAtt` and `Fn::Sub` mean: parameters and pseudo parameters by their names, and what is known of
+/// resources: `Table`'s `Ref` by its logical id, its attributes as `Table.Arn`.
 pub type Scope = BTreeMap<String, String>;
 
 impl Template {
@@ -43,12 +44,13 @@ impl Template {
                     .hint("A stack needs at least one resource."));
             }
         }
-        for (id, resource) in template.resources() {
-            if !resource.get("Type").is_some_and(Value::is_string) {
-                return Err(Error::usage(format!(
-                    "{}: resource `{id}` has no `Type:`",
-                    file.display()
-                )));
+        for (id, resource) in template.section("Resources") {
+            // A loop or a macro of the template language makes resources, and is none.
+            let is_made = id.starts_with("Fn::");
+            if !is_made && !resource.get("Type").is_some_and(Value::is_string) {
+                return Err(source::at(file, text, &["Resources", id])
+                    .refuse(Error::usage(format!("resource `{id}` has no `Type:`")))
+                    .hint("Say what it is: `Type: AWS::…`."));
             }
         }
         Ok(template)
@@ -64,9 +66,56 @@ impl Template {
         Value::Object(self.root.clone())
     }
 
-    /// The resources by logical id.
+    /// The resources by logical id; not those that a loop or a macro will make.
     pub fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.section("Resources").map(|(id, value)| (id.as_str(), value))
+        self.section("Resources")
+            .filter(|(id, _)| !id.starts_with("Fn::"))
+            .map(|(id, value)| (id.as_str(), value))
+    }
+
+    /// The resources of a type.
+    pub fn resources_of<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.resources()
+            .filter(move |(_, resource)| Self::type_of(resource) == resource_type)
+    }
+
+    /// One resource.
+    pub fn resource(&self, logical_id: &str) -> Option<&Value> {
+        self.root.get("Resources")?.get(logical_id)
+    }
+
+    /// What the template says to the deployer, under `Metadata: { Deployer: … }`.
+    pub fn said_to_deployer(&self, key: &str) -> Option<&Value> {
+        self.root.get("Metadata")?.get("Deployer")?.get(key)
+    }
+
+    /// The outputs and their values.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.section("Outputs")
+            .filter_map(|(name, output)| Some((name.as_str(), output.get("Value")?)))
+    }
+
+    /// The value of one output.
+    pub fn output(&self, name: &str) -> Option<&Value> {
+        self.root.get("Outputs")?.get(name)?.get("Value")
+    }
+
+    /// A parameter's declaration.
+    pub fn parameter(&self, name: &str) -> Option<&Value> {
+        self.root.get("Parameters")?.get(name)
+    }
+
+    /// A parameter's default, as text.
+    pub fn default_of(&self, parameter: &str) -> Option<String> {
+        self.parameter(parameter)?.get("Default").map(plain_text)
+    }
+
+    /// The parameters that name a resource: what gives them a value decides what the resource is called.
+    pub fn naming_parameters(&self) -> BTreeSet<String> {
+        self.resources()
+            .filter_map(|(_, resource)| naming::own_name(Self::type_of(resource), resource))
+            .flat_map(references)
+            .collect()
     }
 
     /// The resources by logical id, to be changed.
@@ -79,6 +128,13 @@ impl Template {
         let section = self.root.entry(section).or_insert_with(|| json!({}));
         if let Some(entries) = section.as_object_mut() {
             entries.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes an entry out of a section.
+    pub fn remove(&mut self, section: &str, name: &str) {
+        if let Some(entries) = self.root.get_mut(section).and_then(Value::as_object_mut) {
+            entries.remove(name);
         }
     }
 
@@ -118,7 +174,7 @@ impl Template {
         self.chosen(branches.get(if holds { 1 } else { 2 })?, scope)
     }
 
-    /// The text that a value will be, if parameters, conditions and mappings alone decide it.
+    /// The text that a value will be, if what is in `scope`, conditions and mappings alone decide it.
     pub fn text_of(&self, value: &Value, scope: &Scope) -> Option<String> {
         let value = self.chosen(value, scope)?;
         let found = value.as_object().filter(|map| map.len() == 1);
@@ -164,16 +220,6 @@ impl Template {
                 .try_fold(false, |any, one| Some(any || one?)),
             _ => None,
         }
-    }
-
-    /// The resource whose `Ref` is an output's value.
-    pub fn output_ref(&self, output: &str) -> Option<&str> {
-        self.root
-            .get("Outputs")?
-            .get(output)?
-            .get("Value")?
-            .get("Ref")?
-            .as_str()
     }
 
     /// Whether a resource goes with its stack, as it does unless it says otherwise.
@@ -229,6 +275,10 @@ impl Template {
                 Some(NamedResource {
                     logical_id: id.to_owned(),
                     resource_type: resource_type.to_owned(),
+                    parameters: references(name)
+                        .into_iter()
+                        .filter(|name| self.declares(name))
+                        .collect(),
                     name: resolve(name, scope)?,
                 })
             })
@@ -236,7 +286,7 @@ impl Template {
     }
 }
 
-/// The text a value will be, if parameters alone decide it.
+/// The text a value will be, if what is in `scope` alone decides it.
 pub fn resolve(value: &Value, scope: &Scope) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -245,7 +295,37 @@ pub fn resolve(value: &Value, scope: &Scope) -> Option<String> {
             let (function, argument) = map.iter().next()?;
             match function.as_str() {
                 "Ref" => scope.get(argument.as_str()?).cloned(),
-                "Fn::Sub" => substitute(argument.as_str()?, scope),
+                "Fn::GetAtt" => scope
+                    .get(&format!(
+                        "{}.{}",
+                        argument.get(0)?.as_str()?,
+                        argument.get(1)?.as_str()?
+                    ))
+                    .cloned(),
+                "Fn::Sub" => match argument.as_array() {
+                    None => substitute(argument.as_str()?, scope),
+                    Some(parts) => {
+                        let mut scope = scope.clone();
+                        for (name, value) in parts.get(1)?.as_object()? {
+                            match resolve(value, &scope) {
+                                Some(text) => scope.insert(name.clone(), text),
+                                None => scope.remove(name),
+                            };
+                        }
+                        substitute(parts.first()?.as_str()?, &scope)
+                    }
+                },
+                "Fn::Select" => {
+                    let index: usize = resolve(argument.get(0)?, scope)?.parse().ok()?;
+                    match argument.get(1)? {
+                        Value::Array(choices) => resolve(choices.get(index)?, scope),
+                        split => {
+                            let parts = split.get("Fn::Split")?;
+                            let text = resolve(parts.get(1)?, scope)?;
+                            text.split(parts.get(0)?.as_str()?).nth(index).map(str::to_owned)
+                        }
+                    }
+                }
                 "Fn::Join" => {
                     let separator = argument.get(0)?.as_str()?;
                     let parts: Option<Vec<String>> = argument

@@ -11,6 +11,7 @@ mod plan;
 mod progress;
 mod upload;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::types::ObjectIdentifier;
@@ -92,8 +93,8 @@ impl Published {
 /// How long another publication is waited for that goes on and on.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Makes the bucket hold the site and `config.json` with the API's address, and CloudFront forget what changed; with
-/// `wait`, until it has.
+/// Makes the bucket hold the site and, if there is something to tell the page, a `config.json` with it; and CloudFront
+/// forget what changed; with `wait`, until it has.
 ///
 /// # Errors
 /// A file was changed meanwhile, or a call fails. Nothing is removed before everything else has succeeded, and the next
@@ -102,12 +103,11 @@ pub async fn publish(
     cloud: &Cloud,
     site: &Site,
     place: &Place,
-    api_url: &str,
+    config: &BTreeMap<String, String>,
     wait: bool,
     reporter: &Reporter,
 ) -> Result<Published> {
-    let mut objects = site.objects().to_vec();
-    objects.push(Object::config(api_url));
+    let objects = site.with_config(config);
     let (plan, mut claim) = match begin(cloud, place, &objects, reporter).await? {
         Begun::Nothing(published) => return Ok(published),
         Begun::Work(work) => *work,

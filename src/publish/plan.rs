@@ -207,13 +207,18 @@ mod tests {
         wave.iter().map(|object| object.key.to_string()).collect()
     }
 
+    fn config() -> Object {
+        let address = ("apiUrl".to_owned(), "https://api.example/things".to_owned());
+        Object::config(&BTreeMap::from([address]))
+    }
+
     fn site(version: &str) -> Vec<Object> {
         vec![
             object(Kind::Asset, "style.css", version),
             object(Kind::Plain, "style.css", version),
             object(Kind::Plain, "robots.txt", "always"),
             object(Kind::Page, "index.html", version),
-            Object::config("https://api.example/users"),
+            config(),
         ]
     }
 
@@ -310,7 +315,7 @@ mod tests {
     fn objects_of_one_type_that_are_cached_otherwise_are_no_change() {
         let mut data = object(Kind::Plain, "data.json", "{}");
         data.cache_control = "public, max-age=0";
-        let objects = [data, Object::config("https://api.example/users")];
+        let objects = [data, config()];
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());
         assert!(plan(&objects, &there, &ledger).is_empty(&ledger));
     }

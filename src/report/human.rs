@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Event, Paint, stderr_line};
+use super::{Event, Paint, excerpt, stderr_line};
 use crate::error::Error;
 use crate::stack::change::{Action, Replacement, ResourceChange, StackPlan, Verdict};
 use crate::stack::status::Outlook;
 
-/// The widest name of a part: "presentation".
-const PART_WIDTH: usize = 12;
+/// The least room for a part's name, in characters.
+const NARROWEST: usize = 12;
 
 /// In a log a part has a line when it begins and when it ends, and what it says in between at most as often as this: enough
 /// to tell slow from stuck, and for CI systems that end what is silent.
@@ -30,7 +30,9 @@ pub(super) struct Human {
     progress: Option<MultiProgress>,
     /// Whether a question stands there that nobody has answered.
     asking: AtomicBool,
-    parts: Mutex<HashMap<&'static str, Running>>,
+    parts: Mutex<HashMap<String, Running>>,
+    /// Room for the longest name of a part that was seen, in characters.
+    width: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,15 @@ impl Human {
                 .filter(|progress| !progress.is_hidden()),
             asking: AtomicBool::new(false),
             parts: Mutex::default(),
+            width: AtomicUsize::new(NARROWEST),
         }
+    }
+
+    /// A part's name, with blanks up to where the others' texts begin.
+    fn name(&self, part: &str) -> String {
+        let own = part.chars().count();
+        let width = self.width.fetch_max(own, Ordering::Relaxed).max(own);
+        format!("{part:width$}")
     }
 
     /// Writes a line, whatever moves below it and whatever the terminal can draw.
@@ -104,7 +114,13 @@ impl Human {
                     self.stderr.dim(&format!("on {place}"))
                 ));
             }
-            Event::Plan { stacks } => self.plan(stacks),
+            Event::Plan { stacks } => {
+                // What follows is about these: it begins at one place from the first line on.
+                for stack in stacks {
+                    self.name(stack.id.as_str());
+                }
+                self.plan(stacks);
+            }
             Event::Working { part, message } => self.working(part, message),
             Event::Finished { part, message, changed } => {
                 let symbol = if *changed {
@@ -128,8 +144,8 @@ impl Human {
                     };
                     let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {r}"));
                     self.line(&format!(
-                        "  {symbol} {:PART_WIDTH$} {} {} {}{reason}",
-                        event.tier,
+                        "  {symbol} {} {} {} {}{reason}",
+                        self.name(event.id.as_str()),
                         event.status,
                         event.logical_id,
                         self.stderr.dim(&event.resource_type)
@@ -151,10 +167,10 @@ impl Human {
         }
     }
 
-    fn working(&self, part: &'static str, message: &str) {
+    fn working(&self, part: &str, message: &str) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !parts.contains_key(part);
-        let running = parts.entry(part).or_insert_with(|| Running {
+        let running = parts.entry(part.to_owned()).or_insert_with(|| Running {
             since: Instant::now(),
             told: Instant::now(),
             bar: self.progress.as_ref().map(|progress| {
@@ -162,7 +178,7 @@ impl Human {
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
                     bar.set_style(style);
                 }
-                bar.set_prefix(format!("{part:PART_WIDTH$}"));
+                bar.set_prefix(self.name(part));
                 bar.enable_steady_tick(Duration::from_millis(120));
                 bar
             }),
@@ -172,13 +188,13 @@ impl Human {
             None if first || running.told.elapsed() >= LOG_INTERVAL => {
                 running.told = Instant::now();
                 drop(parts);
-                self.line(&format!("  {} {part:PART_WIDTH$} {message}", self.stderr.dim("…")));
+                self.line(&format!("  {} {} {message}", self.stderr.dim("…"), self.name(part)));
             }
             None => {}
         }
     }
 
-    fn end(&self, part: &'static str, symbol: &str, message: &str) {
+    fn end(&self, part: &str, symbol: &str, message: &str) {
         let running = self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(part);
         let mut took = String::new();
         if let Some(running) = running {
@@ -190,7 +206,7 @@ impl Human {
                 took = self.stderr.dim(&format!(" {seconds:.1} s"));
             }
         }
-        self.line(&format!("  {symbol} {part:PART_WIDTH$} {message}{took}"));
+        self.line(&format!("  {symbol} {} {message}{took}", self.name(part)));
     }
 
     fn plan(&self, stacks: &[StackPlan]) {
@@ -282,6 +298,11 @@ impl Human {
                 let lead = if index == 0 { "because" } else { "       " };
                 self.line(&format!("  {} {line}", self.stderr.dim(lead)));
             }
+        }
+        for one in error.excerpts() {
+            // Where it is has been said when the message begins with it.
+            let told = error.message().starts_with(&one.place());
+            self.line(&excerpt::render(one, !told, excerpt::width(), self.stderr.is_enabled()));
         }
         self.line(&format!("{} {next}", self.stderr.color(AnsiColor::Cyan, "next:")));
     }

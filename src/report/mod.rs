@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
 
+mod excerpt;
 mod human;
 mod next_step;
 
@@ -9,10 +10,10 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{Color, Global, Output};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Excerpt, Result};
 use crate::stack::change::StackPlan;
 use crate::stack::events::ResourceEvent;
 use human::Human;
@@ -43,14 +44,14 @@ pub enum Event {
     /// A part of the work began, or has something new to say.
     Working {
         /// Which part.
-        part: &'static str,
+        part: String,
         /// What it does.
         message: String,
     },
     /// A part of the work is done.
     Finished {
         /// Which part.
-        part: &'static str,
+        part: String,
         /// What it did.
         message: String,
         /// Whether anything was changed.
@@ -59,7 +60,7 @@ pub enum Event {
     /// A part of the work failed; the error follows at the end.
     Stopped {
         /// Which part.
-        part: &'static str,
+        part: String,
         /// Why, in a line.
         message: String,
     },
@@ -103,6 +104,8 @@ pub struct Reporter {
     /// Whether a question would be read and answered.
     somebody_there: bool,
     flags: Flags,
+    /// One question at a time: parts that run beside one another may have some.
+    questions: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -127,6 +130,11 @@ impl Paint {
                 Color::Never => false,
             },
         }
+    }
+
+    /// Whether it colours.
+    fn is_enabled(self) -> bool {
+        self.enabled
     }
 
     /// `text` in `style`.
@@ -173,6 +181,7 @@ impl Reporter {
             yes: global.yes,
             somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
             flags: Flags::of(global),
+            questions: tokio::sync::Mutex::default(),
         }
     }
 
@@ -185,19 +194,27 @@ impl Reporter {
     }
 
     /// Shorthand for [`Event::Working`].
-    pub fn working(&self, part: &'static str, message: impl Into<String>) {
+    pub fn working(&self, part: &str, message: impl Into<String>) {
         self.event(&Event::Working {
-            part,
+            part: part.to_owned(),
             message: message.into(),
         });
     }
 
     /// Shorthand for [`Event::Finished`].
-    pub fn finished(&self, part: &'static str, message: impl Into<String>, changed: bool) {
+    pub fn finished(&self, part: &str, message: impl Into<String>, changed: bool) {
         self.event(&Event::Finished {
-            part,
+            part: part.to_owned(),
             message: message.into(),
             changed,
+        });
+    }
+
+    /// Shorthand for [`Event::Stopped`].
+    pub fn stopped(&self, part: &str, message: impl Into<String>) {
+        self.event(&Event::Stopped {
+            part: part.to_owned(),
+            message: message.into(),
         });
     }
 
@@ -254,6 +271,7 @@ impl Reporter {
                 "event": "error",
                 "message": error.message(),
                 "causes": error.causes(),
+                "places": error.excerpts().iter().map(place).collect::<Vec<_>>(),
                 "nextStep": next,
                 "exitCode": error.exit() as u8,
             })),
@@ -261,32 +279,34 @@ impl Reporter {
     }
 
     /// Asks before something is lost: `what` is about to be done ("remove the stage dev"), `losses` names what goes
-    /// with it, a line each.
+    /// with it, a line each. `otherwise` says what is so after a no ("Nothing was changed."). Returns
+    /// whether somebody was asked: then time has passed.
     ///
     /// # Errors
     /// The answer is no, or nobody can be asked and `--yes` wasn't given (exit 5).
-    pub async fn confirm(&self, what: &str, losses: &[String]) -> Result<()> {
+    pub async fn confirm(&self, what: &str, losses: &[String], otherwise: &str) -> Result<bool> {
+        let _alone = self.questions.lock().await;
         self.event(&Event::Losing {
             what: what.to_owned(),
             losses: losses.to_vec(),
         });
         if self.yes {
-            return Ok(());
+            return Ok(false);
         }
         let refused = Error::refused(format!("did not {what}"));
         match &self.style {
             Style::Human(human) if self.somebody_there => {
                 if human.ask("Continue? [y/N] ").await {
-                    Ok(())
+                    Ok(true)
                 } else {
-                    Err(refused.because("you didn't say yes").hint(
-                        "Nothing was changed. Run the same command again, and answer y, if this is what you want.",
-                    ))
+                    Err(refused.because("you didn't say yes").hint(format!(
+                        "{otherwise} Run the same command again, and answer y, if this is what you want."
+                    )))
                 }
             }
             _ => Err(refused
                 .because("nobody can be asked here")
-                .hint("Nothing was changed. Say --yes if this is what you want.")),
+                .hint(format!("{otherwise} Say --yes if this is what you want."))),
         }
     }
 }
@@ -297,6 +317,11 @@ fn is_automated(ci: Option<&OsStr>) -> bool {
         .map(|value| value.to_string_lossy().to_lowercase())
         .unwrap_or_default();
     !matches!(value.as_str(), "" | "0" | "false" | "no")
+}
+
+fn place(excerpt: &Excerpt) -> Value {
+    let (line, column) = excerpt.position();
+    json!({ "file": excerpt.file, "line": line, "column": column, "label": excerpt.label })
 }
 
 fn json_line(value: &impl Serialize) {

@@ -16,7 +16,7 @@ mod parallel;
 mod source;
 mod stamp;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,9 +52,23 @@ pub enum Body {
 }
 
 impl Site {
-    /// What is published, beside the object with the API's address; by kind, then by key.
+    /// What is published, beside what the deployer makes; by kind, then by key.
     pub fn objects(&self) -> &[Object] {
         &self.objects
+    }
+
+    /// Whether the site brings a `config.json` of its own.
+    pub fn has_config(&self) -> bool {
+        self.objects.iter().any(|object| &*object.key == CONFIG)
+    }
+
+    /// What is published with a `config.json` that has these values; without one if there are none.
+    pub fn with_config(&self, values: &BTreeMap<String, String>) -> Vec<Object> {
+        if values.is_empty() {
+            return self.objects.to_vec();
+        }
+        let others = self.objects.iter().filter(|object| &*object.key != CONFIG).cloned();
+        others.chain([Object::config(values)]).collect()
     }
 
     /// An object's bytes, or where they are. Those of a page or style sheet whose references changed are made anew, and are

@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::object::CONFIG;
-
 /// S3's limit, in bytes of UTF-8 (S3 user guide, "Naming Amazon S3 objects").
 pub(super) const LONGEST_KEY: usize = 1024;
 
@@ -50,12 +48,6 @@ pub(super) fn refusal(key: &str, is_dir: bool) -> Option<(String, &'static str)>
         return refused(
             "has a name that S3 keeps for itself: CloudFront couldn't ask for it",
             "Rename the file.",
-        );
-    }
-    if key == CONFIG {
-        return refused(
-            "is in the way",
-            "The deployer publishes an object of this name with the API's address. Rename or remove the file.",
         );
     }
     None
@@ -211,7 +203,6 @@ mod tests {
             (&"x".repeat(1025), "1025 bytes"),
             (&"ü".repeat(513), "1026 bytes"),
             ("soap", "S3 keeps"),
-            ("config.json", "in the way"),
         ] {
             let (message, _) = refusal(key, false).expect(key);
             assert!(message.contains(why), "{key:?}: {message}");
@@ -228,7 +219,6 @@ mod tests {
         ] {
             assert_eq!(refusal(key, false), None, "{key:?}");
         }
-        assert_eq!(refusal("config.json", true), None, "a folder's name is no key");
         assert!(refusal("a\\b", true).is_some());
     }
 

@@ -1,5 +1,6 @@
 //! What is published: objects with all that S3, CloudFront and visitors have to know of them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,9 +72,9 @@ pub struct Object {
 }
 
 impl Object {
-    /// The object that tells the page its API's address.
-    pub fn config(api_url: &str) -> Self {
-        let text = format!("{}\n", json!({ "apiUrl": api_url })).into_bytes();
+    /// The object that tells the page what it is to know of what is deployed.
+    pub fn config(values: &BTreeMap<String, String>) -> Self {
+        let text = format!("{}\n", json!(values)).into_bytes();
         Self {
             key: CONFIG.into(),
             kind: Kind::Plain,

@@ -409,7 +409,13 @@ fn what_changed_since_it_was_read_is_not_published() {
         assert!(text.contains(key) && text.contains(why), "{text}");
         assert!(site.check(object(key)).is_err());
     }
-    assert!(site.check(&Object::config("https://api")).is_ok());
+    assert!(
+        site.check(&Object::config(&BTreeMap::from([(
+            "apiUrl".to_owned(),
+            "https://api".to_owned()
+        )])))
+        .is_ok()
+    );
 }
 
 #[test]

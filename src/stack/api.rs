@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::change::API_DEFINITION;
 use super::digest;
+use crate::project::apis::REST_API;
 use crate::project::template::{Template, references};
 
 const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
@@ -25,8 +26,9 @@ const IDENTITY: &[&str] = &["FunctionName", "Name", "RoleName", "TableName"];
 ///
 /// Nothing in a template makes a deployment wait for the methods: created too early, it snapshots half an API.
 pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, String>) -> Template {
-    let suffix = definition_hash(template, parameters);
-    rename_deployments(template, |id| format!("{id}{suffix}"))
+    rename_deployments(template, |id| {
+        format!("{id}{}", definition_hash(template, parameters, id))
+    })
 }
 
 /// `template` with its deployments named as they are in `deployed`: what is live stays live, whatever else changes.
@@ -50,18 +52,32 @@ pub fn deployments(template: &Template) -> impl Iterator<Item = &str> {
         .map(|(id, _)| id)
 }
 
+/// The resources that a deployment is a snapshot of: those of its own API, and those of which it can't be told.
+fn definition<'a>(template: &'a Template, deployment: &str) -> impl Iterator<Item = &'a str> {
+    let own = template.resource(deployment).and_then(api_of);
+    template
+        .resources()
+        .filter(move |(id, resource)| {
+            let kind = Template::type_of(resource);
+            let api = if kind == REST_API { Some(*id) } else { api_of(resource) };
+            API_DEFINITION.contains(&kind) && (own.is_none() || api.is_none() || api == own)
+        })
+        .map(|(id, _)| id)
+}
+
+/// The API of the same template that a resource is a part of.
+fn api_of(resource: &Value) -> Option<&str> {
+    resource.get("Properties")?.get("RestApiId")?.get("Ref")?.as_str()
+}
+
 /// What a snapshot would hold: the definition's resources, and all that they refer to as far as it shows in them.
-fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>) -> String {
+fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>, deployment: &str) -> String {
     let parameters = template.effective_parameters(parameters);
     let resources: BTreeMap<&str, &Value> = template.resources().collect();
     let mut parts = Map::new();
-    let mut open: Vec<String> = resources
-        .iter()
-        .filter(|(_, resource)| {
-            let kind = Template::type_of(resource);
-            API_DEFINITION.contains(&kind) || kind == DEPLOYMENT
-        })
-        .map(|(id, _)| (*id).to_owned())
+    let mut open: Vec<String> = definition(template, deployment)
+        .chain([deployment])
+        .map(str::to_owned)
         .collect();
     let mut seen: BTreeSet<String> = open.iter().cloned().collect();
     while let Some(name) = open.pop() {
@@ -104,14 +120,10 @@ fn rename_deployments(template: &Template, rename: impl Fn(&str) -> String) -> T
     if names.is_empty() {
         return renamed;
     }
-    let definition: Vec<Value> = template
-        .resources()
-        .filter(|(_, resource)| API_DEFINITION.contains(&Template::type_of(resource)))
-        .map(|(id, _)| json!(id))
-        .collect();
     if let Some(resources) = renamed.resources_mut() {
         for (old, new) in &names {
             if let Some(mut deployment) = resources.remove(old) {
+                let definition: Vec<Value> = definition(template, old).map(|id| json!(id)).collect();
                 depend_on(&mut deployment, &definition);
                 resources.insert(new.clone(), deployment);
             }
@@ -280,6 +292,31 @@ Outputs:
         let changed = Template::parse(&TEMPLATE.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
         let kept = keep_deployments(&changed, &deployed);
         assert_eq!(deployments(&kept).collect::<Vec<_>>(), [id.as_str()]);
+    }
+
+    #[test]
+    fn an_apis_deployment_is_of_that_api_alone() {
+        let other = "  Other: { Type: AWS::ApiGateway::RestApi, Properties: { Name: other } }\n  OtherGet: { Type: \
+                     AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Other, HttpMethod: GET } }\n  OtherSnapshot: \
+                     { Type: AWS::ApiGateway::Deployment, Properties: { RestApiId: !Ref Other } }\n  Live:";
+        let two = TEMPLATE.replace("  Live:", other);
+        let ids = |text: &str| {
+            let (_, rendered) = render(text, HERE);
+            let ids: Vec<String> = deployments(&rendered).map(str::to_owned).collect();
+            let named = |name: &str| ids.iter().find(|id| id.starts_with(name)).cloned().expect("there");
+            (named("Snapshot"), named("OtherSnapshot"), rendered)
+        };
+        let (own, others, rendered) = ids(&two);
+        let (changed, same, _) = ids(&two.replace("arn:x", "arn:y"));
+        assert_ne!(own, changed);
+        assert_eq!(others, same);
+        assert_eq!(own, id(TEMPLATE, HERE), "what one API has is the other's no business");
+        let value = rendered.as_value();
+        // What doesn't say whose it is may be either's.
+        assert_eq!(
+            value["Resources"][&others]["DependsOn"],
+            json!(["Error", "Other", "OtherGet"])
+        );
     }
 
     #[test]

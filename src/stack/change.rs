@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::project::Tier;
+use crate::project::stacks::StackId;
 
 /// What is to happen to a stack.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StackPlan {
-    /// The tier.
-    pub tier: Tier,
+    /// What the stack is called within its project.
+    pub id: StackId,
     /// The stack's name.
     pub name: String,
     /// In a word.
@@ -96,12 +96,22 @@ pub struct ResourceChange {
 /// Types whose resources hold what can't be made again from the project.
 pub(super) const STATEFUL: &[&str] = &[
     "AWS::Cognito::UserPool",
+    "AWS::DocDB::DBCluster",
     "AWS::DynamoDB::GlobalTable",
     "AWS::DynamoDB::Table",
+    "AWS::EC2::Volume",
+    "AWS::ECR::Repository",
     "AWS::EFS::FileSystem",
+    "AWS::ElastiCache::CacheCluster",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::ElastiCache::ServerlessCache",
     "AWS::KMS::Key",
+    "AWS::Kinesis::Stream",
+    "AWS::Neptune::DBCluster",
+    "AWS::OpenSearchService::Domain",
     "AWS::RDS::DBCluster",
     "AWS::RDS::DBInstance",
+    "AWS::Redshift::Cluster",
     "AWS::S3::Bucket",
     "AWS::SQS::Queue",
     "AWS::SecretsManager::Secret",
@@ -247,7 +257,7 @@ mod tests {
             action,
             replacement,
             retained,
-            physical_id: Some("UserData".into()),
+            physical_id: Some("Ledger".into()),
             ..ResourceChange::addition("Table", kind)
         }
     }
@@ -274,7 +284,7 @@ mod tests {
             (Action::Modify, Replacement::Perhaps, false, "may be replaced"),
         ] {
             let loss = change(action, table, replacement, retained).loss().expect("a loss");
-            assert!(loss.contains("UserData") && loss.contains(word), "{loss}");
+            assert!(loss.contains("Ledger") && loss.contains(word), "{loss}");
         }
     }
 

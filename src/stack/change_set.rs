@@ -80,18 +80,12 @@ pub async fn create(
         ),
         Mode::RevertDrift => request.deployment_mode(DeploymentMode::RevertDrift),
     };
-    for (key, value) in &rendered.parameters {
-        let parameter = Parameter::builder().parameter_key(key);
-        request = request.parameters(match value {
-            Some(value) => parameter.parameter_value(value).build(),
-            None => parameter.use_previous_value(true).build(),
-        });
-    }
+    request = request.set_parameters(Some(parameters(rendered)));
     let (arn, stack_arn) = match request.send().await {
         Ok(answer) => (answer.id, answer.stack_id),
         Err(error) => match begun::change_set(cloud, stack, &token, &error).await {
             Some(made) => (made.change_set_id, made.stack_id),
-            None => return Err(refused(&error, stack, &rendered.file)),
+            None => return Err(refused(cloud, &error, stack, &rendered.file)),
         },
     };
     let (arn, stack_arn) = (arn.unwrap_or_default(), stack_arn.unwrap_or_default());
@@ -127,6 +121,46 @@ pub async fn create(
         "Nothing was changed. Correct the template or the setting; if a name is taken, remove what has it or choose \
          another in stacks/stages.yaml.",
     ))
+}
+
+/// Updates a stack without a change set. Returns the token that the operation's events carry; none if there is nothing to
+/// change.
+pub async fn update_directly(
+    cloud: &Cloud,
+    stack_arn: &str,
+    rendered: &Rendered,
+    bookmark: &Bookmark,
+) -> Result<Option<String>> {
+    let token = fresh_token();
+    let answer = cloud
+        .cloudformation
+        .update_stack()
+        .stack_name(stack_arn)
+        .client_request_token(&token)
+        .template_body(&rendered.body)
+        .set_parameters(Some(parameters(rendered)))
+        .capabilities(Capability::CapabilityNamedIam)
+        // A change set shows what a macro makes of a template; without one that is to be agreed to.
+        .capabilities(Capability::CapabilityAutoExpand)
+        .send()
+        .await;
+    if answer.as_ref().is_err_and(|error| means_no_changes(message(error))) {
+        return Ok(None);
+    }
+    let what = || format!("could not update {stack_arn}");
+    begun::operation(cloud, stack_arn, &token, bookmark, answer, what).await?;
+    Ok(Some(token))
+}
+
+fn parameters(rendered: &Rendered) -> Vec<Parameter> {
+    let parameters = rendered.parameters.iter().map(|(key, value)| {
+        let parameter = Parameter::builder().parameter_key(key);
+        match value {
+            Some(value) => parameter.parameter_value(value).build(),
+            None => parameter.use_previous_value(true).build(),
+        }
+    });
+    parameters.collect()
 }
 
 async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<DescribeChangeSetOutput> {
@@ -254,11 +288,16 @@ async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
     findings
 }
 
-/// Lets CloudFormation look at a template, before anything is made of it.
+/// Lets CloudFormation look at a template, before anything is made of it. Returns the types that an emulator doesn't know:
+/// it refuses the whole template for them.
 ///
 /// # Errors
 /// CloudFormation refuses it. An identity that may not ask goes without.
-pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result<()> {
+pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result<Vec<String>> {
+    // The same template is the same again, whatever its parameters are by now.
+    if let Some(known) = cloud.unknown_types(&rendered.body) {
+        return Ok(known);
+    }
     let answer = cloud
         .cloudformation
         .validate_template()
@@ -266,22 +305,45 @@ pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result
         .send()
         .await;
     match answer {
-        Err(error) if code(&error) == "ValidationError" => Err(refused(&error, stack, &rendered.file)),
-        _ => Ok(()),
+        Err(error) if code(&error) == "ValidationError" => match unknown_types(message(&error)) {
+            Some(types) if !cloud.endpoint.is_aws() => {
+                cloud.note_unknown_types(&rendered.body, &types);
+                Ok(types)
+            }
+            _ => Err(refused(cloud, &error, stack, &rendered.file)),
+        },
+        _ => {
+            cloud.note_unknown_types(&rendered.body, &[]);
+            Ok(Vec::new())
+        }
     }
 }
 
-fn refused<E, R>(error: &SdkError<E, R>, stack: &str, file: &str) -> Error
+/// The types in "Unrecognized resource types: [X, Y]", which CloudFormation has no code for.
+fn unknown_types(message: &str) -> Option<Vec<String>> {
+    let (_, rest) = message.split_once("Unrecognized resource types: [")?;
+    let (types, _) = rest.split_once(']')?;
+    Some(types.split(',').map(|one| one.trim().to_owned()).collect())
+}
+
+fn refused<E, R>(cloud: &Cloud, error: &SdkError<E, R>, stack: &str, file: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
+    // An ARN has the name between slashes.
+    let stack = stack.split('/').nth(1).unwrap_or(stack);
     if code(error) == "ValidationError" {
-        Error::usage(format!("CloudFormation refuses {file} for the stack {stack}"))
-            .because(message(error))
-            .hint(format!(
-                "Nothing was changed by it. Correct {file} and run the same command again."
-            ))
+        let error =
+            Error::usage(format!("CloudFormation refuses {file} for the stack {stack}")).because(message(error));
+        let error = if cloud.endpoint.is_aws() {
+            error
+        } else {
+            error.because("it is an emulator's, which may not know a type or a property that AWS has")
+        };
+        error.hint(format!(
+            "Nothing was changed by it. Correct {file} and run the same command again."
+        ))
     } else {
         explain(error, &format!("could not make a change set for the stack {stack}"))
     }
@@ -340,6 +402,16 @@ pub async fn execute(cloud: &Cloud, change_set: &ChangeSet, bookmark: &Bookmark)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_types_are_read_from_the_refusal() {
+        let message = "Template format error: Unrecognized resource types: [AWS::A::B, AWS::C::D]";
+        assert_eq!(
+            unknown_types(message),
+            Some(vec!["AWS::A::B".to_owned(), "AWS::C::D".to_owned()])
+        );
+        assert_eq!(unknown_types("Template format error: something else"), None);
+    }
 
     #[test]
     fn both_wordings_of_no_change_are_known() {

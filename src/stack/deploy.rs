@@ -3,14 +3,15 @@
 use super::change::{Mode, ResourceChange, StackPlan, Verdict};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
-use super::read::{self, Stack};
-use super::remove::Data;
+use super::read::{self, Bookmark, Stack};
+use super::remove::{Data, Doomed};
 use super::status::{self, Meaning, Outlook};
 use super::wanted::{Rendered, Wanted};
 use super::{begun, follow, remove};
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::ident::fresh_token;
+use crate::project::template::Template;
 use crate::report::Reporter;
 
 /// A plan and what it takes to carry it out.
@@ -20,6 +21,8 @@ pub struct Planned {
     pub plan: StackPlan,
     /// The digest of what was planned: when it turns out otherwise, plan again.
     digest: String,
+    /// The types that the emulator doesn't know, which it goes without.
+    left_out: Vec<String>,
     step: Step,
 }
 
@@ -29,7 +32,9 @@ enum Step {
     Create,
     /// The remains of a failed creation go first.
     Recreate(Stack),
-    Update(Stack, ChangeSet),
+    Update(Stack, ChangeSet, Bookmark),
+    /// No resource changes, but outputs do or what the stack says of itself. AWS makes change sets of that.
+    Outputs(Stack),
 }
 
 /// Finds out what bringing `existing` to `wanted` would change. Makes a change set if the stack exists and differs;
@@ -40,57 +45,86 @@ enum Step {
 pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, reporter: &Reporter) -> Result<Planned> {
     let digest = wanted.digest();
     let mut lifted = Vec::new();
+    let is_current = |stack: &Stack| stack.digest() == Some(&digest) && wanted.mode != Mode::RevertDrift;
+    let left_out = match &existing {
+        // AWS looks at an update itself as its change set is made.
+        Some(stack) if cloud.endpoint.is_aws() || is_current(stack) => Vec::new(),
+        _ => change_set::validate(cloud, &wanted.name, &wanted.render()?).await?,
+    };
+    let wanted = &wanted.without(&left_out);
+    if !left_out.is_empty() {
+        reporter.warn(format!(
+            "{} goes without its resources of the types that the emulator doesn't know, and whatever refers to them: {}",
+            wanted.name,
+            left_out.join(", ")
+        ));
+    }
+    let mut deployed = None;
     let (verdict, changes, step) = match existing {
-        None => plan_creation(cloud, wanted).await?,
+        None => (Verdict::Create, wanted.additions(), Step::Create),
         Some(stack) => match stack.meaning().meaning {
-            Meaning::Gone | Meaning::Shell => plan_creation(cloud, wanted).await?,
+            Meaning::Gone | Meaning::Shell => (Verdict::Create, wanted.additions(), Step::Create),
             Meaning::Dead => (Verdict::Recreate, wanted.additions(), Step::Recreate(stack)),
-            Meaning::Ready if stack.digest() == Some(&digest) && wanted.mode != Mode::RevertDrift => {
-                (Verdict::Unchanged, Vec::new(), Step::Nothing(stack))
-            }
-            Meaning::Ready => plan_update(cloud, wanted, stack).await?,
+            Meaning::Ready if is_current(&stack) => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+            Meaning::Ready => plan_update(cloud, wanted, stack, &mut deployed).await?,
             Meaning::Wedged => {
                 let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
-                plan_update(cloud, wanted, stack).await?
+                plan_update(cloud, wanted, stack, &mut deployed).await?
             }
             Meaning::Busy | Meaning::Halted | Meaning::HalfDeleted => return Err(unusable(&stack)),
         },
     };
-    if let Step::Update(stack, made) = &step
-        && wanted.holds_data()
-    {
-        lifted = match read::deployed_template(cloud, &stack.arn).await {
-            Ok(deployed) => wanted.lifts(&deployed, &stack.parameters, &cloud.pseudo_parameters(), &made.changes),
-            Err(error) => {
-                // Nobody gets this plan, so what was made for it goes.
-                let _ = change_set::delete(cloud, &made.arn).await;
-                return Err(error);
-            }
-        };
+    if let (Step::Update(stack, made, _), Some(deployed)) = (&step, &deployed) {
+        lifted = wanted.lifts(deployed, &stack.parameters, &cloud.pseudo_parameters(), &made.changes);
     }
     Ok(Planned {
         plan: StackPlan {
-            tier: wanted.tier,
+            id: wanted.id.clone(),
             name: wanted.name.clone(),
             verdict,
             changes,
             lifted,
         },
         digest,
+        left_out,
         step,
     })
 }
 
-async fn plan_creation(cloud: &Cloud, wanted: &Wanted) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
-    change_set::validate(cloud, &wanted.name, &wanted.render()?).await?;
-    Ok((Verdict::Create, wanted.additions(), Step::Create))
-}
-
-async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
+/// What changes in a stack that is there. What protects its data as it is deployed is found in `deployed`, the template
+/// that it was made from, if it holds any.
+async fn plan_update(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    stack: Stack,
+    deployed: &mut Option<Template>,
+) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
     let rendered = wanted.render()?;
     // By ARN: another stack may have got the name since this one was looked at.
     let make = async |mode| change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, mode).await;
-    let mut made = make(wanted.mode).await?;
+    let template = async {
+        if wanted.holds_data() {
+            read::deployed_template(cloud, &stack.arn).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    // Making a change set writes no event: what comes after this is of its execution, or of somebody else's.
+    let (made, template, bookmark) = tokio::join!(make(wanted.mode), template, read::bookmark(cloud, &stack.arn));
+    let mut made = made?;
+    let bookmark = match (template, bookmark) {
+        (Ok(template), Ok(bookmark)) => {
+            *deployed = template;
+            bookmark
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            // Nobody gets this plan, so what was made for it goes.
+            if let Some(made) = made {
+                let _ = change_set::delete(cloud, &made.arn).await;
+            }
+            return Err(error);
+        }
+    };
     if let Some(express) = &made
         && wanted.mode == Mode::Express
         && express.changes.iter().any(ResourceChange::leaves)
@@ -100,8 +134,15 @@ async fn plan_update(cloud: &Cloud, wanted: &Wanted, stack: Stack) -> Result<(Ve
         made = make(Mode::Standard).await?;
     }
     Ok(match made {
+        None if !cloud.endpoint.is_aws() && stack.digest() != Some(&wanted.digest()) => {
+            (Verdict::Update, Vec::new(), Step::Outputs(stack))
+        }
         None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
-        Some(made) => (Verdict::Update, made.changes.clone(), Step::Update(stack, made)),
+        Some(made) => (
+            Verdict::Update,
+            made.changes.clone(),
+            Step::Update(stack, made, bookmark),
+        ),
     })
 }
 
@@ -119,8 +160,8 @@ impl Planned {
     /// Gives the plan up; whatever was made for it is removed.
     pub async fn discard(&self, cloud: &Cloud) -> Result<()> {
         match &self.step {
-            Step::Update(_, made) => change_set::delete(cloud, &made.arn).await,
-            Step::Nothing(_) | Step::Create | Step::Recreate(_) => Ok(()),
+            Step::Update(_, made, _) => change_set::delete(cloud, &made.arn).await,
+            Step::Nothing(_) | Step::Create | Step::Recreate(_) | Step::Outputs(_) => Ok(()),
         }
     }
 }
@@ -136,18 +177,25 @@ pub async fn apply(
     reporter: &Reporter,
     mut watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
+    let wanted = &wanted.without(&planned.left_out);
     match planned.step {
         Step::Nothing(stack) => Ok(stack),
         Step::Create => create(cloud, wanted, reporter, watch).await,
         Step::Recreate(stack) => {
-            reporter.working(
-                wanted.tier.as_str(),
-                format!("removing the failed {} first", stack.name),
-            );
-            remove::stack(cloud, wanted.tier, &stack, Data::IfEmpty, reporter).await?;
+            reporter.working(wanted.id.as_str(), format!("removing the failed {} first", stack.name));
+            let (resources, template) = tokio::try_join!(
+                read::resources(cloud, &stack.arn),
+                read::deployed_template(cloud, &stack.arn)
+            )?;
+            let doomed = Doomed {
+                stack: &stack,
+                resources: &resources,
+                template: Some(&template),
+            };
+            remove::stack(cloud, &wanted.id, doomed, Data::IfEmpty, reporter).await?;
             create(cloud, wanted, reporter, watch).await
         }
-        Step::Update(stack, made) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
+        Step::Update(stack, made, bookmark) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
             // CloudFormation removes what left the template only after it took the new deployment's snapshot, which
             // then still has it. So the definition changes first, and the snapshot is taken after it.
             change_set::delete(cloud, &made.arn).await?;
@@ -157,16 +205,36 @@ pub async fn apply(
             let make = async |rendered: &Rendered| {
                 change_set::create(cloud, &stack.arn, rendered, Purpose::Update, mode).await
             };
+            let mut latest = stack.clone();
             if let Some(made) = make(&first).await? {
-                execute(cloud, wanted, &made, reporter, &mut watch).await?;
+                latest = execute(cloud, wanted, &made, bookmark, reporter, &mut watch).await?;
             }
             match make(&wanted.render()?).await? {
-                Some(made) => execute(cloud, wanted, &made, reporter, &mut watch).await,
-                None => Ok(stack),
+                Some(made) => {
+                    let bookmark = read::bookmark(cloud, &latest.arn).await?;
+                    execute(cloud, wanted, &made, bookmark, reporter, &mut watch).await
+                }
+                None => Ok(latest),
             }
         }
-        Step::Update(_, made) => execute(cloud, wanted, &made, reporter, watch).await,
+        Step::Update(_, made, bookmark) => execute(cloud, wanted, &made, bookmark, reporter, watch).await,
+        Step::Outputs(stack) => update(cloud, wanted, stack, reporter, watch).await,
     }
+}
+
+/// Updates a stack without a change set, which an emulator makes of changed resources only.
+async fn update(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    stack: Stack,
+    reporter: &Reporter,
+    watch: impl FnMut(&ResourceEvent),
+) -> Result<Stack> {
+    let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let Some(token) = change_set::update_directly(cloud, &stack.arn, &wanted.render()?, &bookmark).await? else {
+        return Ok(stack);
+    };
+    ended_well(cloud, wanted, &stack.arn, &token, bookmark, reporter, watch).await
 }
 
 async fn create(
@@ -175,7 +243,7 @@ async fn create(
     reporter: &Reporter,
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
-    reporter.working(wanted.tier.as_str(), format!("creating {}", wanted.name));
+    reporter.working(wanted.id.as_str(), format!("creating {}", wanted.name));
     let rendered = wanted.render()?;
     // Of what isn't there nothing can have drifted.
     let mode = match wanted.mode {
@@ -185,20 +253,34 @@ async fn create(
     let made = change_set::create(cloud, &wanted.name, &rendered, Purpose::Create, mode)
         .await?
         .ok_or_else(|| Error::failed(format!("CloudFormation finds nothing to create in {}", wanted.name)))?;
-    execute(cloud, wanted, &made, reporter, watch).await
+    // All that a new stack tells is of this.
+    execute(cloud, wanted, &made, Bookmark::default(), reporter, watch).await
 }
 
 async fn execute(
     cloud: &Cloud,
     wanted: &Wanted,
     made: &ChangeSet,
+    bookmark: Bookmark,
     reporter: &Reporter,
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
     let arn = made.stack_arn.as_str();
-    let bookmark = read::bookmark(cloud, arn).await?;
     let token = change_set::execute(cloud, made, &bookmark).await?;
-    let ended = follow::to_end(cloud, wanted.tier, arn, &token, bookmark, reporter, watch).await?;
+    ended_well(cloud, wanted, arn, &token, bookmark, reporter, watch).await
+}
+
+/// Follows an operation to its end, which must be a good one.
+async fn ended_well(
+    cloud: &Cloud,
+    wanted: &Wanted,
+    arn: &str,
+    token: &str,
+    bookmark: Bookmark,
+    reporter: &Reporter,
+    watch: impl FnMut(&ResourceEvent),
+) -> Result<Stack> {
+    let ended = follow::to_end(cloud, &wanted.id, arn, token, bookmark, reporter, watch).await?;
     if status::of_stack(&ended.status).outlook != Outlook::Good {
         return Err(follow::failure(&wanted.name, &ended));
     }
@@ -208,7 +290,7 @@ async fn execute(
 /// A rollback that failed is continued: it leads back to the last good state and loses nothing.
 async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter: &Reporter) -> Result<Stack> {
     reporter.working(
-        wanted.tier.as_str(),
+        wanted.id.as_str(),
         format!("{} is in {}: finishing its rollback", stack.name, stack.status),
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
@@ -222,7 +304,7 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
         .await;
     let what = || format!("could not continue the rollback of {}", stack.name);
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
-    let ended = follow::to_end(cloud, wanted.tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    let ended = follow::to_end(cloud, &wanted.id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     if status::of_stack(&ended.status).meaning != Meaning::Ready {
         return Err(follow::failure(&stack.name, &ended));
     }

@@ -10,7 +10,7 @@ use crate::ident::hex;
 use crate::project::template::Template;
 
 /// The parameter, and the output, that carry the digest.
-pub const DIGEST: &str = "Digest";
+pub const DIGEST: &str = "DeployerDigest";
 
 /// The digest of a template and the values of its parameters.
 ///
@@ -88,12 +88,12 @@ mod tests {
 
     #[test]
     fn comments_and_order_do_not_count_but_values_do() {
-        let one = "Parameters: { A: { Type: String, Default: x }, Digest: { Type: String } }\nResources: { R: { Type: T, P: [1, 2] } }";
-        let same = "# hello\nResources:\n  R:\n    P: [1, 2]\n    Type: T\nParameters:\n  Digest: { Type: String }\n  A: { Default: x, Type: String }\n";
+        let one = "Parameters: { A: { Type: String, Default: x }, DeployerDigest: { Type: String } }\nResources: { R: { Type: T, P: [1, 2] } }";
+        let same = "# hello\nResources:\n  R:\n    P: [1, 2]\n    Type: T\nParameters:\n  DeployerDigest: { Type: String }\n  A: { Default: x, Type: String }\n";
         let other = one.replace("[1, 2]", "[2, 1]");
         assert_eq!(
             digest(one, &[]),
-            digest(same, &[("Digest", "anything"), ("Unknown", "z")])
+            digest(same, &[("DeployerDigest", "anything"), ("Unknown", "z")])
         );
         assert_eq!(
             digest(one, &[]),

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::status::{self, Outlook};
-use crate::project::Tier;
+use crate::project::stacks::StackId;
 
 /// One event of a stack's operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceEvent {
-    /// The tier whose stack it is.
-    pub tier: Tier,
+    /// What the stack is called within its project.
+    pub id: StackId,
     /// The stack's name.
     pub stack: String,
     /// Its key in the template; the stack's name for events of the stack itself.
@@ -103,7 +103,7 @@ mod tests {
 
     fn event(logical_id: &str, status: &str, reason: Option<&str>) -> ResourceEvent {
         ResourceEvent {
-            tier: Tier::Logic,
+            id: StackId::new("app"),
             stack: "app".into(),
             logical_id: logical_id.into(),
             physical_id: None,

@@ -9,7 +9,7 @@ use super::read::{self, Bookmark, Stack};
 use super::status::{self, Meaning};
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
-use crate::project::Tier;
+use crate::project::stacks::StackId;
 use crate::report::{Event, Reporter};
 use crate::wait::{Probe, until};
 
@@ -35,7 +35,7 @@ const QUIET: Duration = Duration::from_secs(180);
 /// status from before it. Nor do events alone: one of the operation before may become visible late.
 pub async fn to_end(
     cloud: &Cloud,
-    tier: Tier,
+    id: &StackId,
     arn: &str,
     token: &str,
     mut bookmark: Bookmark,
@@ -45,7 +45,7 @@ pub async fn to_end(
     let mut all: Vec<ResourceEvent> = Vec::new();
     let mut heard = Instant::now();
     let end = until(cloud.pace(LONGEST_OPERATION), async || {
-        let new = match read::events_since(cloud, tier, arn, &mut bookmark).await {
+        let new = match read::events_since(cloud, id, arn, &mut bookmark).await {
             Ok(new) => new,
             Err(error) => return Probe::Failed(error),
         };
@@ -56,7 +56,7 @@ pub async fn to_end(
             if event.is_of_stack() {
                 ended = has_ended(&event.status).then(|| event.status.clone());
             } else {
-                reporter.working(tier.as_str(), format!("{} {}", event.logical_id, event.status));
+                reporter.working(id.as_str(), format!("{} {}", event.logical_id, event.status));
             }
             watch(&event);
             all.push(event);
@@ -110,18 +110,18 @@ fn has_ended(status: &str) -> bool {
 
 /// A stack that was just read; if an operation is under way on it, of another run or of one that was interrupted, what it
 /// is after that.
-pub async fn settled(cloud: &Cloud, tier: Tier, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
+pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
     if stack.meaning().meaning != Meaning::Busy {
         return Ok(Some(stack));
     }
     reporter.working(
-        tier.as_str(),
+        id.as_str(),
         format!("waiting for the operation that is under way ({})", stack.status),
     );
     until(cloud.pace(LONGEST_OPERATION), async || {
         match read::describe(cloud, &stack.arn).await {
             Ok(Some(stack)) if stack.meaning().meaning == Meaning::Busy => {
-                reporter.working(tier.as_str(), format!("waiting: {}", stack.status));
+                reporter.working(id.as_str(), format!("waiting: {}", stack.status));
                 Probe::Pending
             }
             Ok(found) => Probe::Ready(found),

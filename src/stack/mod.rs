@@ -2,8 +2,9 @@
 //!
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
 //! [`wanted`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`api`] (redeploying an API
-//! when its definition changes), `protection` (what keeps data), [`release`] (lifting that).
-//! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], and on top of them [`deploy`] and [`remove`].
+//! when its definition changes), [`emulated`] (a template as an emulator can serve it), [`protection`] (what keeps data), [`release`] (lifting that).
+//! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], [`early`] (what is
+//! known before a stack is complete), and on top of them [`deploy`] and [`remove`].
 
 pub mod api;
 mod begun;
@@ -11,10 +12,12 @@ pub mod change;
 pub mod change_set;
 pub mod deploy;
 pub mod digest;
+pub mod early;
+pub mod emulated;
 pub mod events;
 pub mod follow;
 pub mod ownership;
-mod protection;
+pub mod protection;
 pub mod read;
 pub mod release;
 pub mod remove;

@@ -1,6 +1,8 @@
 //! Whose a stack is. Its name alone doesn't tell: project `a` with stage `b-c` and project `a-b` with stage `c` have the
-//! same names, and somebody else may have taken one. So each stack says it, in parameters that DescribeStacks shows, and
-//! one that says something else, or nothing, is neither changed nor removed.
+//! same names, and somebody else may have taken one. So each stack says it, in parameters that are put into its template as
+//! it is sent and that DescribeStacks shows; one that says something else, or nothing, is neither changed nor removed.
+//!
+//! Parameters and not tags, which CloudFormation would put on every resource of the stack.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +12,44 @@ use super::digest::{self, DIGEST};
 use super::read::Stack;
 use super::status::Meaning;
 use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::project::stacks::StackId;
 use crate::project::template::Template;
-use crate::project::{Project, Tier};
 
-const PROJECT: &str = "Project";
-const STAGE: &str = "Stage";
+const PROJECT: &str = "DeployerProject";
+const STAGE: &str = "DeployerStage";
+
+/// The parameter that says whether the stack was deployed as a protected stage's.
+pub const PROTECTED: &str = "DeployerProtected";
+
+/// What versions before said it in: parameters that templates had to declare themselves. They count only in a stack that
+/// was deployed by such a version; elsewhere they are the template's own.
+const BEFORE: [&str; 3] = ["Project", "Stage", "Digest"];
+
+/// What is put into a stack for it to say whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Labels<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// The stage's name.
+    pub stage: &'a str,
+    /// Whether the stage is protected.
+    pub protected: bool,
+}
+
+impl Labels<'_> {
+    /// As parameters of the stack.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        [
+            (PROJECT, self.project.to_owned()),
+            (STAGE, self.stage.to_owned()),
+            (PROTECTED, self.protected.to_string()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+}
 
 /// Whose a stack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +71,7 @@ impl Owner {
     pub fn other(&self) -> Option<String> {
         match self {
             Self::ThisStage | Self::Nobody | Self::Unsaid => None,
-            Self::Stranger => Some("it wasn't deployed by deployer: it has no `Digest` of its making".to_owned()),
+            Self::Stranger => Some("it wasn't deployed by deployer: it has no digest of its making".to_owned()),
             Self::Another(whose) => Some(format!("it belongs to {whose}")),
         }
     }
@@ -48,10 +83,14 @@ pub fn owner(stack: &Stack, project: &Project) -> Owner {
         return Owner::Nobody;
     }
     let said = |name: &str| stack.parameters.get(name).map(String::as_str);
-    let (of_project, of_stage) = (said(PROJECT), said(STAGE));
-    if !said(DIGEST).is_some_and(digest::is_one) {
+    let [project_before, stage_before, digest_before] = BEFORE;
+    let (of_project, of_stage) = if said(DIGEST).is_some_and(digest::is_one) {
+        (said(PROJECT), said(STAGE))
+    } else if said(DIGEST).is_none() && said(digest_before).is_some_and(digest::is_one) {
+        (said(project_before), said(stage_before))
+    } else {
         return Owner::Stranger;
-    }
+    };
     let is_own = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
     if !is_own(of_project, &project.name) || !is_own(of_stage, &project.stage.name) {
         let stage = of_stage.map_or("a stage".to_owned(), |stage| format!("the stage {stage}"));
@@ -79,9 +118,13 @@ pub struct Adoption<'a> {
 ///
 /// # Errors
 /// Names each stack and whose it is, as bad input: nothing was begun.
-pub fn check(stacks: &BTreeMap<Tier, Stack>, project: &Project, adoption: Adoption<'_>) -> Result<()> {
+pub fn check(
+    stacks: &BTreeMap<StackId, Stack>,
+    names: &[String],
+    project: &Project,
+    adoption: Adoption<'_>,
+) -> Result<()> {
     let stage = format!("the stage {} of the project {}", project.stage.name, project.name);
-    let names = Tier::ALL.map(|tier| project.stack_name(tier));
     if let Some(unknown) = adoption.stacks.iter().find(|name| !names.contains(name)) {
         return Err(
             Error::usage(format!("--adopt {unknown}: {stage} has no stack of that name"))
@@ -138,17 +181,14 @@ pub fn check(stacks: &BTreeMap<Tier, Stack>, project: &Project, adoption: Adopti
     )
 }
 
-/// A template that says whose its stack is, and what it was made from, also where it doesn't declare that itself.
+/// A template with the parameters that say whose its stack is and what it was made from.
 pub fn labelled(template: &Template) -> Template {
     let mut labelled = template.clone();
-    for (name, default) in [(PROJECT, ""), (STAGE, ""), (DIGEST, "none")] {
-        if !template.declares(name) {
-            labelled.add("Parameters", name, json!({ "Type": "String", "Default": default }));
-        }
+    for name in [PROJECT, STAGE, PROTECTED, DIGEST] {
+        labelled.add("Parameters", name, json!({ "Type": "String", "Default": "" }));
     }
-    if !template.has_output(DIGEST) {
-        labelled.add("Outputs", DIGEST, json!({ "Value": { "Ref": DIGEST } }));
-    }
+    // A parameter that nothing refers to may count as no change.
+    labelled.add("Outputs", DIGEST, json!({ "Value": { "Ref": DIGEST } }));
     labelled
 }
 
@@ -189,9 +229,27 @@ mod tests {
     fn a_stack_is_whose_its_parameters_say() {
         let (_dir, project) = project("a-b", "c");
         let of = |parameters: &[(&str, &str)]| owner(&stack("CREATE_COMPLETE", parameters), &project);
+        let another = |whose: &str| Owner::Another(whose.to_owned());
+        let own = [
+            ("DeployerProject", "a-b"),
+            ("DeployerStage", "c"),
+            ("DeployerDigest", OURS),
+        ];
+        assert_eq!(of(&own), Owner::ThisStage);
+        assert_eq!(
+            of(&[
+                ("DeployerProject", "a"),
+                ("DeployerStage", "b-c"),
+                ("DeployerDigest", OURS)
+            ]),
+            another("the stage b-c of the project a")
+        );
+        // A template's own parameters may be called as ours once were.
+        let templates = [("Project", "theirs"), ("Stage", "v1"), ("Digest", "sha256:1")];
+        assert_eq!(of(&[&own[..], &templates].concat()), Owner::ThisStage);
+        assert_eq!(of(&[("DeployerDigest", "none"), ("Digest", OURS)]), Owner::Stranger);
         let digest = ("Digest", OURS);
         assert_eq!(of(&[("Project", "a-b"), ("Stage", "c"), digest]), Owner::ThisStage);
-        let another = |whose: &str| Owner::Another(whose.to_owned());
         assert_eq!(
             of(&[("Project", "a"), ("Stage", "b-c"), digest]),
             another("the stage b-c of the project a")
@@ -236,8 +294,13 @@ mod tests {
             stacks: &named,
             strangers,
         };
-        let alone = |stack: &Stack| BTreeMap::from([(Tier::Data, stack.clone())]);
-        let beside = |stack: &Stack| BTreeMap::from([(Tier::Data, unsaid.clone()), (Tier::Logic, stack.clone())]);
+        let id = |id: &str| StackId::new(id);
+        let alone = |stack: &Stack| BTreeMap::from([(id("data"), stack.clone())]);
+        let beside = |stack: &Stack| BTreeMap::from([(id("data"), unsaid.clone()), (id("logic"), stack.clone())]);
+        let names = ["a-b-c-data".to_owned(), "a-b-c-logic".to_owned()];
+        let check = |stacks: &BTreeMap<StackId, Stack>, project: &Project, adoption: Adoption<'_>| {
+            check(stacks, &names, project, adoption)
+        };
         let error = check(&alone(&unsaid), &project, Adoption::default()).expect_err("whose?");
         let hint = error.next_step().expect("a hint");
         assert!(hint.contains("`deployer up --adopt a-b-c-data`"), "{hint}");
@@ -257,15 +320,22 @@ mod tests {
     }
 
     #[test]
-    fn a_template_says_it_even_if_it_declares_nothing() {
+    fn a_template_says_it_whatever_it_declares() {
         let parse = |text: &str| Template::parse(text, Path::new("x.yaml")).expect("valid");
-        let bare = labelled(&parse("Resources: { R: { Type: T } }"));
-        for name in ["Project", "Stage", "Digest"] {
-            assert!(bare.declares(name), "{name}");
+        let own = "Parameters: { Project: { Type: String, Default: x } }\nResources: { R: { Type: T } }";
+        let labelled = labelled(&parse(own));
+        for name in [
+            "DeployerProject",
+            "DeployerStage",
+            "DeployerProtected",
+            "DeployerDigest",
+        ] {
+            assert!(labelled.declares(name), "{name}");
         }
-        assert_eq!(bare.output_ref("Digest"), Some("Digest"));
-        let own = "Parameters: { Project: { Type: String, Default: x }, Stage: { Type: String }, Digest: { Type: String } }\n\
-                   Resources: { R: { Type: T } }\nOutputs: { Digest: { Value: !Ref Digest } }";
-        assert_eq!(labelled(&parse(own)), parse(own));
+        assert_eq!(labelled.default_of("Project").as_deref(), Some("x"));
+        assert_eq!(
+            labelled.output("DeployerDigest"),
+            Some(&json!({ "Ref": "DeployerDigest" }))
+        );
     }
 }

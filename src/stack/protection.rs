@@ -59,6 +59,20 @@ const POLICIES: &[(&str, &str)] = &[
     ("UpdateReplacePolicy", "what keeps it when another takes its place"),
 ];
 
+/// Whether resources of a type hold what can't be made again from the project.
+pub fn holds_data(resource_type: &str) -> bool {
+    STATEFUL.contains(&resource_type)
+}
+
+/// Whether a stack of this template keeps data that a protected stage doesn't let go: it has a resource that holds some,
+/// and that doesn't say plainly that it goes with its stack.
+pub fn keeps_data(template: &Template) -> bool {
+    template.resources().any(|(_, resource)| {
+        holds_data(Template::type_of(resource))
+            && resource.get("DeletionPolicy").is_none_or(|policy| policy != "Delete")
+    })
+}
+
 /// What undoing changes made by hand may take from the data of a resource of this type, if it changes these properties.
 pub(super) fn reverted(kind: &str, name: &str, changed: &[String]) -> Vec<String> {
     PROPERTIES
@@ -217,7 +231,7 @@ Resources:
                 template: &wanted,
                 scope: &scope(protected),
             },
-            &BTreeMap::from([("Table", "UserData")]),
+            &BTreeMap::from([("Table", "Ledger")]),
         )
     }
 
@@ -283,13 +297,13 @@ Resources:
     #[test]
     fn what_is_undone_by_hand_may_be_a_protection() {
         let changed = ["DeletionProtectionEnabled", "Tags"].map(str::to_owned);
-        let losses = reverted("AWS::DynamoDB::Table", "UserData", &changed);
+        let losses = reverted("AWS::DynamoDB::Table", "Ledger", &changed);
         assert!(
-            losses.len() == 1 && losses[0].contains("UserData may lose its deletion protection"),
+            losses.len() == 1 && losses[0].contains("Ledger may lose its deletion protection"),
             "{losses:?}"
         );
         assert_eq!(
-            reverted("AWS::DynamoDB::Table", "UserData", &changed[1..]),
+            reverted("AWS::DynamoDB::Table", "Ledger", &changed[1..]),
             Vec::<String>::new()
         );
     }

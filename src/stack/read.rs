@@ -5,15 +5,16 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSummary, TemplateStage};
+use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSummary, StackStatus, TemplateStage};
 
 use super::digest::DIGEST;
 use super::events::ResourceEvent;
+use super::ownership::PROTECTED;
 use super::status::{self, Status};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
-use crate::project::Tier;
+use crate::project::stacks::StackId;
 use crate::project::template::Template;
 
 /// A stack as it is.
@@ -29,7 +30,8 @@ pub struct Stack {
     pub reason: Option<String>,
     /// The values that its parameters were given.
     pub parameters: BTreeMap<String, String>,
-    /// Its outputs; there are none while it is being created.
+    /// Its outputs; there are none while it is being created. Off AWS the addresses in them are this host's: it is here,
+    /// and nowhere else, that they are rewritten.
     pub outputs: BTreeMap<String, String>,
     /// Whether CloudFormation refuses to delete it until this is switched off.
     pub termination_protected: bool,
@@ -50,9 +52,13 @@ impl Stack {
 
     /// Whether it was deployed as a protected stage's.
     pub fn is_protected(&self) -> bool {
-        self.parameters
-            .get("Protected")
-            .is_some_and(|protected| protected == "true")
+        let is_on = |parameter| {
+            self.parameters
+                .get(parameter)
+                .is_some_and(|protected| protected == "true")
+        };
+        // The second is what templates had to declare before, and those of the project's own making still may.
+        is_on(PROTECTED) || is_on("Protected")
     }
 
     /// One of its outputs.
@@ -63,7 +69,8 @@ impl Stack {
         self.outputs.get(key).cloned().ok_or_else(|| {
             if self.meaning().meaning == status::Meaning::Ready {
                 Error::failed(format!("the stack {} has no output `{key}`", self.name)).hint(
-                    "The template's `Outputs:` must keep the ones that came with it; restore it and run `deployer up`.",
+                    "`deployer up` without --only brings it to what its template says. If that has no such output, or has it \
+                     under a condition, give it one.",
                 )
             } else {
                 Error::failed(format!("the stack {} is in {}", self.name, self.status))
@@ -102,7 +109,10 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
                 .outputs
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|output| Some((output.output_key?, output.output_value?)))
+                .filter_map(|output| {
+                    let value = cloud.endpoint.localized(&output.output_value?);
+                    Some((output.output_key?, value))
+                })
                 .collect(),
             termination_protected: stack.enable_termination_protection == Some(true),
             changed: stack
@@ -138,53 +148,95 @@ pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
     )
 }
 
-/// The resources of a stack, those that are gone among them.
-pub async fn resources(cloud: &Cloud, stack: &Stack) -> Result<Vec<StackResourceSummary>> {
+/// The names of the stacks that begin like this, but for those that are gone.
+pub async fn names_with_prefix(cloud: &Cloud, prefix: &str) -> Result<Vec<String>> {
+    let mut pages = cloud.cloudformation.list_stacks().into_paginator().items().send();
+    let mut names = Vec::new();
+    while let Some(stack) = pages.next().await {
+        let stack = stack.map_err(|error| explain(&error, "could not list the stacks"))?;
+        let is_gone = stack.stack_status() == Some(&StackStatus::DeleteComplete);
+        names.extend(stack.stack_name.filter(|name| !is_gone && name.starts_with(prefix)));
+    }
+    Ok(names)
+}
+
+/// A resource that a stack has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its key in the template.
+    pub logical_id: String,
+    /// Its name or id.
+    pub physical_id: String,
+    /// Its type.
+    pub resource_type: String,
+}
+
+/// A stack and what is in it.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The stack.
+    pub stack: Stack,
+    /// What it made and has.
+    pub resources: Vec<Resource>,
+}
+
+impl Deployed {
+    /// The resources of some types.
+    pub fn resources_of<'a>(&'a self, types: &'a [&str]) -> impl Iterator<Item = &'a Resource> {
+        self.resources
+            .iter()
+            .filter(move |resource| types.contains(&resource.resource_type.as_str()))
+    }
+}
+
+/// The resources that a stack made and that are there; `stack` is its name or its ARN. One that isn't there has none.
+pub async fn resources(cloud: &Cloud, stack: &str) -> Result<Vec<Resource>> {
     let mut pages = cloud
         .cloudformation
         .list_stack_resources()
-        .stack_name(&stack.arn)
+        .stack_name(stack)
         .into_paginator()
         .items()
         .send();
     let mut found = Vec::new();
     while let Some(resource) = pages.next().await {
-        let what = || format!("could not list the resources of {}", stack.name);
-        found.push(resource.map_err(|error| explain(&error, &what()))?);
+        match resource {
+            Ok(resource) => found.extend(made(resource)),
+            Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(Vec::new()),
+            Err(error) => return Err(explain(&error, &format!("could not list the resources of {stack}"))),
+        }
     }
     Ok(found)
 }
 
-/// Logical id and name of the resources of a type that the stack made and that are there.
-pub fn names_of(resources: &[StackResourceSummary], resource_type: &str) -> impl Iterator<Item = (String, String)> {
-    resources
-        .iter()
-        .filter(move |resource| {
-            resource.resource_type() == Some(resource_type)
-                && !matches!(
-                    resource.resource_status(),
-                    // One that couldn't be created may carry the name of what was there before: somebody else's.
-                    Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed)
-                )
-        })
-        .filter_map(|resource| {
-            let name = resource.physical_resource_id().filter(|name| !name.is_empty())?;
-            Some((resource.logical_resource_id()?.to_owned(), name.to_owned()))
-        })
+fn made(resource: StackResourceSummary) -> Option<Resource> {
+    match resource.resource_status() {
+        // One that couldn't be created may carry the name of what was there before: somebody else's.
+        Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed) => None,
+        _ => Some(Resource {
+            physical_id: resource.physical_resource_id.filter(|name| !name.is_empty())?,
+            logical_id: resource.logical_resource_id?,
+            resource_type: resource.resource_type?,
+        }),
+    }
 }
 
-/// The buckets that go with a stack when it is deleted; those that its template retains don't.
-pub async fn doomed_buckets(cloud: &Cloud, stack: &Stack, resources: &[StackResourceSummary]) -> Result<Vec<String>> {
-    let found: Vec<(String, String)> = names_of(resources, "AWS::S3::Bucket").collect();
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
-    let template = deployed_template(cloud, &stack.arn).await?;
-    Ok(found
-        .into_iter()
-        .filter(|(id, _)| template.goes_with_stack(id))
-        .map(|(_, name)| name)
-        .collect())
+/// The names of the resources of a type.
+pub fn names_of<'a>(resources: &'a [Resource], resource_type: &'a str) -> impl Iterator<Item = &'a str> {
+    let of_type = resources
+        .iter()
+        .filter(move |resource| resource.resource_type == resource_type);
+    of_type.map(|resource| resource.physical_id.as_str())
+}
+
+/// The buckets among a stack's resources that go with it when it is deleted; those that its template retains don't.
+pub fn doomed_buckets<'a>(template: &'a Template, resources: &'a [Resource]) -> impl Iterator<Item = &'a str> {
+    let buckets = resources
+        .iter()
+        .filter(|resource| resource.resource_type == "AWS::S3::Bucket");
+    buckets
+        .filter(|bucket| template.goes_with_stack(&bucket.logical_id))
+        .map(|bucket| bucket.physical_id.as_str())
 }
 
 /// A place in a stack's history: events after it are new.
@@ -212,9 +264,14 @@ pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
 }
 
 /// The events after `bookmark`, oldest first; moves the bookmark behind them.
-pub async fn events_since(cloud: &Cloud, tier: Tier, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<ResourceEvent>> {
+pub async fn events_since(
+    cloud: &Cloud,
+    id: &StackId,
+    arn: &str,
+    bookmark: &mut Bookmark,
+) -> Result<Vec<ResourceEvent>> {
     let events = new_events(cloud, arn, bookmark).await?;
-    Ok(events.into_iter().map(|event| resource_event(tier, event)).collect())
+    Ok(events.into_iter().map(|event| resource_event(id, event)).collect())
 }
 
 async fn new_events(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<StackEvent>> {
@@ -251,10 +308,10 @@ pub async fn carries_token(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark, to
     Ok(events.iter().any(|event| event.client_request_token() == Some(token)))
 }
 
-fn resource_event(tier: Tier, event: StackEvent) -> ResourceEvent {
+fn resource_event(id: &StackId, event: StackEvent) -> ResourceEvent {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     ResourceEvent {
-        tier,
+        id: id.clone(),
         stack: event.stack_name.unwrap_or_default(),
         logical_id: event.logical_resource_id.unwrap_or_default(),
         physical_id: given(event.physical_resource_id),

@@ -1,11 +1,11 @@
 //! Deleting stacks.
 
-use aws_sdk_cloudformation::types::StackResourceSummary;
+use futures::future::try_join_all;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
 use super::digest::{DIGEST, RELEASED};
-use super::read::{self, Stack};
+use super::read::{self, Resource, Stack};
 use super::status::{self, Meaning, Outlook};
 use super::wanted::Rendered;
 use super::{begun, follow, release as protections};
@@ -13,7 +13,8 @@ use crate::bucket;
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::ident::fresh_token;
-use crate::project::Tier;
+use crate::project::stacks::StackId;
+use crate::project::template::Template;
 use crate::report::Reporter;
 use crate::table;
 
@@ -26,22 +27,38 @@ pub enum Data {
     IfEmpty,
 }
 
+/// A stack that is to go, and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Doomed<'a> {
+    /// The stack.
+    pub stack: &'a Stack,
+    /// Its resources.
+    pub resources: &'a [Resource],
+    /// The template that it was made from; an empty shell has none.
+    pub template: Option<&'a Template>,
+}
+
 /// Deletes a stack and waits until it is gone. The buckets that go with it are emptied first: AWS deletes no other.
 ///
 /// # Errors
 /// A resource can't be deleted; the message names it. Termination protection is on.
-pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporter: &Reporter) -> Result<()> {
+pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, reporter: &Reporter) -> Result<()> {
+    let Doomed {
+        stack,
+        resources,
+        template,
+    } = doomed;
     refuse_protected(stack)?;
-    let resources = read::resources(cloud, stack).await?;
-    for name in read::doomed_buckets(cloud, stack, &resources).await? {
-        reporter.working(tier.as_str(), format!("emptying {name}"));
-        bucket::empty(cloud, &name).await?;
-    }
+    let buckets = template.map(|template| read::doomed_buckets(template, resources));
+    let emptying = try_join_all(buckets.into_iter().flatten().map(async |name| {
+        reporter.working(id.as_str(), format!("emptying {name}"));
+        bucket::empty(cloud, name).await
+    }));
+    let (_, bookmark) = tokio::try_join!(emptying, read::bookmark(cloud, &stack.arn))?;
     if stack.meaning().meaning != Meaning::Ready {
-        delete_tables(cloud, &resources, data).await?;
+        delete_tables(cloud, resources, data).await?;
     }
-    reporter.working(tier.as_str(), format!("deleting {}", stack.name));
-    let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    reporter.working(id.as_str(), format!("deleting {}", stack.name));
     let token = fresh_token();
     let answer = cloud
         .cloudformation
@@ -52,7 +69,7 @@ pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporte
         .await;
     let what = || format!("could not delete the stack {}", stack.name);
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
-    let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).meaning {
         Meaning::Gone => Ok(()),
         _ => Err(follow::failure(&stack.name, &ended)),
@@ -61,15 +78,15 @@ pub async fn stack(cloud: &Cloud, tier: Tier, stack: &Stack, data: Data, reporte
 
 /// A table that a failed creation left is in the way of its own removal: its deletion protection outlives the rollback,
 /// its deletion policy the stack. Such a stack takes no update, so here the table is deleted directly.
-async fn delete_tables(cloud: &Cloud, resources: &[StackResourceSummary], data: Data) -> Result<()> {
-    for name in read::names_of(resources, "AWS::DynamoDB::Table").map(|(_, name)| name) {
-        if data == Data::IfEmpty && !table::is_empty(cloud, &name).await? {
+async fn delete_tables(cloud: &Cloud, resources: &[Resource], data: Data) -> Result<()> {
+    for name in read::names_of(resources, "AWS::DynamoDB::Table") {
+        if data == Data::IfEmpty && !table::is_empty(cloud, name).await? {
             return Err(
                 Error::failed(format!("the table {name} of a failed creation has items in it"))
                     .hint("Save them, then remove it with `deployer down --delete-data`."),
             );
         }
-        table::delete(cloud, &name).await?;
+        table::delete(cloud, name).await?;
     }
     Ok(())
 }
@@ -90,15 +107,20 @@ fn refuse_protected(stack: &Stack) -> Result<()> {
 /// Lifts the protections of a stack's data by an update, so that its deletion deletes them, too.
 ///
 /// An update, not calls to the services: should the deletion fail or be interrupted, the stack still owns everything.
-/// And with a digest of its own, so that the next `up` puts the protections back.
-pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Reporter) -> Result<()> {
+/// And with a digest of its own, so that the next `up` puts the protections back. Returns the template as it is then.
+pub async fn release(
+    cloud: &Cloud,
+    id: &StackId,
+    stack: &Stack,
+    deployed: &Template,
+    reporter: &Reporter,
+) -> Result<Template> {
     refuse_protected(stack)?;
-    let deployed = read::deployed_template(cloud, &stack.arn).await?;
-    let released = protections::release(&deployed);
-    if released == deployed {
-        return Ok(());
+    let released = protections::release(deployed);
+    if released == *deployed {
+        return Ok(released);
     }
-    reporter.working(tier.as_str(), format!("lifting the protection of {}", stack.name));
+    reporter.working(id.as_str(), format!("lifting the protection of {}", stack.name));
     let rendered = Rendered {
         body: released.to_json(),
         file: "the deployed template".to_owned(),
@@ -107,14 +129,18 @@ pub async fn release(cloud: &Cloud, tier: Tier, stack: &Stack, reporter: &Report
             .map(|name| (name.to_owned(), (name == DIGEST).then(|| RELEASED.to_owned())))
             .collect(),
     };
-    let Some(made) = change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, Mode::Standard).await? else {
-        return Ok(());
+    let making = change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, Mode::Standard);
+    let (made, bookmark) = tokio::join!(making, read::bookmark(cloud, &stack.arn));
+    let Some(made) = made? else {
+        return Ok(released);
     };
-    let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let bookmark = bookmark?;
     let token = change_set::execute(cloud, &made, &bookmark).await?;
-    let ended = follow::to_end(cloud, tier, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
+    let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).outlook {
-        Outlook::Good => follow::in_status(cloud, &stack.arn, &ended.status).await.map(|_| ()),
+        Outlook::Good => follow::in_status(cloud, &stack.arn, &ended.status)
+            .await
+            .map(|_| released),
         _ => Err(follow::failure(&stack.name, &ended)),
     }
 }

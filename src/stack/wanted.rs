@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::api;
 use super::change::{Action, Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
-use super::ownership;
+use super::emulated;
+use super::ownership::{self, Labels};
 use super::protection::{self, Resolved};
+use crate::cloud::Emulator;
 use crate::error::{Error, Result};
 use crate::project::naming::NamedResource;
+use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::template::{Scope, Template};
-use crate::project::{Project, Tier};
 
 /// CloudFormation's limit for a template in a request, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
@@ -19,8 +21,8 @@ const LARGEST_TEMPLATE: usize = 51_200;
 /// A stack as the project wants it: a template and the parameters it declares.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The tier.
-    pub tier: Tier,
+    /// What it is called within the project.
+    pub id: StackId,
     /// The stack's name.
     pub name: String,
     /// How CloudFormation is to bring it there.
@@ -28,62 +30,60 @@ pub struct Wanted {
     template: Template,
     parameters: BTreeMap<String, String>,
     file: String,
+    /// That of the whole template, where something was left out of it.
+    digest: Option<String>,
 }
 
 impl Wanted {
-    /// From the tier's template; `more` are parameters beyond those of the stage's settings.
-    ///
-    /// # Errors
-    /// The template is wrong, or has a parameter that nobody gives.
-    pub fn new(project: &Project, tier: Tier, more: &[(&str, String)]) -> Result<Self> {
-        let template = ownership::labelled(project.template(tier)?);
-        let mut parameters = project.parameters();
-        parameters.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    /// From a stack's template, with the values of its parameters as far as they are known; those that it doesn't declare
+    /// are left out. Off AWS the template is bent to what an `emulator` can do.
+    pub fn new(
+        stack: &StackTemplate,
+        name: String,
+        labels: &Labels<'_>,
+        mut parameters: BTreeMap<String, String>,
+        emulator: Option<&Emulator>,
+    ) -> Self {
+        let mut template = ownership::labelled(&stack.template);
+        if let Some(emulator) = emulator {
+            template = emulated::render(&template, emulator);
+        }
+        parameters.extend(labels.parameters());
         parameters.retain(|name, _| template.declares(name));
-        Ok(Self {
-            tier,
-            name: project.stack_name(tier),
-            mode: if project.stage.protected {
-                Mode::Standard
-            } else {
-                Mode::Express
-            },
+        Self {
+            id: stack.id.clone(),
+            name,
+            mode: Mode::Standard,
             template,
             parameters,
-            file: project.template_file(tier).display().to_string(),
-        })
-    }
-
-    /// Refuses a template without an output that others need.
-    pub fn check_outputs(&self, needed: &[&str]) -> Result<()> {
-        match needed.iter().find(|name| !self.template.has_output(name)) {
-            None => Ok(()),
-            Some(name) => Err(Error::usage(format!("{} has no output `{name}`", self.file))
-                .hint("The other tiers and `deployer status` need it: put it back under `Outputs:`.")),
+            file: stack.file.display().to_string(),
+            digest: None,
         }
     }
 
-    /// The parameters that the template declares.
-    pub fn declared(&self) -> impl Iterator<Item = &str> {
-        self.template.parameter_names()
+    /// The same without resources of some types, and what can't be without them. Its digest stays.
+    pub fn without(&self, types: &[String]) -> Self {
+        let mut rest = self.clone();
+        if !types.is_empty() {
+            let resources = self.template.resources();
+            let ids: Vec<String> = resources
+                .filter(|(_, resource)| types.iter().any(|one| one == Template::type_of(resource)))
+                .map(|(id, _)| id.to_owned())
+                .collect();
+            rest.digest = Some(self.digest());
+            rest.template = emulated::without(&self.template, &ids);
+        }
+        rest
     }
 
-    /// Refuses a parameter that would have no value; `later` will be given by other stacks.
-    pub fn check_parameters(&self, later: &[&str]) -> Result<()> {
-        match self
-            .template
-            .required_parameters()
-            .find(|name| !self.parameters.contains_key(*name) && !later.contains(name) && *name != DIGEST)
-        {
-            None => Ok(()),
-            Some(name) => Err(Error::usage(format!(
-                "{}: the parameter `{name}` has neither a default nor a value",
-                self.file
-            ))
-            .hint(format!(
-                "Give it a `Default:` there, or a value under `parameters:` of the stage in stacks/stages.yaml: `{name}: …`."
-            ))),
-        }
+    /// The template as it is sent, but for the names of the API's deployments.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The values of its parameters, defaults among them.
+    pub fn effective_parameters(&self) -> BTreeMap<String, String> {
+        self.template.effective_parameters(&self.parameters)
     }
 
     /// The names that its resources will have, as far as they are the template's choice. Checked against AWS's rules.
@@ -93,11 +93,6 @@ impl Wanted {
         let named = self.template.named_resources(&scope);
         named.iter().try_for_each(|resource| resource.check(&self.file))?;
         Ok(named)
-    }
-
-    /// The resource whose `Ref` is an output's value.
-    pub fn resource_of_output(&self, output: &str) -> Option<String> {
-        self.template.output_ref(output).map(str::to_owned)
     }
 
     /// What creating it will create.
@@ -171,7 +166,10 @@ impl Wanted {
 
     /// See [`digest::of_stack`].
     pub fn digest(&self) -> String {
-        digest::of_stack(&self.template, &self.parameters)
+        match &self.digest {
+            Some(digest) => digest.clone(),
+            None => digest::of_stack(&self.template, &self.parameters),
+        }
     }
 
     /// Template and parameters as they are sent.
@@ -197,7 +195,7 @@ impl Wanted {
                 self.file,
                 body.len()
             ))
-            .hint("Move some of its resources to another tier's template."));
+            .hint("Move some of its resources to another template in stacks/."));
         }
         let mut parameters: BTreeMap<String, Option<String>> = self
             .parameters

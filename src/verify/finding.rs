@@ -11,6 +11,23 @@ use crate::error::Error;
 /// What a look at something gave: what was seen when all is well.
 pub(super) type Finding = Result<String, Problem>;
 
+/// What was seen when all is well, and what is to be said although it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proof {
+    pub(super) evidence: String,
+    /// What the template has, and perhaps shouldn't; a sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+impl From<String> for Proof {
+    fn from(evidence: String) -> Self {
+        Self {
+            evidence,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Why a check didn't pass.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {

@@ -73,6 +73,20 @@ impl Answer {
             .unwrap_or_default()
     }
 
+    /// All values of a header, in their order.
+    pub(super) fn values<'a>(&'a self, name: &str) -> Vec<Cow<'a, str>> {
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect()
+    }
+
+    /// The names of the headers, in lower case.
+    pub(super) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(reqwest::header::HeaderName::as_str)
+    }
+
     pub(super) fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
@@ -100,6 +114,15 @@ fn may_pass(status: u16) -> bool {
     matches!(status, 429 | 503)
 }
 
+/// A request.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
 /// Sends a request that changes nothing, again if its answer was lost or may be another the next time.
 pub(super) async fn send(
     client: &Client,
@@ -107,29 +130,43 @@ pub(super) async fn send(
     url: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<Answer, Problem> {
+    let request = Request {
+        method,
+        url: url.to_owned(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: Vec::new(),
+    };
+    send_whole(client, &request).await
+}
+
+/// The same with a body.
+pub(super) async fn send_whole(client: &Client, request: &Request) -> Result<Answer, Problem> {
     let (started, mut attempts) = (Instant::now(), 0);
     let settled = until(REPEATING, async || {
         attempts += 1;
         let is_last = attempts >= ATTEMPTS && started.elapsed() >= ENOUGH;
-        match send_once(client, method.clone(), url, headers).await {
+        match send_once(client, request).await {
             Ok(answer) if is_last || !may_pass(answer.status) => Probe::Ready(answer),
             Err(problem) if is_last => Probe::Failed(problem),
             _ => Probe::Pending,
         }
     })
     .await;
-    settled.in_time(|| Problem::pending(format!("{url} doesn't answer")))
+    settled.in_time(|| Problem::pending(format!("{} doesn't answer", request.url)))
 }
 
-async fn send_once(
-    client: &Client,
-    method: Method,
-    url: &str,
-    headers: &[(&'static str, &str)],
-) -> Result<Answer, Problem> {
-    let mut request: RequestBuilder = client.request(method, url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
+/// Sends a request once, whatever becomes of it.
+pub(super) async fn send_once(client: &Client, request: &Request) -> Result<Answer, Problem> {
+    let url = &request.url;
+    let mut builder: RequestBuilder = client.request(request.method.clone(), url);
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    if !request.body.is_empty() {
+        builder = builder.body(request.body.clone());
     }
     let unreachable = |error: reqwest::Error| {
         Problem::failed(
@@ -137,14 +174,14 @@ async fn send_once(
             "A new name is known everywhere only after some minutes. Check the network, then run `deployer verify`.",
         )
     };
-    let mut answer: Response = request.send().await.map_err(unreachable)?;
+    let mut answer: Response = builder.send().await.map_err(unreachable)?;
     let (mut body, mut hasher) = (Vec::new(), Hasher::new(answer.content_length().unwrap_or_default()));
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
         hasher.update(&chunk);
         body.extend(chunk.iter().take(KEPT - body.len()));
     }
     Ok(Answer {
-        url: url.to_owned(),
+        url: url.clone(),
         status: answer.status().as_u16(),
         headers: answer.headers().clone(),
         body,

@@ -1,32 +1,34 @@
 //! What `verify` looks at, apart from how.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 /// A part of the stage that is tested by itself, so that a failure is told where it is and not where it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
-    /// The table and its seed items.
+    /// Tables and their seed items.
     Data,
-    /// The function, invoked directly.
+    /// Functions, and what invokes them.
     Function,
-    /// The API in front of it.
+    /// The APIs in front of them.
     Api,
+    /// The app's own contract: `stacks/verify.yaml`.
+    App,
     /// The site through CloudFront.
     Site,
     /// The buckets, for everybody else.
     Privacy,
-    /// What the function's role may do.
+    /// What roles may do.
     Permissions,
 }
 
 impl Layer {
     /// All, in the order in which a request would need them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Data,
         Self::Function,
         Self::Api,
+        Self::App,
         Self::Site,
         Self::Privacy,
         Self::Permissions,
@@ -38,6 +40,7 @@ impl Layer {
             Self::Data => "data",
             Self::Function => "function",
             Self::Api => "api",
+            Self::App => "app",
             Self::Site => "site",
             Self::Privacy => "privacy",
             Self::Permissions => "permissions",

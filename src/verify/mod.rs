@@ -1,34 +1,46 @@
-//! Proving that a stage works, is private, and can do no more than it must: the checks that a careful person would make
-//! by hand, layer by layer, all at once.
+//! Proving that a stage works, is private, and can do no more than it must: what a careful person would look at by hand, of
+//! everything that the templates have, all at once.
+//!
+//! Each check is a type with an id, a file of its own in [`checks`] and a page in `docs/checks/`. It looks at each resource
+//! that it is about; what it compares with is the template, resolved ([`expected`]).
 
-mod api;
-mod data;
+mod actions;
+mod apis;
+mod checks;
+mod contract;
+mod documents;
+mod expected;
 mod finding;
-mod function;
+mod functions;
+mod grants;
 mod http;
 pub mod layer;
+mod live;
 mod outcome;
-mod permissions;
-mod policy;
-mod privacy;
-mod recent;
-mod site;
-mod subject;
+mod roles;
+mod shared;
+mod sign;
+mod stage;
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
+use futures::{FutureExt, TryFutureExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cloud::Cloud;
+use crate::error::{Error, Result};
+use crate::project::did_you_mean;
+use crate::project::stacks::StackId;
 use crate::report::Reporter;
 use crate::wait::{Probe, until};
-use finding::{Finding, Kind, Problem, asked};
+use finding::{Finding, Kind, Problem, Proof, asked};
 use layer::Layer;
 pub use outcome::{Checked, Verdict, Verification};
-pub use subject::Subject;
+use shared::Round;
+use stage::Resource;
+pub use stage::Stage;
 
 /// How long something may look wrong because AWS is still spreading what was changed: a new role, policy or permission,
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.
@@ -42,103 +54,204 @@ const LOOKS: usize = 3;
 /// timeout: a server that sends ever more, or ever less, would hold it forever.
 const LONGEST_LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// A check that can be made, again and again.
-struct Check<'a> {
-    layer: Layer,
-    name: &'static str,
-    look: Box<dyn Fn() -> LocalBoxFuture<'a, Finding> + 'a>,
+/// A check: one question about everything of a kind.
+trait Check: Sync {
+    /// Its name for scripts and in `docs/checks/`: stable, in kebab case.
+    fn id(&self) -> &'static str;
+
+    /// What it is about.
+    fn layer(&self) -> Layer;
+
+    /// What there is to look at.
+    fn looks<'a>(&self, stage: &'a Stage<'_>) -> Vec<Look<'a>>;
 }
 
-/// Lists what a layer has to be asked.
-fn check<'a, F>(layer: Layer, name: &'static str, look: impl Fn() -> F + 'a) -> Check<'a>
-where
-    F: Future<Output = Finding> + 'a,
-{
-    Check {
-        layer,
-        name,
-        look: Box::new(move || look().boxed_local()),
+/// One thing that a check looks at, again and again if need be.
+struct Look<'a> {
+    /// Which it is: `stack.LogicalId`, or a name of the user's own.
+    resource: String,
+    /// The stacks whose changes may show in it.
+    stacks: Vec<StackId>,
+    look: Box<dyn Fn(Round) -> LocalBoxFuture<'a, Result<Proof, Problem>> + 'a>,
+    /// Whether it is looked at once only, because looking may change something.
+    once: bool,
+    /// Why it isn't looked at, and what would change that.
+    skipped: Option<(String, String)>,
+}
+
+impl<'a> Look<'a> {
+    /// A look at one resource.
+    fn of<F, P>(resource: Resource<'_>, look: impl Fn(Round) -> F + 'a) -> Self
+    where
+        F: Future<Output = Result<P, Problem>> + 'a,
+        P: Into<Proof> + 'a,
+    {
+        Self::new(resource.id(), vec![resource.stack.definition.id.clone()], look)
+    }
+
+    /// A look is a [`Finding`], or a [`Proof`] where there may be something to warn of.
+    fn new<F, P>(resource: String, stacks: Vec<StackId>, look: impl Fn(Round) -> F + 'a) -> Self
+    where
+        F: Future<Output = Result<P, Problem>> + 'a,
+        P: Into<Proof> + 'a,
+    {
+        Self {
+            resource,
+            stacks,
+            look: Box::new(move |round| look(round).map_ok(Into::into).boxed_local()),
+            once: false,
+            skipped: None,
+        }
+    }
+
+    /// Looked at once, whatever is found.
+    fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// Not looked at, but told: why, and what to do if it is to be looked at.
+    fn skipped(self, reason: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self {
+            skipped: Some((reason.into(), next_step.into())),
+            ..self
+        }
     }
 }
 
-fn checks<'a>(subject: &'a Subject<'_>) -> Vec<Check<'a>> {
-    vec![
-        check(Layer::Data, "table", || data::table(subject)),
-        check(Layer::Data, "seed items", || data::seed_items(subject)),
-        check(Layer::Function, "state", || function::state(subject)),
-        check(Layer::Function, "environment", || function::environment(subject)),
-        check(Layer::Function, "answers", || function::answers(subject)),
-        check(Layer::Api, "answers", || api::answers(subject)),
-        check(Layer::Api, "preflight", || api::preflight(subject)),
-        check(Layer::Api, "unknown path", || api::unknown_path(subject)),
-        check(Layer::Api, "error answers", || api::error_answers(subject)),
-        check(Layer::Api, "deployment", || api::deployment(subject)),
-        check(Layer::Site, "files", || site::files(subject)),
-        check(Layer::Site, "https", || site::https(subject)),
-        check(Layer::Site, "headers", || site::headers(subject)),
-        check(Layer::Site, "api address", || site::api_address(subject)),
-        check(Layer::Privacy, "site bucket unreadable", || {
-            privacy::unreadable(subject, &subject.site_bucket)
-        }),
-        check(Layer::Privacy, "site bucket blocks public access", || {
-            privacy::blocked(subject, &subject.site_bucket)
-        }),
-        check(Layer::Privacy, "site bucket policy", || privacy::site_policy(subject)),
-        check(Layer::Privacy, "artifacts bucket unreadable", || {
-            privacy::unreadable(subject, &subject.artifacts_bucket)
-        }),
-        check(Layer::Privacy, "artifacts bucket blocks public access", || {
-            privacy::blocked(subject, &subject.artifacts_bucket)
-        }),
-        check(Layer::Privacy, "artifacts bucket policy", || {
-            privacy::artifacts_policy(subject)
-        }),
-        check(Layer::Permissions, "role policies", || permissions::policies(subject)),
-        check(Layer::Permissions, "simulated", || permissions::simulated(subject)),
-    ]
+/// The ids of all checks.
+pub fn check_ids() -> Vec<&'static str> {
+    checks::ALL.iter().map(|check| check.id()).collect()
 }
 
-/// Makes those checks that are `wanted` by layer and name, all at once, and tells how it went. What AWS is still about is
-/// looked at again until `timeout`.
+/// Which checks are to be made.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    only: Vec<String>,
+    skip: Vec<String>,
+}
+
+impl Selection {
+    /// Those that `only` names, by ids and layers, or all; but none that `skip` names.
+    ///
+    /// # Errors
+    /// There is no such check or layer.
+    pub fn new(only: &[String], skip: &[String]) -> Result<Self> {
+        let layers = Layer::ALL.iter().map(|layer| layer.as_str());
+        let known: Vec<&str> = checks::ALL.iter().map(|check| check.id()).chain(layers).collect();
+        if let Some(unknown) = only.iter().chain(skip).find(|name| !known.contains(&name.as_str())) {
+            let error = Error::usage(format!("there is no check and no layer `{unknown}`"));
+            return Err(match did_you_mean(unknown, &known) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error.hint(format!("There is {}.", known.join(", "))),
+            });
+        }
+        Ok(Self {
+            only: only.to_vec(),
+            skip: skip.to_vec(),
+        })
+    }
+
+    /// Whether anything is asked of the app's own contract.
+    pub fn has_contract(&self) -> bool {
+        checks::ALL
+            .iter()
+            .any(|check| check.layer() == Layer::App && self.has(*check))
+    }
+
+    fn has(&self, check: &dyn Check) -> bool {
+        let named = |names: &[String]| {
+            names
+                .iter()
+                .any(|name| name == check.id() || name == check.layer().as_str())
+        };
+        (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
+    }
+}
+
+/// Makes the checks of the `selection` that have to do with stacks that `concerns` is true of, all at once, and tells how it
+/// went. What AWS is still about is looked at again until `timeout`.
 pub async fn verify(
-    subject: &Subject<'_>,
-    wanted: impl Fn(Layer, &str) -> bool,
+    stage: &Stage<'_>,
+    selection: &Selection,
+    concerns: impl Fn(&StackId) -> bool,
     timeout: Duration,
     reporter: &Reporter,
 ) -> Verification {
     reporter.working("verify", "checking");
-    let checks = checks(subject);
-    let wanted = checks.iter().filter(|check| wanted(check.layer, check.name));
-    let made = join_all(wanted.map(|check| made(check, subject.cloud, timeout, reporter))).await;
-    let verification = Verification::of(made);
+    let mut made = Vec::new();
+    for check in checks::ALL.iter().filter(|check| selection.has(**check)) {
+        let mut looks = check.looks(stage);
+        for skip in stage.contract.skips.iter().filter(|skip| skip.check == check.id()) {
+            let mut found = false;
+            for look in &mut looks {
+                if skip.resource.as_ref().is_none_or(|resource| *resource == look.resource) {
+                    let next_step = "Take it out of `skip` in stacks/verify.yaml to have it looked at.";
+                    look.skipped = Some((format!("skipped: {}", skip.reason), next_step.to_owned()));
+                    found = true;
+                }
+            }
+            if !found && let Some(resource) = &skip.resource {
+                reporter.warn(format!(
+                    "stacks/verify.yaml skips {} of {resource}, which it doesn't look at; it does of {}",
+                    check.id(),
+                    if looks.is_empty() {
+                        "nothing".to_owned()
+                    } else {
+                        resources(&looks)
+                    }
+                ));
+            }
+        }
+        let looks = looks.into_iter();
+        let looks = looks.filter(|look| look.stacks.is_empty() || look.stacks.iter().any(&concerns));
+        made.extend(looks.map(|look| looked(*check, look, stage.cloud, timeout, reporter)));
+    }
+    let verification = Verification::of(join_all(made).await);
     verification.report(reporter);
     verification
 }
 
-async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Reporter) -> Checked {
+fn resources(looks: &[Look<'_>]) -> String {
+    let names: Vec<&str> = looks.iter().map(|look| look.resource.as_str()).collect();
+    names.join(", ")
+}
+
+async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Duration, reporter: &Reporter) -> Checked {
+    if let Some((evidence, next_step)) = look.skipped {
+        return Checked {
+            check: check.id(),
+            layer: check.layer(),
+            resource: look.resource,
+            result: Verdict::Skipped,
+            evidence,
+            next_step: Some(reporter.next_step(&next_step)),
+            warnings: Vec::new(),
+        };
+    }
     let started = Instant::now();
     let settling = timeout.min(if cloud.endpoint.is_aws() {
         SETTLING
     } else {
         SETTLING_OFF_AWS
     });
-    let look = async || {
+    let once = async |round| {
         let end = (started + timeout).max(Instant::now() + LONGEST_LAST_LOOK);
-        timeout_at(end, (check.look)()).await.ok()
+        timeout_at(end, (look.look)(round)).await.ok()
     };
     let last = RefCell::new(None);
     let mut looks = 0;
     let end = until(cloud.pace(timeout), async || {
         looks += 1;
-        match look().await {
-            Some(Ok(evidence)) => Probe::Ready(evidence),
-            Some(Err(problem)) if problem.kind == Kind::NotProven => Probe::Failed(problem),
+        match once(Round(looks)).await {
+            Some(Ok(proof)) => Probe::Ready(proof),
+            Some(Err(problem)) if look.once || matches!(problem.kind, Kind::NotProven) => Probe::Failed(problem),
             Some(Err(problem)) if problem.kind == Kind::Pending || started.elapsed() < settling || looks < LOOKS => {
                 reporter.working("verify", format!("waiting: {}", problem.evidence));
                 last.replace(Some(problem));
                 Probe::Pending
             }
             Some(Err(problem)) => Probe::Failed(problem),
+            None if look.once => Probe::Failed(Problem::pending("there was no answer in the time given")),
             None => Probe::Pending,
         }
     })
@@ -147,22 +260,24 @@ async fn made(check: &Check<'_>, cloud: &Cloud, timeout: Duration, reporter: &Re
         last.into_inner()
             .unwrap_or_else(|| Problem::pending("it couldn't be looked at in the time given"))
     });
-    let (result, evidence, next_step) = match finding {
-        Ok(evidence) => (Verdict::Passed, evidence, None),
+    let (result, evidence, warnings, next_step) = match finding {
+        Ok(proof) => (Verdict::Passed, proof.evidence, proof.warnings, None),
         Err(problem) => {
             let verdict = match problem.kind {
                 Kind::NotProven => Verdict::NotProven,
                 Kind::Failed | Kind::Pending => Verdict::Failed,
             };
             let next_step = reporter.next_step(&problem.next_step);
-            (verdict, problem.evidence, Some(next_step))
+            (verdict, problem.evidence, Vec::new(), Some(next_step))
         }
     };
     Checked {
-        layer: check.layer,
-        name: check.name,
+        check: check.id(),
+        layer: check.layer(),
+        resource: look.resource,
         result,
         evidence,
+        warnings,
         next_step,
     }
 }

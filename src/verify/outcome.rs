@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::layer::Layer;
 use crate::error::Error;
-use crate::report::{Event, Outcome, Paint, Reporter, counted};
+use crate::report::{Outcome, Paint, Reporter, counted};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -17,20 +17,27 @@ pub enum Verdict {
     Failed,
     /// It couldn't be found out, mostly for want of a permission.
     NotProven,
+    /// It wasn't looked at: by the user's word, or because looking changes something.
+    Skipped,
 }
 
 /// A check that was made.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    /// Where.
+    /// Its id.
+    pub check: &'static str,
+    /// What it is about.
     pub layer: Layer,
-    /// What is to be so, in a few words; stable, for scripts.
-    pub name: &'static str,
+    /// What was looked at: `stack.LogicalId`, or a name of the user's own.
+    pub resource: String,
     /// Whether it is.
     pub result: Verdict,
     /// What was seen.
     pub evidence: String,
+    /// What the template has and perhaps shouldn't, although it passed; a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What to do about it, unless it passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
@@ -39,7 +46,7 @@ pub struct Checked {
 /// All checks of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// Whether none failed and at least one passed.
+    /// Whether none failed, and at least one passed of those that were looked at.
     pub verified: bool,
     /// In the order of the layers.
     pub checks: Vec<Checked>,
@@ -49,20 +56,30 @@ impl Verification {
     pub(super) fn of(checks: Vec<Checked>) -> Self {
         let any = |verdict| checks.iter().any(|check| check.result == verdict);
         Self {
-            verified: !any(Verdict::Failed) && (any(Verdict::Passed) || checks.is_empty()),
+            verified: !any(Verdict::Failed) && (any(Verdict::Passed) || !any(Verdict::NotProven)),
             checks,
         }
     }
 
     /// "18 checks: 17 passed, 1 failed".
     fn describe(&self) -> String {
+        if self.checks.is_empty() {
+            return "the templates have nothing that is checked".to_owned();
+        }
         let count = |verdict| self.with(verdict).count();
         let counts = counted(&[
             (count(Verdict::Passed), "passed"),
             (count(Verdict::Failed), "failed"),
             (count(Verdict::NotProven), "not proven"),
+            (count(Verdict::Skipped), "skipped"),
         ]);
-        format!("{} checks: {counts}", self.checks.len())
+        let warnings: usize = self.checks.iter().map(|check| check.warnings.len()).sum();
+        let warnings = match warnings {
+            0 => String::new(),
+            1 => "; 1 warning".to_owned(),
+            count => format!("; {count} warnings"),
+        };
+        format!("{} checks: {counts}{warnings}", self.checks.len())
     }
 
     /// The error of a run whose verification failed; none if it didn't.
@@ -81,7 +98,7 @@ impl Verification {
         };
         let mut error = Error::unverified(what);
         for check in &told {
-            error = error.because(format!("{} {}: {}", check.layer.as_str(), check.name, check.evidence));
+            error = error.because(format!("{} {}: {}", check.check, check.resource, check.evidence));
         }
         Some(error.hint(told.first()?.next_step.clone().unwrap_or_default()))
     }
@@ -95,16 +112,14 @@ impl Verification {
         if self.verified {
             reporter.finished("verify", self.describe(), false);
         } else {
-            reporter.event(&Event::Stopped {
-                part: "verify",
-                message: self.describe(),
-            });
+            reporter.stopped("verify", self.describe());
         }
     }
 
-    /// The checks that didn't pass, for people.
+    /// The checks that didn't pass, or have something to warn of, for people.
     pub fn troubles(&self, paint: &Paint) -> String {
-        let troubles = self.checks.iter().filter(|check| check.result != Verdict::Passed);
+        let is_trouble = |check: &&Checked| check.result != Verdict::Passed || !check.warnings.is_empty();
+        let troubles = self.checks.iter().filter(is_trouble);
         troubles.map(|check| check.text(paint)).collect()
     }
 }
@@ -115,13 +130,16 @@ impl Checked {
             Verdict::Passed => (AnsiColor::Green, "✓"),
             Verdict::Failed => (AnsiColor::Red, "✗"),
             Verdict::NotProven => (AnsiColor::Yellow, "?"),
+            Verdict::Skipped => (AnsiColor::Yellow, "-"),
         };
         let next = self.next_step.as_ref().map(|next| format!("      next: {next}\n"));
+        let warning = |warning: &String| format!("      {} {warning}\n", paint.color(AnsiColor::Yellow, "warning:"));
+        let warnings: String = self.warnings.iter().map(warning).collect();
         format!(
-            "  {} {:12} {}\n      {}\n{}",
+            "  {} {} {}\n      {}\n{warnings}{}",
             paint.color(color, symbol),
-            self.layer.as_str(),
-            paint.bold(self.name),
+            paint.bold(self.check),
+            self.resource,
             paint.dim(&self.evidence),
             next.unwrap_or_default()
         )

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Deployer, Emulator, Project, Proxy, Ran, free_port};
+use crate::support::{Deployer, Emulator, Project, Proxy, Ran, document, free_port};
 
 /// Runs `up` where every request would be seen; none may be sent.
 fn without_a_request(project: &Project, args: &[&str]) -> Ran {
@@ -32,13 +32,20 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
     up(&[
         &format!("stages.yaml:{line}:5"),
         "unknown field `protcted`",
+        // The line itself, and what is wrong in it.
+        &format!("{line} |     protcted: true\n   |     ^^^^^^^^\n"),
         "Did you mean `protected`?",
     ]);
     project.write(
         "stacks/stages.yaml",
-        &stages.replace("logLevel: info ", "logLevel: loud "),
+        &stages.replace("LogRetentionDays: 3\n", "LogLevel: ${env:DEPLOYER_TEST_UNSET}\n"),
     );
-    up(&["stages.yaml:", "unknown variant `loud`", "`info`"]);
+    without_a_request(&project, &["up", "--stage", "dev"])
+        .fails_with(2)
+        .says(&[
+            "`DEPLOYER_TEST_UNSET`, which the stage `dev` wants for `LogLevel`, isn't set",
+            "^^^^^",
+        ]);
     project.write("stacks/stages.yaml", &stages.replace("  prod:\n", "  Prod:\n"));
     up(&["stages.yaml:", "`Prod` would be refused by AWS", "lower-case"]);
     project.write("stacks/stages.yaml", "project: shop\nstages: {\n  prod: ]\n");
@@ -62,7 +69,8 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
         ),
     );
     up(&[
-        "data.yaml: the parameter `Mystery` has neither a default nor a value",
+        "data.yaml:6:3: the parameter `Mystery` has neither a default nor a value",
+        "^^^^^^^",
         "stages.yaml",
     ]);
     project.write("stacks/data.yaml", &data);
@@ -75,7 +83,7 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
         ),
         (
             "- userId: a\n- userId: b\n- userId: a\n",
-            ["seed.yaml:3:", "`userId: \"a\"` is there twice"],
+            ["seed.yaml:3:3:", "`userId \"a\"` is there twice"],
         ),
         ("- userId: a\n  name: \"x\n", ["seed.yaml:", "quoted scalar"]),
     ] {
@@ -91,7 +99,7 @@ fn a_folder_that_is_no_project_is_told_so() {
     Deployer::new(dir.path(), &["up"])
         .run()
         .fails_with(2)
-        .says(&["there is no ./stacks", "--project-dir"]);
+        .says(&["there is no folder stacks", "--project-dir"]);
     Deployer::new(dir.path(), &["up", "--stge", "x"])
         .run()
         .fails_with_usage();
@@ -111,16 +119,16 @@ fn names_that_become_too_long_are_refused_before_anything_is_created() {
     let project = Project::copy();
     project.edit(
         "stacks/stages.yaml",
-        "functionName: retrieve-user-data\n",
-        &format!("functionName: {}\n", "f".repeat(65)),
+        "FunctionName: retrieve-user-data\n",
+        &format!("FunctionName: {}\n", "f".repeat(65)),
     );
     project.deployer(&proxy.endpoint(), &["up"]).fails_with(2).says(&[
         "logic.yaml",
         "Function (AWS::Lambda::Function)",
         "65 characters; 64 is the most",
     ]);
-    project.edit("stacks/stages.yaml", &format!("functionName: {}\n", "f".repeat(65)), "");
-    project.edit("stacks/stages.yaml", "tableName: UserData\n", "tableName: User Data\n");
+    project.edit("stacks/stages.yaml", &format!("FunctionName: {}\n", "f".repeat(65)), "");
+    project.edit("stacks/stages.yaml", "TableName: UserData\n", "TableName: User Data\n");
     project.deployer(&proxy.endpoint(), &["up"]).fails_with(2).says(&[
         "data.yaml",
         "`User Data`",
@@ -324,50 +332,126 @@ fn refused_credentials_are_told_apart() {
 #[test]
 fn a_site_that_cannot_be_published_is_refused() {
     let project = Project::copy();
+    let stages = project.read("stacks/stages.yaml");
+    let told = |config: &str| {
+        let own = stages.replace(
+            "  parameters:\n    # Stages",
+            &format!("  siteConfig: {config}\n  parameters:\n    # Stages"),
+        );
+        assert_ne!(own, stages);
+        project.write("stacks/stages.yaml", &own);
+    };
     project.write("site/config.json", "{}");
+    told("{ apiUrl: logic.ApiUrl }");
     without_a_request(&project, &["up"])
         .fails_with(2)
-        .says(&["site/config.json is in the way"]);
+        .says(&["site/config.json is in the way", "`siteConfig`"]);
     std::fs::remove_file(project.path().join("site/config.json")).expect("removed");
+    told("{ apiUrl: logic.ApiUlr }");
+    without_a_request(&project, &["up"])
+        .fails_with(2)
+        .says(&["`siteConfig` has `apiUrl: logic.ApiUlr`", "Did you mean `ApiUrl`?"]);
+    project.write("stacks/stages.yaml", &stages);
     std::fs::remove_file(project.path().join("site/index.html")).expect("removed");
     without_a_request(&project, &["up"])
         .fails_with(2)
-        .says(&["there is no ./site/index.html"]);
+        .says(&["there is no site/index.html"]);
 }
 
 #[test]
-fn what_would_have_no_effect_or_break_another_tier_is_refused() {
+fn what_would_have_no_effect_or_break_another_stack_is_refused() {
     let project = Project::copy();
     let stages = project.read("stacks/stages.yaml");
-    project.write(
-        "stacks/stages.yaml",
-        &format!("{stages}    parameters: {{ ThrotleRate: 5 }}\n"),
-    );
+    project.write("stacks/stages.yaml", &format!("{stages}      ThrotleRate: 5\n"));
     without_a_request(&project, &["up", "--stage", "dev"])
         .fails_with(2)
         .says(&[
             "no template has a parameter `ThrotleRate`",
             "Did you mean `ThrottleRate`?",
+            "      ThrotleRate: 5\n",
         ]);
-    for given in ["AllowedOrigin", "ApiOrigin", "CodeKey", "TableArn", "Digest"] {
-        let own = format!("{stages}    parameters: {{ {given}: mine }}\n");
-        project.write("stacks/stages.yaml", &own);
+    // What the deployer puts in itself isn't the user's to give.
+    for given in ["Digest", "DeployerDigest", "DeployerStage"] {
+        project.write("stacks/stages.yaml", &format!("{stages}      {given}: mine\n"));
+        without_a_request(&project, &["up", "--stage", "dev"])
+            .fails_with(2)
+            .says(&[&format!("no template has a parameter `{given}`")]);
+    }
+    // Nor is what a template says that it gets from another stack.
+    let logic = project.read("stacks/logic.yaml");
+    for (given, output) in [("SiteOrigin", "presentation.SiteOrigin"), ("TableArn", "data.TableArn")] {
+        project.write("stacks/stages.yaml", &format!("{stages}      {given}: mine\n"));
+        let inputs = format!("Metadata: {{ Deployer: {{ Inputs: {{ {given}: {output} }} }} }}\n\nParameters:\n");
+        project.write("stacks/logic.yaml", &logic.replacen("Parameters:\n", &inputs, 1));
         without_a_request(&project, &["up", "--stage", "dev"])
             .fails_with(2)
             .says(&[
-                &format!("the parameter `{given}` is given by another stack"),
+                &format!("the parameter `{given}` is given by `Inputs` of the template"),
                 "no effect",
+                &format!("      {given}: mine\n"),
             ]);
     }
     project.write("stacks/stages.yaml", &stages);
+    project.write("stacks/logic.yaml", &logic);
+    let missing = [
+        "logic.yaml:12:3: the parameter `TableArn` has neither a default nor a value",
+        "  TableArn: { Type: String }\n",
+        "stages.yaml",
+    ];
     project.edit("stacks/data.yaml", "  TableArn: { Value: !GetAtt Table.Arn }\n", "");
-    without_a_request(&project, &["up"])
-        .fails_with(2)
-        .says(&["data.yaml has no output `TableArn`"]);
+    without_a_request(&project, &["up"]).fails_with(2).says(&missing);
     std::fs::remove_file(project.path().join("stacks/data.yaml")).expect("removed");
+    without_a_request(&project, &["up"]).fails_with(2).says(&missing);
+    // Nothing that is left has a table for the seed items.
+    project.edit(
+        "stacks/logic.yaml",
+        "  TableArn: { Type: String }\n",
+        "  TableArn: { Type: String, Default: x }\n",
+    );
     without_a_request(&project, &["up"])
         .fails_with(2)
-        .says(&["could not read ./stacks/data.yaml"]);
+        .says(&["seed.yaml", "table"]);
+}
+
+/// As earlier versions had the settings.
+#[test]
+fn the_old_spelling_of_settings_is_taken_with_a_warning() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    project.write(
+        "stacks/stages.yaml",
+        "project: three-tier\nstages:\n  prod:\n    tableName: People\n    logLevel: warn\n",
+    );
+    let ran = project
+        .deployer(&emulator.endpoint(), &["up", "--only", "data"])
+        .success();
+    for (line, old, new) in [(4, "tableName", "TableName"), (5, "logLevel", "LogLevel")] {
+        let told = format!("stages.yaml:{line}: write `{old}` as `{new}` under `parameters:`");
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    }
+    let status = project
+        .deployer(&emulator.endpoint(), &["status", "--output", "json"])
+        .success();
+    assert_eq!(document::names(&status.json(), "tables"), ["People"]);
+}
+
+/// Programs are told the places that people are shown.
+#[test]
+fn json_has_the_places_of_an_error() {
+    let project = Project::copy();
+    project.write(
+        "stacks/stages.yaml",
+        "project: shop\nstages:\n  prod: { region: a, region: b }\n",
+    );
+    let ran = without_a_request(&project, &["up", "--output", "json"]);
+    let error: serde_json::Value = serde_json::from_str(ran.stderr.trim()).expect("a JSON line");
+    assert_eq!(
+        error["places"],
+        serde_json::json!([
+            { "file": "stacks/stages.yaml", "line": 3, "column": 22, "label": "again" },
+            { "file": "stacks/stages.yaml", "line": 3, "column": 11, "label": "the first" },
+        ])
+    );
 }
 
 /// CloudFormation is asked what it thinks of a template before anything is made.
@@ -377,18 +461,40 @@ fn a_template_that_cloudformation_refuses_is_named() {
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     proxy.rule(|seen| {
-        (seen.operation == "ValidateTemplate" && seen.body.contains("retrieveUserData")).then(|| {
+        (seen.operation == "ValidateTemplate" && ["retrieveUserData", "Odd"].iter().any(|part| seen.body.contains(part))).then(|| {
             let refusal = "<ErrorResponse><Error><Code>ValidationError</Code><Message>Template format error: Unresolved \
                            resource dependencies [Tabel] in the Resources block</Message></Error></ErrorResponse>";
             (400, refusal.to_owned())
         })
     });
     project.deployer(&proxy.endpoint(), &["up"]).fails_with(2).says(&[
-        "CloudFormation refuses ./stacks/logic.yaml",
+        "CloudFormation refuses stacks/logic.yaml",
         "[Tabel]",
-        "Correct ./stacks/logic.yaml",
+        "Correct stacks/logic.yaml",
     ]);
     proxy.assert_nothing_was_written();
+
+    // The same of a stack alone, as it is made and as it is updated.
+    let data = project.read("stacks/data.yaml");
+    let odd = || {
+        let odd = "Resources:\n  Odd: { Type: AWS::SNS::Topic, DependsOn: Tabel }\n";
+        project.write("stacks/data.yaml", &data.replacen("Resources:\n", odd, 1));
+    };
+    let up = || project.deployer(&proxy.endpoint(), &["up", "--only", "data"]);
+    let refused = |ran: Ran| {
+        ran.fails_with(2).says(&[
+            "CloudFormation refuses stacks/data.yaml for the stack three-tier-prod-data\n",
+            "[Tabel]",
+            "an emulator's, which may not know a type",
+        ]);
+    };
+    odd();
+    refused(up());
+    proxy.assert_nothing_was_written();
+    project.write("stacks/data.yaml", &data);
+    up().success();
+    odd();
+    refused(up());
 }
 
 #[test]
@@ -404,4 +510,64 @@ fn a_name_that_is_no_region_or_url_is_told_so() {
         .fails_with(2)
         .says(&["the endpoint `nonsense` is no URL"]);
     assert!(proxy.take().is_empty());
+}
+
+/// What nothing of the templates takes is refused as it is read, with the place and what there is.
+#[test]
+fn what_no_template_takes_is_refused_before_anything_is_begun() {
+    let project = Project::copy();
+    let seed = project.read("stacks/seed.yaml");
+    project.write("stacks/seed.yaml", "Tabel:\n  - userId: a\n");
+    for command in ["up", "seed"] {
+        without_a_request(&project, &[command]).fails_with(2).says(&[
+            "seed.yaml:1:1: there is no table `Tabel`",
+            "1 | Tabel:\n  | ^^^^^",
+            "Did you mean `Table`?",
+        ]);
+    }
+    project.write("stacks/seed.yaml", &seed);
+
+    let contract = project.read("stacks/verify.yaml");
+    let lines = contract.lines().count();
+    for (addition, line, parts) in [
+        (
+            "promises: []\n",
+            1,
+            &["the contract has no `promises`", "promises: []\n", "^^^^^^^^"][..],
+        ),
+        (
+            "requests:\n  - { name: nothing, request: \"DELETE ${ApiUrl}\", expect: { status: 204, json: { a: 1 } } }\n",
+            2,
+            &[
+                "an answer with status 204 has no body, so `json` can never match",
+                "Leave `json` out.",
+            ],
+        ),
+        (
+            "requests:\n  - { name: both, request: \"GET ${ApiUrl}\", expect: { status: 200, body: x, json: { a: 1 } } }\n",
+            2,
+            &["has both", "`body`", "`json`"],
+        ),
+    ] {
+        let (text, line) = if addition.starts_with("requests") {
+            (addition.to_owned(), line)
+        } else {
+            (format!("{contract}{addition}"), lines + line)
+        };
+        project.write("stacks/verify.yaml", &text);
+        for command in ["up", "verify"] {
+            let ran = without_a_request(&project, &[command]).fails_with(2).says(parts);
+            assert!(ran.stderr.contains(&format!("verify.yaml:{line}:")), "{}", ran.stderr);
+            assert!(ran.stderr.contains('^'), "{}", ran.stderr);
+        }
+    }
+    project.write("stacks/verify.yaml", &contract);
+
+    project.write("prebuilt", "");
+    without_a_request(&project, &["up", "--function-package", "bootstarp=prebuilt"])
+        .fails_with(2)
+        .says(&[
+            "--function-package bootstarp=prebuilt: no template asks for a binary `bootstarp`",
+            "Did you mean `bootstrap=…`?",
+        ]);
 }

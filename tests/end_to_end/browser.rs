@@ -11,7 +11,7 @@ use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Clients, Emulator, Project, Proxy, free_port, http};
+use crate::support::{Clients, Emulator, Project, Proxy, document, free_port, http};
 
 const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
 
@@ -150,8 +150,8 @@ async fn a_visitor_looks_a_user_up() {
         .deployer(&proxy.endpoint(), &["up", "--output", "json"])
         .success()
         .json();
-    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
-    let api = up["outputs"]["apiUrl"].as_str().expect("a URL");
+    let site = document::site_url(&up);
+    let api = document::api_url(&up);
     let origin = |url: &str| url.split('/').take(3).collect::<Vec<_>>().join("/");
     assert_ne!(origin(site), origin(api), "two origins, so that CORS is really checked");
     proxy.take();
@@ -292,8 +292,8 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
         script,
         vec![
             json!(emulator.endpoint()),
-            up["outputs"]["siteUrl"].clone(),
-            up["outputs"]["apiUrl"].clone(),
+            json!(document::site_url(&up)),
+            json!(document::api_url(&up)),
         ],
     );
     let told = told.await.expect("it runs");
@@ -307,7 +307,7 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
         "none was added, and nothing was wiped"
     );
     // Its visitor goes on to the app, which works.
-    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let site = document::site_url(&up);
     browser.client.goto(site).await.expect("the page opens");
     assert!(browser.ask("1").await.contains("Test User"));
     browser.close().await;
@@ -324,7 +324,7 @@ async fn a_missing_page_has_its_style_however_deep_it_is() {
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let site = document::site_url(&up);
     let browser = Browser::open(&chromium, &chromedriver).await;
     browser
         .client
@@ -357,7 +357,7 @@ async fn a_changed_page_is_seen_on_reload() {
     let browser = Browser::open(&chromium, &chromedriver).await;
     browser
         .client
-        .goto(up["outputs"]["siteUrl"].as_str().expect("a URL"))
+        .goto(document::site_url(&up))
         .await
         .expect("the page opens");
     let before = browser.client.title().await.expect("a title");

@@ -47,7 +47,10 @@ async fn each_is_named_and_nothing_is_created() {
         .send()
         .await
         .expect("a table");
-    refused(&["the table UserData (Table) exists already", "tableName"]);
+    refused(&[
+        "the table UserData (Table) exists already",
+        "another value of `TableName` under `parameters:`",
+    ]);
     clients
         .dynamodb
         .delete_table()
@@ -64,7 +67,10 @@ async fn each_is_named_and_nothing_is_created() {
         .send()
         .await
         .expect("a bucket");
-    refused(&[&format!("the bucket {bucket} (SiteBucket) exists already")]);
+    refused(&[
+        &format!("the bucket {bucket} (SiteBucket) exists already"),
+        "another `project` or stage name",
+    ]);
     clients.s3.delete_bucket().bucket(bucket).send().await.expect("deleted");
 
     let config = OriginAccessControlConfig::builder()
@@ -125,7 +131,7 @@ async fn each_is_named_and_nothing_is_created() {
     clients.iam.delete_role().role_name(role).send().await.expect("deleted");
     refused(&[
         "the function retrieve-user-data (Function) exists already",
-        "functionName",
+        "another value of `FunctionName` under `parameters:`",
     ]);
     clients
         .lambda
@@ -254,7 +260,11 @@ async fn a_later_addition_or_renaming_is_checked_as_well() {
     project
         .deployer(&endpoint, &["up", "--only", "data", "--stage", "dev"])
         .success();
-    project.edit("stacks/stages.yaml", "tableName: UserData", "tableName: UserData-dev");
+    project.edit(
+        "stacks/stages.yaml",
+        "TableName: UserData\n",
+        "TableName: UserData-dev\n",
+    );
     project
         .deployer(&endpoint, &["up", "--only", "data", "--yes"])
         .fails_with(2)

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::support::{Clients, Emulator, Project, Proxy};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, document};
 
 /// Everything that a stage could leave behind, by the services' own lists.
 async fn what_is_left(clients: &Clients) -> Vec<String> {
@@ -86,9 +86,9 @@ async fn an_unprotected_stage_leaves_nothing() {
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    let bucket = up["outputs"]["siteBucket"].as_str().expect("a name");
+    let bucket = document::output(&up, "SiteBucket");
     // Requests, so that there are logs; versions and delete markers, more than a page of them.
-    let url = format!("{}?userId=1", up["outputs"]["apiUrl"].as_str().expect("a URL"));
+    let url = format!("{}?userId=1", document::api_url(&up));
     assert_eq!(crate::support::http::get(&url).expect("an answer").status, 200);
     for n in 0..1_010 {
         let key = format!("old-{}", n % 20);
@@ -266,4 +266,134 @@ async fn termination_protection_is_respected() {
     let table = clients.dynamodb.describe_table().table_name("UserData").send().await;
     let table = table.expect("it is still there");
     assert_eq!(table.table().and_then(|t| t.deletion_protection_enabled()), Some(true));
+}
+
+const TOPIC: &str = "Resources: { Topic: { Type: AWS::SNS::Topic } }\n";
+
+/// A function that says nothing of its log group, which Lambda then makes itself.
+const CHATTY: &str = r#"
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: sts:AssumeRole }]
+      ManagedPolicyArns: [!Sub "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]
+  Chatty:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: chatty
+      Runtime: python3.13
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: { ZipFile: "def handler(event, context):\n    print(event)\n" }
+"#;
+
+/// A stack whose template has left the folder is the stage's still, and a log group that Lambda made is nobody else's.
+#[tokio::test]
+async fn what_has_no_template_any_more_or_never_had_one_goes_as_well() {
+    let emulator = Emulator::start();
+    let project = Project::bare(
+        "leftovers",
+        &[
+            ("stacks/kept.yaml", TOPIC),
+            ("stacks/chatty.yaml", CHATTY),
+            ("stacks/gone.yaml", TOPIC),
+        ],
+    );
+    let run = |args: &[&str]| project.deployer(&emulator.endpoint(), args);
+    let clients = Clients::root(&emulator.endpoint());
+    run(&["up", "--no-verify"]).success();
+    // As Lambda does at the first invocation.
+    let lambdas = "/aws/lambda/chatty";
+    let made = clients.logs.create_log_group().log_group_name(lambdas).send().await;
+    made.expect("a log group");
+    let others = clients
+        .logs
+        .create_log_group()
+        .log_group_name("/aws/lambda/chatty-too")
+        .send()
+        .await;
+    others.expect("a log group");
+    std::fs::remove_file(project.path().join("stacks/gone.yaml")).expect("removed");
+
+    // `up` leaves it alone; `down` tells of it, and of the log group, before anything goes.
+    let up = run(&["up", "--no-verify"]).success();
+    assert!(!up.stderr.contains('✓'), "{}", up.stderr);
+    run(&["down"]).fails_with(5).says(&[
+        "the stack leftovers-prod-gone, whose template is gone from the project",
+        "the function chatty with its logs",
+        "the log group /aws/lambda/chatty, which Lambda made",
+    ]);
+    assert_eq!(clients.stacks_in("us-east-1").await.len(), 3);
+
+    run(&["down", "--yes"]).success();
+    assert_eq!(
+        what_is_left(&clients).await,
+        ["log group /aws/lambda/chatty-too"],
+        "all of the stage's own is gone, and nothing else"
+    );
+}
+
+/// A stack in another region than the stage's says in its name whose it is, as a stage of this name may be elsewhere, too.
+#[tokio::test]
+async fn a_stack_in_another_region_is_found_again_by_its_name() {
+    let emulator = Emulator::start();
+    let abroad = "Metadata: { Deployer: { Region: us-east-1 } }\nResources: { Topic: { Type: AWS::SNS::Topic } }\n\
+                  Outputs: { Abroad: { Value: !Ref Topic } }\n";
+    let home = "Parameters: { Abroad: { Type: String } }\nResources: { Topic: { Type: AWS::SNS::Topic } }\n\
+                Outputs: { Told: { Value: !Ref Abroad } }\n";
+    let project = Project::bare("far", &[("stacks/abroad.yaml", abroad), ("stacks/home.yaml", home)]);
+    let clients = Clients::root(&emulator.endpoint());
+    let run = |region: &str, args: &[&str]| {
+        Deployer::new(project.path(), args)
+            .at(&emulator.endpoint())
+            .env("AWS_REGION", region)
+            .run()
+    };
+    let at_home = "eu-central-1";
+    let up = run(at_home, &["up", "--output", "json"]).success().json();
+    assert_eq!(clients.stacks_in("eu-central-1").await, ["far-prod-home"]);
+    assert_eq!(clients.stacks_in("us-east-1").await, ["far-prod-abroad-eu-central-1"]);
+    assert!(
+        document::output(&up, "Told").starts_with("arn:aws:sns:us-east-1:"),
+        "{up:#}"
+    );
+
+    let again = run(at_home, &["up"]).success();
+    assert!(!again.stderr.contains('✓'), "{}", again.stderr);
+    let status = run(at_home, &["status", "--output", "json"]).success().json();
+    let stacks = status["stacks"].as_array().expect("stacks");
+    let mut told: Vec<_> = stacks
+        .iter()
+        .map(|stack| (stack["name"].as_str(), stack["region"].as_str()))
+        .collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            (Some("far-prod-abroad-eu-central-1"), Some("us-east-1")),
+            (Some("far-prod-home"), Some("eu-central-1"))
+        ]
+    );
+
+    // The same stage at home in another region is another one.
+    run("eu-west-1", &["up"]).success();
+    let mut both = clients.stacks_in("us-east-1").await;
+    both.sort();
+    assert_eq!(both, ["far-prod-abroad-eu-central-1", "far-prod-abroad-eu-west-1"]);
+
+    // `down` takes its own, even once the template is gone.
+    std::fs::remove_file(project.path().join("stacks/abroad.yaml")).expect("removed");
+    project.edit(
+        "stacks/home.yaml",
+        "Abroad: { Type: String }",
+        "Abroad: { Type: String, Default: none }",
+    );
+    run(at_home, &["down", "--yes"]).success();
+    assert_eq!(clients.stacks_in("eu-central-1").await, [""; 0]);
+    assert_eq!(clients.stacks_in("us-east-1").await, ["far-prod-abroad-eu-west-1"]);
+    run("eu-west-1", &["down", "--yes"]).success();
+    assert_eq!(clients.stacks_in("us-east-1").await, [""; 0]);
 }

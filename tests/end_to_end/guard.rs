@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::http::{self, Answer};
-use crate::support::{Clients, Deployer, Emulator, Project, emulator, function, tools};
+use crate::support::{Clients, Deployer, Emulator, Project, document, emulator, function, tools};
 
 const CREATE_ROLE: &str = "Action=CreateRole&Version=2010-05-08&RoleName=mine&AssumeRolePolicyDocument=%7B%7D";
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -34,11 +34,10 @@ impl Scene {
             .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
             .success()
             .json();
-        let url = |name: &str| up["outputs"][name].as_str().expect("a URL").to_owned();
         Self {
             clients: Clients::root(&emulator.endpoint()),
-            site: url("siteUrl"),
-            api: url("apiUrl"),
+            site: document::site_url(&up).to_owned(),
+            api: document::api_url(&up).to_owned(),
             emulator,
         }
     }
@@ -72,7 +71,7 @@ impl Scene {
                       sts = boto3.client('sts', endpoint_url=endpoint, region_name='us-east-1',\n \
                       aws_access_key_id=key, aws_secret_access_key=secret)\n\
                       print(sts.generate_presigned_url('get_caller_identity', HttpMethod='GET'))";
-        let url = told_by_python(&self.emulator, script);
+        let url = self.emulator.told_by(script);
         let target = url.splitn(4, '/').nth(3).map(|rest| format!("/{rest}"));
         target.unwrap_or_else(|| panic!("{url}"))
     }
@@ -889,18 +888,6 @@ echo hello > hello.txt
         .says(&["the local cloud isn't running", "`deployer local start`"]);
 }
 
-/// What a script prints that is given the emulator's address and the owner's keys, by the emulator's own Python, which has
-/// AWS's SDK.
-fn told_by_python(emulator: &Emulator, script: &str) -> String {
-    let keys = emulator.keys();
-    let output = Command::new(emulator::python())
-        .args(["-I", "-c", script, &emulator.endpoint(), &keys.id, &keys.secret])
-        .output()
-        .expect("Python");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 /// What tools do with the owner's keys goes on working, in every form that they sign.
 #[test]
 fn addresses_and_uploads_that_the_owner_signed_work() {
@@ -943,7 +930,7 @@ except Exception as error:
     assert "AccessDenied" in str(error), error
 print("done")
 "#;
-    assert_eq!(told_by_python(&emulator, script), "done");
+    assert_eq!(emulator.told_by(script), "done");
 }
 
 /// An app's own addresses ask who comes where the app wants to know it, whatever else a request says of itself.
@@ -980,5 +967,5 @@ for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer x",
         assert answer in (401, 403), (answer, method, host, path, headers)
 print("closed")
 "#;
-    assert_eq!(told_by_python(&emulator, script), "closed");
+    assert_eq!(emulator.told_by(script), "closed");
 }

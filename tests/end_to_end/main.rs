@@ -9,16 +9,22 @@
 mod support;
 
 mod api_changes;
+mod apps;
 mod as_specified;
 mod aws_answers;
 mod bad_input;
 mod browser;
+mod cases;
 mod conflicts;
 mod down;
 mod faults;
+mod graph_input;
+mod growth;
 mod guard;
 mod interaction;
+mod kinds;
 mod local;
+mod migration;
 mod ownership;
 mod packages;
 mod plan;

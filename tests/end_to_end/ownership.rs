@@ -48,7 +48,7 @@ fn project(name: &str, stage: &str) -> Project {
     project.edit("stacks/stages.yaml", "project: three-tier", &format!("project: {name}"));
     project.edit(
         "stacks/stages.yaml",
-        "  dev:\n    logRetentionDays: 3\n",
+        "  dev:\n    parameters:\n      LogRetentionDays: 3\n",
         &format!("  {stage}: {{}}\n"),
     );
     project
@@ -100,9 +100,12 @@ async fn two_stages_of_the_same_names_leave_one_another_alone() {
         .success()
         .json();
     assert_eq!(
-        (&status["deployed"], &status["outputs"]["siteUrl"]),
-        (&false.into(), &serde_json::Value::Null)
+        [&status["deployed"], &status["site"]],
+        [&serde_json::Value::from(false), &serde_json::Value::Null]
     );
+    for list in ["apis", "functions", "tables"] {
+        assert_eq!(status[list], serde_json::json!([]), "{list}");
+    }
 
     // Its owner goes on as before.
     first
@@ -134,6 +137,21 @@ async fn a_stack_that_deployer_did_not_make_is_never_touched() {
             "three-tier-prod-presentation",
             format!("{}{TOPIC}", says_more.replace(" }\n", ", Digest: { Type: String } }\n")),
             &[("Project", "three-tier"), ("Stage", "prod"), ("Digest", "v1.2.3")],
+        ),
+        (
+            "three-tier-prod-logic",
+            format!(
+                "{}{TOPIC}",
+                says_more
+                    .replace("Project:", "DeployerProject:")
+                    .replace(" }\n", ", DeployerDigest: { Type: String } }\n")
+                    .replace(" Stage:", " DeployerStage:")
+            ),
+            &[
+                ("DeployerProject", "three-tier"),
+                ("DeployerStage", "prod"),
+                ("DeployerDigest", "v1.2.3"),
+            ],
         ),
     ] {
         create(&clients, name, &template, parameters).await;
@@ -225,13 +243,12 @@ async fn a_stage_from_before_is_taken_on_when_its_other_stacks_name_it() {
     let clients = Clients::root(&emulator.endpoint());
     let project = Project::copy();
     let mut template = project.read("stacks/data.yaml");
-    let mut without = |lines: &str| {
-        assert!(template.contains(lines), "{lines}");
-        template = template.replace(lines, "");
+    let mut with = |after: &str, line: &str| {
+        assert_eq!(template.matches(after).count(), 1, "{after}");
+        template = template.replace(after, &format!("{after}{line}"));
     };
-    without("  Project: { Type: String, AllowedPattern: \"[a-z][a-z0-9-]*\" }\n");
-    without("  Stage: { Type: String, AllowedPattern: \"[a-z][a-z0-9-]*\" }\n");
-    without("  Owner: { Value: !Sub \"${Project} ${Stage}\" }\n");
+    with("Parameters:\n", "  Digest: { Type: String, Default: none }\n");
+    with("Outputs:\n", "  Digest: { Value: !Ref Digest }\n");
     let parameters = [
         ("TableName", "UserData-dev"),
         ("Protected", "false"),
@@ -291,6 +308,8 @@ Outputs:
   TableArn: { Value: !GetAtt Table.Arn }
 ";
     project.write("stacks/data.yaml", bare);
+    // A value that no template takes would have no effect, and be refused.
+    project.edit("stacks/stages.yaml", "    TableName: UserData-${stage}\n", "");
     for _ in 0..2 {
         project
             .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--only", "data"])

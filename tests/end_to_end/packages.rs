@@ -13,7 +13,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, http, tools};
+use crate::support::tools::{self, real_cargo};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, document, http};
 
 /// `deployer package`, with `tools` before everything else on PATH.
 fn package(project: &Project, tools: &Path, args: &[&str]) -> Ran {
@@ -41,8 +42,8 @@ async fn cargo_lambda_builds_a_package_that_runs() {
     let here = Architecture::of_this_host().expect("one that Lambda has").as_str();
     project.edit(
         "stacks/stages.yaml",
-        "architecture: x86_64 ",
-        &format!("architecture: {here} "),
+        "Architecture: x86_64 ",
+        &format!("Architecture: {here} "),
     );
 
     let packed = package(&project, &tools::cargo_lambda(), &["--output", "json"]).success();
@@ -102,7 +103,7 @@ async fn cargo_lambda_builds_a_package_that_runs() {
         .json()
     };
     let deployed = up("target/deployer/function.zip");
-    let url = deployed["outputs"]["apiUrl"].as_str().expect("an address").to_owned();
+    let url = document::api_url(&deployed).to_owned();
     let answer = http::get(&format!("{url}?userId=1")).expect("an answer");
     assert_eq!(
         (answer.status, &answer.json()["name"]),
@@ -129,6 +130,35 @@ async fn cargo_lambda_builds_a_package_that_runs() {
     proxy.take();
     up("bootstrap");
     proxy.assert_nothing_was_written();
+}
+
+/// What a stage says under `parameters:` beats what would be built: the package is there already.
+#[tokio::test]
+async fn a_key_that_the_stage_gives_builds_nothing() {
+    let (emulator, project) = (Emulator::start(), Project::copy());
+    let up = || project.deployer(&emulator.endpoint(), &["up", "--stage", "dev"]);
+    up().success();
+    let clients = Clients::root(&emulator.endpoint());
+    let stack = clients
+        .cloudformation
+        .describe_stacks()
+        .stack_name("three-tier-dev-logic");
+    let stack = stack.send().await.expect("the stack").stacks()[0].clone();
+    let mut parameters = stack.parameters().iter();
+    let key = parameters.find(|parameter| parameter.parameter_key() == Some("CodeKey"));
+    let key = key.and_then(|key| key.parameter_value()).expect("a key");
+    project.edit(
+        "stacks/stages.yaml",
+        "      LogRetentionDays: 3\n",
+        &format!("      LogRetentionDays: 3\n      CodeKey: {key}\n"),
+    );
+    std::fs::remove_file(project.path().join("function")).expect("the link");
+    let again = up().success();
+    assert!(
+        again.stderr.contains("logic        unchanged") && !again.stderr.contains("function "),
+        "{}",
+        again.stderr
+    );
 }
 
 /// Programs that Lambda couldn't run, as real linkers make them.
@@ -294,11 +324,14 @@ fn cargo(project: &Project, known: &[&str], built: &Path) -> PathBuf {
     let script = format!(
         r#"#!/bin/sh
 echo "$*" >> "$0.calls"
+# What the crate's binaries are is the real one's to tell.
+[ "$1" = metadata ] && exec {} "$@"
 case "$1" in {known}) ;; *) echo "error: no such command" >&2; exit 101 ;; esac
 case "$2" in --version|--help) exit 0 ;; esac
 echo '{{"reason":"compiler-artifact","target":{{"name":"bootstrap"}},"executable":"{}"}}'
 "#,
-        built.display()
+        real_cargo().display(),
+        built.display(),
     );
     let cargo = folder.join("cargo");
     std::fs::write(&cargo, script).expect("written");
@@ -318,8 +351,8 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     let set = |from: &str, to: &str| {
         project.edit(
             "stacks/stages.yaml",
-            &format!("architecture: {from} "),
-            &format!("architecture: {to} "),
+            &format!("Architecture: {from} "),
+            &format!("Architecture: {to} "),
         );
     };
     if here != "x86_64" {
@@ -343,7 +376,7 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     assert!(
         packed
             .stdout
-            .contains("deployer up --function-package ./target/deployer/function.zip"),
+            .contains("deployer up --function-package target/deployer/function.zip"),
         "{}",
         packed.stdout
     );

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_cloudformation::types::{ChangeSetSummary, ExecutionStatus};
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, http};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, document, http};
 
 #[test]
 fn a_second_up_writes_nothing() {
@@ -81,7 +81,7 @@ async fn a_table_is_not_replaced_without_a_yes() {
     let clients = Clients::root(&endpoint);
     project.deployer(&endpoint, &["up"]).success();
 
-    project.edit("stacks/stages.yaml", "tableName: UserData", "tableName: People");
+    project.edit("stacks/stages.yaml", "TableName: UserData\n", "TableName: People\n");
     project
         .deployer(&endpoint, &["up"])
         .fails_with(5)
@@ -152,8 +152,35 @@ fn parts_can_be_done_alone() {
         project
             .deployer(&endpoint, &["up", "--only", part, "--stage", "dev"])
             .fails_with(1)
-            .says(&["the data tier, which this part needs, isn't deployed"]);
+            .says(&["the stack data, which this part needs, isn't deployed"]);
     }
+    // A page that is to know the API's address isn't published without one; one that says all itself is.
+    let only = [
+        "up",
+        "--stage",
+        "dev",
+        "--only",
+        "artifacts,presentation",
+        "--only",
+        "site",
+    ];
+    project
+        .deployer(&endpoint, &only)
+        .fails_with(1)
+        .says(&["the stack logic, which this part needs, isn't deployed"]);
+    project.write("site/config.json", "{}");
+    let up = project.deployer(&endpoint, &only).success();
+    assert!(
+        up.stderr.contains("site") && !up.stderr.contains("not done"),
+        "{}",
+        up.stderr
+    );
+    std::fs::remove_file(project.path().join("site/config.json")).expect("removed");
+    let unknown = project
+        .deployer(&endpoint, &["up", "--only", "presentatoin"])
+        .fails_with(2);
+    unknown.says(&["there is no such stack or step", "Did you mean `--only presentation`?"]);
+
     project.deployer(&endpoint, &["up", "--stage", "dev"]).success();
     project.edit("site/index.html", "<title>", "<title>Changed: ");
     let up = project
@@ -167,8 +194,7 @@ fn parts_can_be_done_alone() {
     let status = project
         .deployer(&endpoint, &["status", "--stage", "dev", "--output", "json"])
         .json();
-    let site = &status["outputs"]["siteUrl"];
-    let page = http::get(site.as_str().expect("a URL")).expect("an answer");
+    let page = http::get(document::site_url(&status)).expect("an answer");
     assert!(page.body.contains("<title>Changed: "), "{}", page.body);
 }
 
@@ -186,10 +212,10 @@ fn the_policy_names_the_api_whatever_is_done_alone() {
     };
     let allowed = |up: &Ran| {
         let document = up.json();
-        let site = document["outputs"]["siteUrl"].as_str().expect("a URL");
+        let site = document::site_url(&document);
         let page = http::get(site).expect("an answer");
         let policy = page.header("Content-Security-Policy").expect("a policy").to_owned();
-        let api = document["outputs"]["apiUrl"].as_str().unwrap_or_default();
+        let api = document::output_if_any(&document, "ApiUrl").unwrap_or_default();
         let origin = api.split('/').take(3).collect::<Vec<_>>().join("/");
         (policy, origin)
     };
@@ -214,10 +240,7 @@ fn the_policy_names_the_api_whatever_is_done_alone() {
     let renamed = renamed
         .replace("  Api:\n", "  NewApi:\n")
         .replace("!GetAtt Api.", "!GetAtt NewApi.");
-    project.write(
-        "stacks/logic.yaml",
-        &renamed.replace("Value: !Ref Api }", "Value: !Ref NewApi }"),
-    );
+    project.write("stacks/logic.yaml", &renamed);
     let moved = only("logic");
     assert!(!names_it(&moved));
     assert!(moved.stderr.contains("up --only presentation"), "{}", moved.stderr);
@@ -226,6 +249,140 @@ fn the_policy_names_the_api_whatever_is_done_alone() {
     // And without such a change it is brought along.
     project.write("stacks/logic.yaml", &logic);
     assert!(names_it(&only("logic")));
+}
+
+/// What needs a stack that fails isn't begun, and its plan is given up; all else is done.
+#[tokio::test]
+async fn a_stack_that_fails_stops_those_that_need_it_and_no_others() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let up = || project.deployer(&emulator.endpoint(), &["up", "--stage", "dev"]);
+    up().success();
+    let never = "Resources:\n  Gate: { Type: AWS::CloudFormation::WaitConditionHandle }\n  Never:\n    Type: AWS::CloudFormation::WaitCondition\n    Properties: { Handle: !Ref Gate, Timeout: \"1\" }\n";
+    project.edit("stacks/data.yaml", "Resources:\n", never);
+    project.edit("stacks/logic.yaml", "MemorySize: 256", "MemorySize: 512");
+    project.edit("stacks/presentation.yaml", "ErrorCode: 404,", "ErrorCode: 416,");
+    let failed = up().fails_with(1).says(&[
+        "the stack three-tier-dev-data could not be updated",
+        "✗ logic        not done: what it needs failed",
+        "✓ presentation updated",
+        "Never (AWS::CloudFormation::WaitCondition)",
+    ]);
+    let first_line = |what: &str| failed.stderr.find(what).expect(what);
+    for planned in [
+        "~ three-tier-dev-data",
+        "~ three-tier-dev-logic",
+        "~ three-tier-dev-presentation",
+    ] {
+        assert!(
+            first_line(planned) < first_line("… data"),
+            "the plan comes first: {}",
+            failed.stderr
+        );
+    }
+    let clients = Clients::root(&emulator.endpoint());
+    for stack in ["artifacts", "data", "presentation", "logic"] {
+        let sets = clients.cloudformation.list_change_sets();
+        let sets = sets
+            .stack_name(format!("three-tier-dev-{stack}"))
+            .send()
+            .await
+            .expect("change sets");
+        let open = |set: &&ChangeSetSummary| set.execution_status() == Some(&ExecutionStatus::Available);
+        assert!(
+            sets.summaries().iter().find(open).is_none(),
+            "{stack}: {:?}",
+            sets.summaries()
+        );
+    }
+    project.edit("stacks/data.yaml", never, "Resources:\n");
+    let up = up().success();
+    assert!(up.stderr.contains("✓ logic        updated"), "{}", up.stderr);
+}
+
+/// An output that a stack doesn't have, since it was deployed before its template got it, or a condition leaves it out.
+#[test]
+fn nobody_waits_for_an_output_that_does_not_come() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let up = |args: &[&str]| project.deployer(&proxy.endpoint(), &[&["up", "--stage", "dev"], args].concat());
+    let logic = project.read("stacks/logic.yaml");
+    let presentation = project.read("stacks/presentation.yaml");
+    let wants = |parameter: &str| {
+        let declared = format!("Parameters:\n  Extra: {parameter}\n");
+        project.write("stacks/logic.yaml", &logic.replacen("Parameters:\n", &declared, 1));
+    };
+    let tells = |output: &str| {
+        let conditions = "Conditions:\n  Never: !Equals [a, b]\n\nResources:\n";
+        let text = presentation.replacen("Resources:\n", conditions, 1);
+        project.write(
+            "stacks/presentation.yaml",
+            &text.replacen("Outputs:\n", &format!("Outputs:\n  Extra: {output}\n"), 1),
+        );
+    };
+    up(&[]).success();
+    proxy.take();
+
+    wants("{ Type: String }");
+    tells("{ Value: told }");
+    up(&["--only", "function"]).fails_with(1).says(&[
+        "the stack three-tier-dev-presentation has no output `Extra`",
+        "`deployer up --stage dev` without --only",
+    ]);
+    proxy.assert_nothing_was_written();
+    up(&[]).success();
+    tells("{ Value: told, Condition: Never }");
+    up(&[])
+        .fails_with(1)
+        .says(&["has no output `Extra`", "under a condition"]);
+    // One that can do without does.
+    wants("{ Type: String, Default: \"\" }");
+    up(&[]).success();
+    let settled = up(&["--only", "logic"]).success();
+    assert!(settled.stderr.contains("logic        unchanged"), "{}", settled.stderr);
+}
+
+/// A late value that its producer doesn't tell yet stays what it was: the page is never cut off from its API.
+#[test]
+fn a_late_value_is_not_taken_away_meanwhile() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::before(emulator.port());
+    let project = Project::copy();
+    let up = || project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]).success();
+    up();
+    proxy.take();
+    // The API's stack is one that was deployed before its template got the output.
+    proxy.edit("DescribeStacks", |seen, answer| {
+        let is_logic = seen
+            .parameter("StackName")
+            .is_some_and(|name| name.contains("dev-logic"));
+        if is_logic {
+            answer.replace("ApiOrigin", "Before")
+        } else {
+            answer
+        }
+    });
+    project.edit("stacks/presentation.yaml", "ErrorCode: 404,", "ErrorCode: 416,");
+    let _ = project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]);
+    let given: Vec<String> = proxy
+        .take()
+        .iter()
+        .filter(|seen| seen.operation == "CreateChangeSet" && seen.body.contains("dev-presentation"))
+        .map(|seen| {
+            let index = (1..20).find(|index| {
+                let key = seen.parameter(&format!("Parameters.member.{index}.ParameterKey"));
+                key.as_deref() == Some("ApiOrigin")
+            });
+            let index = index.expect("the parameter");
+            let value = seen.parameter(&format!("Parameters.member.{index}.ParameterValue"));
+            value.unwrap_or_default()
+        })
+        .collect();
+    assert!(
+        !given.is_empty() && given.iter().all(|origin| origin.contains("execute-api")),
+        "{given:?}"
+    );
 }
 
 #[test]
@@ -241,11 +398,12 @@ fn two_stages_live_side_by_side() {
         .deployer(&endpoint, &["up", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    assert_eq!(prod["outputs"]["tableName"], "UserData");
-    assert_eq!(dev["outputs"]["tableName"], "UserData-dev");
-    assert_eq!(dev["outputs"]["functionName"], "retrieve-user-data-dev");
-    assert_ne!(prod["outputs"]["siteUrl"], dev["outputs"]["siteUrl"]);
-    let api = dev["outputs"]["apiUrl"].as_str().expect("a URL");
+    assert_eq!(document::names(&prod, "tables"), ["UserData"]);
+    assert_eq!(document::names(&prod, "functions"), ["retrieve-user-data"]);
+    assert_eq!(document::names(&dev, "tables"), ["UserData-dev"]);
+    assert_eq!(document::names(&dev, "functions"), ["retrieve-user-data-dev"]);
+    assert_ne!(document::site_url(&prod), document::site_url(&dev));
+    let api = document::api_url(&dev);
     assert!(api.ends_with("/dev/users"), "{api}");
     project
         .deployer(&endpoint, &["down", "--stage", "dev", "--yes"])
@@ -334,7 +492,7 @@ async fn the_logic_tier_does_not_wait_for_cloudfront() {
         .send()
         .await;
     let function = function.expect("the function");
-    let site = up["outputs"]["siteUrl"].as_str().expect("a URL");
+    let site = document::site_url(&up);
     let allowed = function
         .environment()
         .and_then(|e| e.variables())
@@ -344,7 +502,7 @@ async fn the_logic_tier_does_not_wait_for_cloudfront() {
     assert!(
         stacks
             .iter()
-            .filter(|stack| stack["tier"] != "presentation")
+            .filter(|stack| stack["id"] != "presentation")
             .all(|stack| stack["status"] == "CREATE_COMPLETE"),
         "none was deployed twice but the one whose policy got the API: {up}"
     );

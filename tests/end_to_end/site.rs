@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
-use crate::support::{Clients, Emulator, Project, Proxy, Ran, free_port, http};
+use crate::support::{Clients, Emulator, Project, Proxy, Ran, document, free_port, http};
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
@@ -14,18 +14,19 @@ const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidat
 struct Published {
     project: Project,
     emulator: Emulator,
-    outputs: Value,
+    /// What `up` said in the end.
+    document: Value,
 }
 
 impl Published {
     fn new(project: Project) -> Self {
         let emulator = Emulator::start();
         let up = project.deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"]);
-        let outputs = up.success().json()["outputs"].clone();
+        let document = up.success().json();
         Self {
             project,
             emulator,
-            outputs,
+            document,
         }
     }
 
@@ -37,7 +38,7 @@ impl Published {
     /// `Content-Type` and `Cache-Control` of each object, as S3 has them.
     async fn objects(&self) -> BTreeMap<String, [String; 2]> {
         let s3 = Clients::root(&self.emulator.endpoint()).s3;
-        let bucket = self.outputs["siteBucket"].as_str().expect("a bucket");
+        let bucket = document::output(&self.document, "SiteBucket");
         let listed = s3.list_objects_v2().bucket(bucket).send().await.expect("objects");
         let mut objects = BTreeMap::new();
         for object in listed.contents() {
@@ -55,7 +56,7 @@ impl Published {
     /// What a visitor gets, who must get it.
     #[track_caller]
     fn get(&self, path: &str) -> http::Answer {
-        let site = self.outputs["siteUrl"].as_str().expect("a URL");
+        let site = document::site_url(&self.document);
         let answer = http::get(&format!("{site}{path}")).expect("an answer");
         assert_eq!(answer.status, 200, "{path}");
         answer
@@ -252,7 +253,7 @@ async fn the_folder_says_what_is_published() {
     ]);
     let up = project.deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"]);
     let stage = Published {
-        outputs: up.success().json()["outputs"].clone(),
+        document: up.success().json(),
         project,
         emulator,
     };
@@ -301,7 +302,7 @@ fn what_cannot_be_published_is_refused_before_anything_is_asked() {
 
     symlink(format!("{outside}/secret"), site.join("a.txt")).expect("a link");
     up(&[
-        "./site/a.txt is a link to ",
+        "site/a.txt is a link to ",
         &outside,
         "outside of the site",
         ".deployerignore",
@@ -309,28 +310,82 @@ fn what_cannot_be_published_is_refused_before_anything_is_asked() {
     symlink("nowhere", site.join("b.txt")).expect("a link");
     symlink(".", site.join("c")).expect("a link");
     up(&[
-        "3 files of ./site can't be published",
-        "./site/b.txt is a link to nowhere, which can't be followed",
-        "./site/c is a link to ., which is a folder around it",
+        "3 files of site can't be published",
+        "site/b.txt is a link to nowhere, which can't be followed",
+        "site/c is a link to ., which is a folder around it",
     ]);
     project.write("site/.deployerignore", "a.txt\nb.txt\n/c\n[z-a]\n");
-    up(&["./site/.deployerignore: line 4"]);
+    up(&["site/.deployerignore: line 4"]);
     project.write("site/.deployerignore", "a.txt\nb.txt\n/c\n");
 
     project.write("site/back\\slash.css", "");
     project.write("site/control\u{7}.css", "");
     up(&[
-        "2 files of ./site",
-        "./site/back\\slash.css has a backslash",
+        "2 files of site",
+        "site/back\\slash.css has a backslash",
         "control\\u{7}.css\" has a control character",
     ]);
     std::fs::remove_file(site.join("back\\slash.css")).expect("removed");
     std::fs::remove_file(site.join("control\u{7}.css")).expect("removed");
 
     project.write("site/soap", "");
-    up(&["./site/soap has a name that S3 keeps for itself", "Rename the file."]);
+    up(&["site/soap has a name that S3 keeps for itself", "Rename the file."]);
     std::fs::remove_file(site.join("soap")).expect("removed");
 
     project.write("site/.deployerignore", "a.txt\nb.txt\n/c\nindex.html\n");
-    up(&["there is no ./site/index.html", ".deployerignore leaves it out"]);
+    up(&["there is no site/index.html", ".deployerignore leaves it out"]);
+}
+
+/// The page is told what the stage says that it is to be told, of whichever stacks; nothing is told where it has its own.
+#[test]
+fn the_stage_says_what_the_page_is_told() {
+    let (emulator, project) = (Emulator::start(), Project::of("site"));
+    project.write(
+        "stacks/news.yaml",
+        "Resources: { Topic: { Type: AWS::SNS::Topic } }\n\
+         Outputs: { Topic: { Value: !Ref Topic }, Greeting: { Value: hello } }\n",
+    );
+    let stages = project.read("stacks/stages.yaml");
+    let says = |config: &str| {
+        project.write(
+            "stacks/stages.yaml",
+            &stages.replace("  prod: {}", &format!("  prod: {{ siteConfig: {config} }}")),
+        );
+    };
+    let up = || {
+        let ran = project.deployer(&emulator.endpoint(), &["up", "--output", "json"]);
+        ran.success().json()
+    };
+    let told = |document: &Value| {
+        let url = format!("{}config.json", document::site_url(document));
+        let answer = http::get(&url).expect("an answer");
+        (answer.status == 200).then(|| answer.json())
+    };
+    says("{ topic: news.Topic, greeting: Greeting }");
+    let first = up();
+    assert_eq!(first["verification"]["verified"], true, "{first:#}");
+    let topic = document::output(&first, "Topic");
+    assert_eq!(
+        told(&first),
+        Some(serde_json::json!({ "topic": topic, "greeting": "hello" }))
+    );
+    // A value that changes arrives, and a name that isn't asked for any more goes.
+    project.edit("stacks/news.yaml", "Value: hello", "Value: good day");
+    says("{ greeting: news.Greeting }");
+    assert_eq!(told(&up()), Some(serde_json::json!({ "greeting": "good day" })));
+    // Its own is kept, once the stage asks for none.
+    project.write("site/config.json", "{\"of\": \"its own\"}");
+    project
+        .deployer(&emulator.endpoint(), &["up"])
+        .fails_with(2)
+        .says(&["site/config.json is in the way"]);
+    project.write("stacks/stages.yaml", &stages);
+    assert_eq!(told(&up()), Some(serde_json::json!({ "of": "its own" })));
+    // What no template has can't be told.
+    std::fs::remove_file(project.path().join("site/config.json")).expect("removed");
+    says("{ greeting: news.Greetin }");
+    project
+        .deployer(&emulator.endpoint(), &["up"])
+        .fails_with(2)
+        .says(&["`siteConfig` has `greeting: news.Greetin`", "Did you mean"]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Emulator, Project, Proxy};
+use crate::support::{Emulator, Project, Proxy, document};
 
 #[test]
 fn nothing_deployed_is_no_failure() {
@@ -23,11 +23,8 @@ fn nothing_deployed_is_no_failure() {
     assert_eq!(
         document,
         json!({
-            "project": "three-tier", "stage": "prod", "region": "us-east-1", "deployed": false, "stacks": [],
-            "outputs": {
-                "siteUrl": null, "apiUrl": null, "siteBucket": null, "distributionId": null, "tableName": null,
-                "functionName": null, "apiId": null
-            }
+            "schema": 2, "project": "three-tier", "stage": "prod", "account": "000000000000", "region": "us-east-1",
+            "deployed": false, "stacks": [], "site": null, "apis": [], "functions": [], "tables": []
         })
     );
 }
@@ -49,16 +46,16 @@ fn a_deployed_stage_is_told_with_its_addresses() {
         .json();
     assert_eq!(document, up, "`up` says what `status` does, too");
     assert_eq!(document["deployed"], true);
-    let tiers: Vec<&Value> = document["stacks"]
+    let ids: Vec<&Value> = document["stacks"]
         .as_array()
         .expect("stacks")
         .iter()
-        .map(|s| &s["tier"])
+        .map(|stack| &stack["id"])
         .collect();
-    assert_eq!(tiers, ["artifacts", "data", "presentation", "logic"]);
+    assert_eq!(ids, ["artifacts", "data", "presentation", "logic"]);
     for stack in document["stacks"].as_array().expect("stacks") {
         // The site's policy got the API's origin once there was one.
-        let updated = stack["tier"] == "presentation";
+        let updated = stack["id"] == "presentation";
         assert_eq!(
             stack["status"],
             if updated { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" }
@@ -68,19 +65,75 @@ fn a_deployed_stage_is_told_with_its_addresses() {
             "{stack}"
         );
     }
-    for (key, value) in document["outputs"].as_object().expect("outputs") {
-        assert!(value.is_string(), "{key}: {value}");
+    let port = emulator.port();
+    let (artifacts, site) = (
+        "three-tier-prod-artifacts-000000000000-us-east-1",
+        "three-tier-prod-site-000000000000-us-east-1",
+    );
+    let distribution = document::output(&document, "DistributionId");
+    let (id, origin) = (document::api_id(&document), document::output(&document, "ApiOrigin"));
+    // As this host's browsers know them.
+    assert_eq!(origin, format!("http://{id}.execute-api.localhost:{port}"));
+    let page = document::output(&document, "SiteOrigin");
+    assert!(
+        page.starts_with("http://") && page.ends_with(&format!(".cloudfront.localhost:{port}")),
+        "{page}"
+    );
+    for (stack, outputs) in [
+        ("artifacts", json!({ "CodeBucket": artifacts })),
+        (
+            "data",
+            json!({ "TableName": "UserData", "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/UserData" }),
+        ),
+        (
+            "presentation",
+            json!({ "SiteBucket": site, "DistributionId": distribution, "SiteOrigin": page }),
+        ),
+        (
+            "logic",
+            json!({ "ApiUrl": format!("{origin}/prod/users"), "ApiOrigin": origin }),
+        ),
+    ] {
+        let stacks = document["stacks"].as_array().expect("stacks");
+        let found = stacks.iter().find(|found| found["id"] == stack).expect(stack);
+        assert_eq!(found["name"], format!("three-tier-prod-{stack}"));
+        assert_eq!(found["region"], "us-east-1");
+        let mut told = found["outputs"].clone();
+        // Which is the deployer's own to know.
+        let digest = told.as_object_mut().and_then(|told| told.remove("DeployerDigest"));
+        assert!(digest.is_none_or(|digest| digest.is_string()), "{stack}");
+        assert_eq!(told, outputs, "{stack}");
     }
+    assert_eq!(
+        document["site"],
+        json!({ "url": format!("{page}/"), "bucket": site, "distributionId": distribution })
+    );
+    let routes: Vec<Value> = ["GET", "OPTIONS"]
+        .iter()
+        .map(|method| {
+            let url = format!("{origin}/prod/users");
+            json!({ "method": method, "path": "/users", "url": url, "wants": "nothing" })
+        })
+        .collect();
+    assert_eq!(
+        document["apis"],
+        json!([{ "id": id, "url": format!("{origin}/prod"), "routes": routes }])
+    );
+    assert_eq!(
+        document["functions"],
+        json!([{ "stack": "logic", "id": "Function", "name": "retrieve-user-data" }])
+    );
+    assert_eq!(
+        document["tables"],
+        json!([{ "stack": "data", "id": "Table", "name": "UserData", "items": 3 }])
+    );
     let text = project.deployer(&endpoint, &["status"]).success().stdout;
-    let api = document["outputs"]["apiUrl"].as_str().expect("a URL");
+    let api = document::api_url(&document);
     assert!(
-        text.contains(&format!("{api}?userId=1")) && api.ends_with("/users"),
+        text.contains(&format!("GET {api}\n")) && api.ends_with("/users"),
         "{text}"
     );
-    assert!(
-        text.contains(document["outputs"]["siteUrl"].as_str().expect("a URL")),
-        "{text}"
-    );
+    assert!(text.contains(document::site_url(&document)), "{text}");
     assert!(!text.contains('\u{1b}'), "no colour in a pipe");
     let colored = project
         .deployer(&endpoint, &["status", "--color", "always"])

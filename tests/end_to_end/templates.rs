@@ -1,23 +1,29 @@
 //! The templates, judged by AWS's own linter and by a scanner for what is insecure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::project::repository;
 use crate::support::tools;
 
+/// What is deployed: the project's own templates, and the one that the deployer brings.
+fn templates() -> Vec<PathBuf> {
+    let own = ["data", "presentation", "logic"].map(|name| format!("stacks/{name}.yaml"));
+    let all = own.into_iter().chain(["src/project/artifacts.yaml".to_owned()]);
+    all.map(|file| repository().join(file)).collect()
+}
+
 #[test]
 fn cfn_lint_has_nothing_to_say() {
     let lint = tools::cfn_lint();
-    let stacks = repository().join("stacks");
-    for template in ["artifacts", "data", "presentation", "logic"] {
-        let output = Command::new(&lint)
-            .arg(stacks.join(format!("{template}.yaml")))
-            .output()
-            .expect("cfn-lint starts");
+    // What a test calls a user's template is to be one that AWS takes.
+    let users = repository().join("tests/end_to_end/kinds/integration.yaml");
+    for template in templates().into_iter().chain([users]) {
+        let output = Command::new(&lint).arg(&template).output().expect("cfn-lint starts");
         assert!(
             output.status.success() && output.stdout.is_empty(),
-            "{template}: {}{}",
+            "{}: {}{}",
+            template.display(),
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
@@ -53,13 +59,19 @@ fn checkov(folder: &Path) -> Output {
 
 #[test]
 fn checkov_finds_nothing_that_is_not_explained() {
-    let stacks = repository().join("stacks");
-    let output = checkov(&stacks);
+    // In one folder, as it takes seconds to start.
+    let all = tempfile::tempdir().expect("a folder");
+    for template in templates() {
+        let name = template.file_name().expect("a name");
+        std::fs::copy(&template, all.path().join(name)).expect("copied");
+    }
+    let output = checkov(all.path());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("Failed checks: 0"), "{said}");
-    for template in ["artifacts", "data", "presentation", "logic"] {
-        let text = std::fs::read_to_string(stacks.join(format!("{template}.yaml"))).expect("readable");
+    for template in templates() {
+        let text = std::fs::read_to_string(&template).expect("readable");
+        let template = template.display();
         for skip in text
             .lines()
             .filter_map(|line| line.trim().strip_prefix("# checkov:skip="))
@@ -70,7 +82,7 @@ fn checkov_finds_nothing_that_is_not_explained() {
     }
     // The same templates without the explanations have findings.
     let bare = tempfile::tempdir().expect("a folder");
-    let table = std::fs::read_to_string(stacks.join("data.yaml")).expect("readable");
+    let table = std::fs::read_to_string(repository().join("stacks/data.yaml")).expect("readable");
     let table: Vec<&str> = table.lines().filter(|line| !line.contains("checkov:skip")).collect();
     std::fs::write(bare.path().join("data.yaml"), table.join("\n")).expect("written");
     let output = checkov(bare.path());

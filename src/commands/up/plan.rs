@@ -1,36 +1,40 @@
 //! What will change, found out before anything does.
 
-use super::{Code, Up, table_of};
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::{Built, Up};
 use crate::conflicts;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::fact::Fact;
-use crate::package::Package;
-use crate::project::Tier;
-use crate::stack::change::Verdict;
+use crate::project::Project;
+use crate::project::naming::NamedResource;
+use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::wiring::Source;
+use crate::stack::change::{StackPlan, Verdict};
 use crate::stack::deploy::{self, Planned};
 use crate::stack::read::Stack;
 use crate::stack::wanted::Wanted;
 
-/// The plans that could be made before anything is created; the logic stack's only when all it needs is known.
-pub(super) struct Plans {
-    pub(super) artifacts: Option<Planned>,
-    pub(super) data: Option<Planned>,
-    pub(super) presentation: Option<Planned>,
-    pub(super) logic: Option<Planned>,
-}
+/// The plans that could be made before anything is created: of stacks that are to be created, and of those for which all
+/// that they need is known.
+#[derive(Default)]
+pub(super) struct Plans(pub(super) BTreeMap<StackId, Planned>);
 
 impl Plans {
-    pub(super) fn all(&self) -> impl Iterator<Item = &Planned> {
-        [&self.artifacts, &self.data, &self.presentation, &self.logic]
-            .into_iter()
-            .flatten()
+    pub(super) fn in_order<'a>(&'a self, project: &'a Project) -> impl Iterator<Item = &'a StackPlan> {
+        project
+            .stacks()
+            .filter_map(|stack| self.0.get(&stack.id))
+            .map(|planned| &planned.plan)
     }
 
     pub(super) async fn discard(&self, context: &Context<'_>) {
-        for planned in self.all() {
+        for (id, planned) in &self.0 {
             // The refusal is what is reported; a change set that stays behind changes nothing.
-            if let Err(error) = planned.discard(&context.cloud).await {
+            if let Err(error) = planned.discard(context.cloud_of(id)).await {
                 context.reporter.warn(error.to_string());
             }
         }
@@ -39,108 +43,156 @@ impl Plans {
 
 impl Up<'_> {
     /// Finds out what will change. Change sets are made for stacks that exist; nothing else is.
-    pub(super) async fn plan(&self, package: Fact<Package>) -> Result<Plans> {
-        let plan = async |tier: Tier| {
-            if !self.scope.has(tier) {
-                return Ok(None);
-            }
-            let wanted = self.wanted(tier, &[])?;
-            self.plan_stack(&wanted, self.before.get(&tier).cloned())
-                .await
-                .map(Some)
-        };
-        let (artifacts, data, presentation, logic) = tokio::join!(
-            plan(Tier::Artifacts),
-            plan(Tier::Data),
-            plan(Tier::Presentation),
-            self.plan_logic(package)
-        );
+    pub(super) async fn plan(&self, built: Fact<Built>) -> Result<Plans> {
+        // Names of stacks that are to be created are looked at beside the planning: what they will be is known.
+        let (planned, free) = tokio::join!(self.plan_all(built), self.check_new_names());
+        let plans = planned?;
+        let checked = self.check_names(&plans, free).await;
+        if let Err(error) = checked {
+            plans.discard(self.context).await;
+            return Err(error);
+        }
+        Ok(plans)
+    }
+
+    async fn plan_all(&self, built: Fact<Built>) -> Result<Plans> {
+        let stacks = self.context.project.stacks().filter(|stack| self.scope.has(&stack.id));
+        let planned = join_all(stacks.map(|stack| {
+            let built = built.clone();
+            async move { (stack, self.plan_beforehand(stack, built).await) }
+        }))
+        .await;
         // All have ended, so that whatever was made can be given up when one failed.
         let mut failure = None;
-        let mut take = |planned: Result<Option<Planned>>| {
-            planned.unwrap_or_else(|error| {
-                failure.get_or_insert(error);
-                None
-            })
-        };
-        let plans = Plans {
-            artifacts: take(artifacts),
-            data: take(data),
-            presentation: take(presentation),
-            logic: take(logic),
-        };
-        let checked = match failure {
-            Some(error) => Err(error),
-            None => self.check_names(&plans).await,
-        };
-        match checked {
-            Ok(()) => Ok(plans),
-            Err(error) => {
+        let mut plans = Plans::default();
+        for (stack, planned) in planned {
+            match planned {
+                Ok(Some(planned)) => {
+                    plans.0.insert(stack.id.clone(), planned);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        match failure {
+            None => Ok(plans),
+            Some(error) => {
                 plans.discard(self.context).await;
                 Err(error)
             }
         }
     }
 
-    /// Checks the names that the templates choose against AWS's rules, and that those of resources to be created are
-    /// free.
-    async fn check_names(&self, plans: &Plans) -> Result<()> {
-        let pseudo = self.context.cloud.pseudo_parameters();
-        let mut new = Vec::new();
-        for tier in Tier::ALL {
-            let named = self.wanted(tier, &[])?.named_resources(&pseudo)?;
-            let plan = plans.all().map(|planned| &planned.plan).find(|plan| plan.tier == tier);
-            // What a failed creation left goes first, so its names are free then.
-            let Some(plan) = plan.filter(|plan| plan.verdict != Verdict::Recreate) else {
+    /// A stack's plan: that of its creation, or what changes with what is deployed of the others. None if something that
+    /// it needs isn't known yet: then there is nothing to compare with.
+    async fn plan_beforehand(&self, stack: &StackTemplate, mut built: Fact<Built>) -> Result<Option<Planned>> {
+        let Some(before) = self.before.get(&stack.id) else {
+            let wanted = self.wanted(stack, self.known_inputs(stack, &Built::new()).0);
+            return self.plan_stack(&wanted, None).await.map(Some);
+        };
+        let needs_packages = self
+            .context
+            .project
+            .wiring()
+            .sources(&stack.id)
+            .any(|(_, source)| *source == Source::Package);
+        let packages = if needs_packages {
+            built
+                .wait()
+                .await
+                .map_err(|_| Error::failed("the functions weren't built"))?
+        } else {
+            Built::new()
+        };
+        let (inputs, complete) = self.known_inputs(stack, &packages);
+        if !complete {
+            return Ok(None);
+        }
+        let wanted = self.wanted(stack, inputs);
+        self.plan_stack(&wanted, Some(before.stack.clone())).await.map(Some)
+    }
+
+    /// What is known of a stack's inputs from what is deployed and packed; and whether that is all that it waits for.
+    fn known_inputs(&self, stack: &StackTemplate, packages: &Built) -> (BTreeMap<String, String>, bool) {
+        let mut inputs = BTreeMap::new();
+        let mut complete = true;
+        for (parameter, source) in self.context.project.wiring().sources(&stack.id) {
+            let value = match source {
+                Source::Output(edge) if edge.late => self.late_value_before(edge),
+                Source::Output(edge) => {
+                    let producer = self.before.get(&edge.producer);
+                    let value = producer
+                        .and_then(|producer| producer.stack.outputs.get(&edge.output))
+                        .cloned();
+                    complete = complete && value.is_some();
+                    value
+                }
+                // Without one the parameter's default is somebody else's package.
+                Source::Package => packages
+                    .get(&(stack.id.clone(), parameter.to_owned()))
+                    .map(|package| package.key.clone()),
+                Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
+            };
+            if let Some(value) = value {
+                inputs.insert(parameter.to_owned(), value);
+            }
+        }
+        (inputs, complete)
+    }
+
+    /// Refuses what stacks that aren't there yet would create under a name that is taken.
+    async fn check_new_names(&self) -> Result<()> {
+        let mut all = Vec::new();
+        for stack in self.context.project.stacks() {
+            // Checked for all: AWS's rules hold for names that are there as well.
+            let named = self.named(stack)?;
+            if self.scope.has(&stack.id) && !self.before.contains_key(&stack.id) {
+                let cloud = self.context.cloud_of(&stack.id);
+                let additions = self.wanted(stack, BTreeMap::new()).additions();
+                let is_made = |resource: &NamedResource| {
+                    additions
+                        .iter()
+                        .any(|addition| addition.logical_id == resource.logical_id)
+                };
+                all.extend(named.into_iter().filter(is_made).map(|resource| (cloud, resource)));
+            }
+        }
+        conflicts::check(all).await
+    }
+
+    /// The same of stacks that are there; `free` is how it went with the others.
+    async fn check_names(&self, plans: &Plans, free: Result<()>) -> Result<()> {
+        let (mut named, mut all) = (Vec::new(), Vec::new());
+        for stack in self.context.project.stacks() {
+            let Some(planned) = plans.0.get(&stack.id) else {
                 continue;
             };
-            new.extend(
-                named
-                    .into_iter()
-                    .filter(|resource| plan.creates(&resource.logical_id, &resource.name)),
-            );
+            // What a failed creation left goes first, so its names are free then.
+            if planned.plan.verdict == Verdict::Recreate {
+                continue;
+            }
+            let creates = |resource: &NamedResource| planned.plan.creates(&resource.logical_id, &resource.name);
+            let new: Vec<NamedResource> = self.named(stack)?.into_iter().filter(creates).collect();
+            named.extend(new.iter().cloned());
+            if self.before.contains_key(&stack.id) {
+                let cloud = self.context.cloud_of(&stack.id);
+                all.extend(new.into_iter().map(|resource| (cloud, resource)));
+            }
         }
-        conflicts::check_own(&new, plans.all().map(|planned| &planned.plan))?;
-        conflicts::check(&self.context.cloud, new).await
+        // That a name is taken by one of the stage's own tells more than that it is taken.
+        conflicts::check_own(&named, plans.0.values().map(|planned| &planned.plan))?;
+        free?;
+        conflicts::check(all).await
+    }
+
+    fn named(&self, stack: &StackTemplate) -> Result<Vec<NamedResource>> {
+        let wanted = self.wanted(stack, BTreeMap::new());
+        wanted.named_resources(&self.context.cloud_of(&stack.id).pseudo_parameters())
     }
 
     pub(super) async fn plan_stack(&self, wanted: &Wanted, before: Option<Stack>) -> Result<Planned> {
-        deploy::plan(&self.context.cloud, wanted, before, self.reporter()).await
-    }
-
-    /// The logic stack's plan, if it exists with the stacks that it needs: else there is nothing to compare with, or
-    /// what it needs isn't known yet.
-    async fn plan_logic(&self, mut package: Fact<Package>) -> Result<Option<Planned>> {
-        if !self.scope.logic {
-            return Ok(None);
-        }
-        let Some(stack) = self.before.get(&Tier::Logic).cloned() else {
-            let wanted = self.wanted(Tier::Logic, &[])?;
-            return self.plan_stack(&wanted, None).await.map(Some);
-        };
-        let (Some(artifacts), Some(data), Some(presentation)) = (
-            self.before.get(&Tier::Artifacts),
-            self.before.get(&Tier::Data),
-            self.before.get(&Tier::Presentation),
-        ) else {
-            return Ok(None);
-        };
-        let Ok(package) = package.wait().await else {
-            return Err(Error::failed("the function wasn't built"));
-        };
-        let (Ok(bucket), Ok(table), Ok(domain)) = (
-            artifacts.output("BucketName"),
-            table_of(data),
-            presentation.output("DistributionDomain"),
-        ) else {
-            return Ok(None);
-        };
-        let code = Code {
-            bucket,
-            key: package.key,
-        };
-        let origin = self.context.cloud.endpoint.site_origin(&domain);
-        let wanted = self.logic(&code, &table, &origin)?;
-        self.plan_stack(&wanted, Some(stack)).await.map(Some)
+        deploy::plan(self.context.cloud_of(&wanted.id), wanted, before, self.reporter()).await
     }
 }

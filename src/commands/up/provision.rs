@@ -1,22 +1,40 @@
-//! Everything that changes the cloud, each part beside the others.
+//! Everything that changes the cloud. Each part runs beside the others and waits only for the values that it needs:
+//!
+//! ```text
+//! stack ── its outputs ──► stacks that need them ── … ──► a late update ──► settled
+//!   ├── the bucket ──► packages ──► stacks with functions        │
+//!   └── its tables ──► seed items                                └──► the site, in its bucket
+//! ```
+//!
+//! Some values are known before their stack is complete ([`early`](crate::stack::early)): who waits for those goes on.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::{join_all, try_join_all};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::packages::Asked;
 use super::plan::Plans;
-use super::{API_ORIGIN, Code, Table, Up, table_of};
-use crate::cloud::origin_of;
+use super::{BUILDING, Built, CHANGING_DATA, Up};
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
 use crate::package::Package;
-use crate::project::Tier;
+use crate::project::functions::Function;
+use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
+use crate::project::wiring::{Edge, Source};
+use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::publish::{self, Place};
-use crate::readiness;
+use crate::readiness::Touched;
 use crate::report::Event;
-use crate::seeding;
-use crate::stack::change::Verdict;
+use crate::seeding::{self, SeededTable};
+use crate::stack::change::{Mode, StackPlan, Verdict};
 use crate::stack::deploy::{self, Planned};
+use crate::stack::early;
 use crate::stack::events::ResourceEvent;
-use crate::stack::read::Stack;
+use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::wanted::Wanted;
 
 /// Why a part didn't get done.
@@ -40,256 +58,307 @@ impl From<Unknown> for Stop {
 
 pub(super) type Done = Result<(), Stop>;
 
-impl Up<'_> {
-    /// Everything that changes the cloud, each part beside the others.
-    pub(super) async fn provision(&self, plans: Plans, package: Option<Package>) -> Vec<Done> {
-        let (code_teller, code) = fact();
-        let (table_teller, table) = fact();
-        let (origin_teller, origin) = fact();
-        let (stack_teller, stack) = fact();
-        let (api_teller, api) = fact();
-        let (place_teller, place) = fact();
-        let (store_teller, store) = fact();
-        let (artifacts, data, presentation, logic, seed, policy, site) = tokio::join!(
-            self.part(
-                "artifacts",
-                self.artifacts(plans.artifacts, package, store_teller, code_teller)
-            ),
-            self.part("data", self.data(plans.data, table_teller)),
-            self.part(
-                "presentation",
-                self.presentation(plans.presentation, origin_teller, stack_teller)
-            ),
-            self.part(
-                "logic",
-                self.logic_tier(plans.logic, code, table.clone(), origin, api_teller)
-            ),
-            self.part("seed", self.seed(table)),
-            self.part("presentation", self.policy(stack, api.clone(), store, place_teller)),
-            self.part("site", self.site(place, api)),
-        );
-        vec![artifacts, data, presentation, logic, seed, policy, site]
-    }
+/// What parts tell one another.
+#[derive(Default)]
+struct Facts {
+    /// The outputs of each stack, some before it is complete; none where the complete stack doesn't have it.
+    outputs: BTreeMap<(StackId, String), Fact<Option<String>>>,
+    /// Each stack, as soon as it is complete and what is in it can be used.
+    complete: BTreeMap<StackId, Fact<Stack>>,
+    /// Each stack, once it has its late values, too.
+    settled: BTreeMap<StackId, Fact<Stack>>,
+    /// The same with what is in it.
+    looked_into: BTreeMap<StackId, Fact<Deployed>>,
+    /// The keys of the packages.
+    built: BTreeMap<Asked, String>,
+    /// The same, once the packages are uploaded.
+    uploaded: BTreeMap<Asked, Fact<String>>,
+}
 
-    async fn artifacts(
-        &self,
-        planned: Option<Planned>,
-        package: Option<Package>,
-        store: Teller<String>,
-        code: Teller<Code>,
-    ) -> Done {
-        let (Some(planned), Some(package)) = (planned, package) else {
-            if let Some(stack) = self.before.get(&Tier::Artifacts) {
-                store.tell(stack.output("BucketName")?);
-            }
-            return Ok(());
-        };
-        let wanted = self.wanted(Tier::Artifacts, &[])?;
-        let stack = self.apply(&wanted, planned, |_| {}).await?;
-        let bucket = stack.output("BucketName")?;
-        store.tell(bucket.clone());
-        let sent = package.upload(&self.context.cloud, &bucket, self.reporter()).await?;
-        let message = if sent { "uploaded" } else { "unchanged" };
-        self.reporter().finished("function", message, sent);
-        code.tell(Code {
-            bucket,
-            key: package.key,
+/// What one stack tells.
+struct Tellers {
+    outputs: BTreeMap<String, Teller<Option<String>>>,
+    complete: Teller<Stack>,
+    settled: Teller<Stack>,
+    looked_into: Teller<Deployed>,
+}
+
+impl Tellers {
+    fn tell(&self, stack: &Stack) {
+        // What a template has and the stack doesn't is told as well: nobody may wait for it. A condition may leave it out,
+        // or the stack is as another template made it.
+        for (name, teller) in &self.outputs {
+            teller.tell(stack.outputs.get(name).cloned());
+        }
+        self.complete.tell(stack.clone());
+    }
+}
+
+impl Facts {
+    fn of_stack(&mut self, stack: &StackTemplate) -> Tellers {
+        let id = &stack.id;
+        let outputs = stack.template.outputs().map(|(name, _)| {
+            let (teller, fact) = fact();
+            self.outputs.insert((id.clone(), name.to_owned()), fact);
+            (name.to_owned(), teller)
         });
-        Ok(())
-    }
-
-    async fn data(&self, planned: Option<Planned>, table: Teller<Table>) -> Done {
-        let Some(planned) = planned else {
-            if let Some(stack) = self.before.get(&Tier::Data) {
-                table.tell(table_of(stack)?);
-            }
-            return Ok(());
-        };
-        let wanted = self.wanted(Tier::Data, &[])?;
-        let stack = self.apply(&wanted, planned, |_| {}).await?;
-        let found = table_of(&stack)?;
-        readiness::table(&self.context.cloud, &found.name).await?;
-        table.tell(found);
-        Ok(())
-    }
-
-    async fn seed(&self, mut table: Fact<Table>) -> Done {
-        if !self.scope.seed {
-            return Ok(());
+        let outputs = outputs.collect();
+        let (complete, fact_of_it) = fact();
+        self.complete.insert(id.clone(), fact_of_it);
+        let (settled, fact_of_it) = fact();
+        self.settled.insert(id.clone(), fact_of_it);
+        let (looked_into, fact_of_it) = fact();
+        self.looked_into.insert(id.clone(), fact_of_it);
+        Tellers {
+            outputs,
+            complete,
+            settled,
+            looked_into,
         }
-        let table = table.wait().await?;
-        self.reporter().working("seed", format!("{} items", self.items.len()));
-        let seeded = seeding::seed(&self.context.cloud, &table.name, &self.items, false, self.reporter()).await?;
-        self.reporter().finished("seed", seeded.describe(), seeded.added > 0);
-        Ok(())
     }
 
-    async fn presentation(&self, planned: Option<Planned>, origin: Teller<String>, deployed: Teller<Stack>) -> Done {
-        let tell = |stack: &Stack| -> Result<()> {
-            origin.tell(
-                self.context
-                    .cloud
-                    .endpoint
-                    .site_origin(&stack.output("DistributionDomain")?),
-            );
-            deployed.tell(stack.clone());
-            Ok(())
-        };
-        let Some(planned) = planned else {
-            return Ok(self.before.get(&Tier::Presentation).map_or(Ok(()), tell)?);
-        };
-        let wanted = self.wanted(Tier::Presentation, &[])?;
-        let distribution_id = wanted.resource_of_output("DistributionId");
-        let (seen, mut distribution) = fact();
-        let following = async move {
-            self.apply(&wanted, planned, |event| {
-                let is_it = Some(event.logical_id.as_str()) == distribution_id.as_deref();
-                if is_it && event.status.starts_with("CREATE_") {
-                    event.physical_id.iter().for_each(|id| seen.tell(id.clone()));
-                }
-            })
-            .await
-        };
-        // The distribution's domain is known minutes before the distribution is ready, and the logic tier needs only
-        // that. What goes wrong here costs only time: the stack's outputs tell the same in the end.
-        //
-        // The bucket is known early, too, but isn't told: should the distribution fail, AWS can't take back a bucket with
-        // files in it.
-        let asking_early = async {
-            if let Ok(id) = distribution.wait().await
-                && let Ok(domain) = readiness::domain(&self.context.cloud, &id).await
-            {
-                origin.tell(self.context.cloud.endpoint.site_origin(&domain));
-            }
-        };
-        let (stack, ()) = tokio::join!(following, asking_early);
-        let stack = stack?;
-        tell(&stack)?;
-        readiness::distribution(&self.context.cloud, &stack.output("DistributionId")?, self.reporter()).await?;
-        Ok(())
+    async fn output(&self, edge: &Edge) -> Result<Option<String>, Unknown> {
+        wait(self.outputs.get(&(edge.producer.clone(), edge.output.clone()))).await
     }
+}
 
-    async fn logic_tier(
+async fn wait<T: Clone>(fact: Option<&Fact<T>>) -> Result<T, Unknown> {
+    match fact {
+        Some(fact) => fact.clone().wait().await,
+        None => Err(Unknown),
+    }
+}
+
+/// Uploads that were made or are being made, by bucket and key: functions may share a package.
+type Uploads = Mutex<BTreeMap<(String, String), Arc<OnceCell<()>>>>;
+
+impl Up<'_> {
+    /// Everything that changes the cloud, each part beside the others. Returns how each ended, and the stacks as they are
+    /// then.
+    pub(super) async fn provision(
         &self,
-        planned: Option<Planned>,
-        mut code: Fact<Code>,
-        mut table: Fact<Table>,
-        mut origin: Fact<String>,
-        api: Teller<String>,
-    ) -> Done {
-        if !self.scope.logic {
-            if let Some(stack) = self.before.get(&Tier::Logic) {
-                api.tell(self.context.api_url(stack)?);
+        mut plans: Plans,
+        packages: Built,
+    ) -> (Vec<Done>, BTreeMap<StackId, Deployed>) {
+        let mut facts = Facts::default();
+        let mut stacks = Vec::new();
+        for stack in self.context.project.stacks() {
+            stacks.push((stack, plans.0.remove(&stack.id), facts.of_stack(stack)));
+        }
+        let mut uploading = Vec::new();
+        for (asked, package) in packages {
+            facts.built.insert(asked.clone(), package.key.clone());
+            let (teller, uploaded) = fact();
+            facts.uploaded.insert(asked.clone(), uploaded);
+            uploading.push((asked, package, teller));
+        }
+        let (facts, uploads) = (&facts, &Uploads::default());
+        let mut parts: Vec<_> = stacks
+            .into_iter()
+            .map(|(stack, planned, tellers)| {
+                let work = self.stack(stack, planned, tellers, facts);
+                self.part(stack.id.as_str(), work).boxed_local()
+            })
+            .collect();
+        parts.extend(uploading.into_iter().map(|(asked, package, teller)| {
+            let work = self.upload(asked, package, teller, facts, uploads);
+            self.part(BUILDING, work).boxed_local()
+        }));
+        parts.push(self.part("seed", self.seed(facts)).boxed_local());
+        parts.push(self.part("site", self.site(facts)).boxed_local());
+        let outcomes = join_all(parts).await;
+        let mut stacks = BTreeMap::new();
+        for stack in self.context.project.stacks() {
+            // All have ended: what isn't known now never will be.
+            let known = wait(facts.looked_into.get(&stack.id)).await.ok();
+            let before = || self.before.get(&stack.id).cloned();
+            stacks.extend(known.or_else(before).map(|known| (stack.id.clone(), known)));
+        }
+        (outcomes, stacks)
+    }
+
+    async fn stack(&self, stack: &StackTemplate, planned: Option<Planned>, tellers: Tellers, facts: &Facts) -> Done {
+        if !self.scope.has(&stack.id) {
+            let Some(before) = self.before.get(&stack.id) else {
+                return Ok(());
+            };
+            tellers.tell(&before.stack);
+            if let Some(settled) = self.late(stack, before.stack.clone(), facts).await? {
+                tellers.settled.tell(settled.clone());
+                tellers.looked_into.tell(self.looked_into(stack, settled).await?);
             }
             return Ok(());
         }
-        let Ok((code, table, origin)) = tokio::try_join!(code.wait(), table.wait(), origin.wait()) else {
+        self.tell_unchanged(stack, planned.as_ref(), &tellers, facts).await;
+        let Ok(inputs) = self.inputs(stack, facts, true).await else {
             if let Some(planned) = planned {
-                planned.discard(&self.context.cloud).await?;
+                planned.discard(self.context.cloud_of(&stack.id)).await?;
             }
             return Err(Stop::Skipped);
         };
-        let wanted = self.logic(&code, &table, &origin)?;
+        let wanted = self.wanted(stack, inputs);
         let planned = match planned {
-            Some(planned) if planned.fits(&wanted) => planned,
-            Some(planned) if planned.plan.verdict == Verdict::Create => planned,
+            Some(planned) if planned.fits(&wanted) || planned.plan.verdict == Verdict::Create => planned,
             outdated => {
                 // What it was planned with has changed meanwhile.
                 if let Some(outdated) = outdated {
-                    outdated.discard(&self.context.cloud).await?;
+                    outdated.discard(self.context.cloud_of(&stack.id)).await?;
                 }
-                let planned = self.plan_stack(&wanted, self.before.get(&Tier::Logic).cloned()).await?;
-                self.reporter().event(&Event::Plan {
-                    stacks: vec![planned.plan.clone()],
-                });
-                self.confirmed(planned).await?
+                {
+                    let before = self.before.get(&stack.id).map(|before| before.stack.clone());
+                    self.planned_on_the_way(&wanted, before, |plan| self.losses(plan))
+                        .await?
+                }
             }
         };
-        let stack = self.apply(&wanted, planned, |_| {}).await?;
-        readiness::function(&self.context.cloud, &stack.output("FunctionName")?).await?;
-        api.tell(self.context.api_url(&stack)?);
-        Ok(())
-    }
-
-    /// Lets the page call the API: the presentation stack's policy names it, once it is known.
-    async fn policy(
-        &self,
-        mut stack: Fact<Stack>,
-        mut api: Fact<String>,
-        mut store: Fact<String>,
-        place: Teller<Place>,
-    ) -> Done {
-        // Without one of them there is nothing to allow, and the part that failed has said why.
-        let Ok((stack, api, artifacts)) = tokio::try_join!(stack.wait(), api.wait(), store.wait()) else {
-            return Ok(());
-        };
-        let api = origin_of(&api);
-        // A template of the project's own making may have no such policy.
-        if let Some(allowed) = stack.parameters.get(API_ORIGIN).filter(|allowed| **allowed != api)
-            && (self.scope.presentation || self.scope.logic || self.scope.site)
+        let (deployed, touched) = self.deployed(stack, &wanted, planned, &tellers).await?;
+        for edge in self
+            .context
+            .project
+            .wiring()
+            .edges()
+            .filter(|edge| edge.producer == stack.id)
         {
-            let wanted = |api: &str| self.wanted(Tier::Presentation, &[(API_ORIGIN, api.to_owned())]);
-            // `--only` another part doesn't bring along what else was changed in the template.
-            if self.scope.presentation || stack.digest() == Some(&wanted(allowed)?.digest()) {
-                self.reporter()
-                    .working("presentation", format!("letting the page call {api}"));
-                let wanted = wanted(&api)?;
-                let planned = self.plan_stack(&wanted, Some(stack.clone())).await?;
-                let planned = self.confirmed(planned).await?;
-                deploy::apply(&self.context.cloud, &wanted, planned, self.reporter(), |_| {}).await?;
-                self.reporter()
-                    .finished("presentation", format!("the page can call {api}"), true);
-            } else {
-                self.reporter().warn(format!(
-                    "the page can't call {api} yet, and {} has other changes that aren't deployed: run `deployer up \
-                     --only presentation`",
-                    self.context.project.template_file(Tier::Presentation).display()
-                ));
+            // Who needs an output that isn't there would only be told that something failed.
+            if !self.context.project.has_default(edge) {
+                deployed.output(&edge.output)?;
             }
         }
-        place.tell(Place {
-            bucket: stack.output("SiteBucket")?,
-            distribution: stack.output("DistributionId")?,
-            artifacts,
-        });
-        Ok(())
-    }
-
-    async fn site(&self, mut place: Fact<Place>, mut api: Fact<String>) -> Done {
-        let Some(site) = &self.site else {
-            return Ok(());
+        tellers.tell(&deployed);
+        let late = async {
+            if let Some(settled) = self.late(stack, deployed, facts).await? {
+                tellers.settled.tell(settled.clone());
+                tellers.looked_into.tell(self.looked_into(stack, settled).await?);
+            }
+            Ok(())
         };
-        let (place, api) = tokio::try_join!(place.wait(), api.wait())?;
-        self.reporter().working("site", "comparing");
-        let cloud = &self.context.cloud;
-        let published = publish::publish(cloud, site, &place, &api, self.wait, self.reporter()).await?;
-        self.reporter()
-            .finished("site", published.describe(), published.did_something());
-        Ok(())
+        let cloud = self.context.cloud_of(&stack.id);
+        let edges = touched.distributions(cloud, stack.id.as_str(), self.reporter());
+        let (late, functions, edges) = tokio::join!(late, touched.functions(cloud), edges);
+        late.and(functions.map_err(Stop::from)).and(edges.map_err(Stop::from))
     }
 
-    /// A plan that was made on the way, if nothing would be lost by it, or the user agrees.
-    async fn confirmed(&self, planned: Planned) -> Result<Planned> {
-        let losses = planned.plan.losses();
-        if !losses.is_empty()
-            && let Err(refusal) = self.reporter().confirm("change what holds data", &losses).await
+    /// A stack with what is in it: what this run didn't change isn't asked for again.
+    async fn looked_into(&self, definition: &StackTemplate, stack: Stack) -> Result<Deployed> {
+        let is_same = |before: &&Deployed| before.stack.arn == stack.arn && before.stack.changed == stack.changed;
+        let resources = match self.before.get(&definition.id).filter(is_same) {
+            Some(before) => before.resources.clone(),
+            None => read::resources(self.context.cloud_of(&definition.id), &stack.arn).await?,
+        };
+        Ok(Deployed { stack, resources })
+    }
+
+    /// Tells what a stack has that nothing changes, whether or not its packages lie in their bucket already.
+    async fn tell_unchanged(&self, stack: &StackTemplate, planned: Option<&Planned>, tellers: &Tellers, facts: &Facts) {
+        let unchanged = planned.filter(|planned| !planned.changes_something());
+        let Some((planned, before)) = unchanged.zip(self.before.get(&stack.id)) else {
+            return;
+        };
+        if let Ok(inputs) = self.inputs(stack, facts, false).await
+            && planned.fits(&self.wanted(stack, inputs))
         {
-            planned.discard(&self.context.cloud).await?;
+            tellers.tell(&before.stack);
+        }
+    }
+
+    /// The values of a stack's inputs, once they are known, and, if wanted, its packages are `uploaded`. Of a late one that
+    /// which is deployed.
+    async fn inputs(
+        &self,
+        stack: &StackTemplate,
+        facts: &Facts,
+        uploaded: bool,
+    ) -> Result<BTreeMap<String, String>, Unknown> {
+        let sources = self.context.project.wiring().sources(&stack.id);
+        let values = sources.map(async |(parameter, source)| {
+            let value = match source {
+                Source::Output(edge) if edge.late => self.late_value_before(edge),
+                Source::Output(edge) => match facts.output(edge).await? {
+                    None if !self.context.project.has_default(edge) => return Err(Unknown),
+                    value => value,
+                },
+                Source::Package => {
+                    let asked = (stack.id.clone(), parameter.to_owned());
+                    match facts.uploaded.get(&asked).filter(|_| uploaded) {
+                        Some(uploaded) => Some(uploaded.clone().wait().await?),
+                        None => facts.built.get(&asked).cloned(),
+                    }
+                }
+                Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
+            };
+            Ok(value.map(|value| (parameter.to_owned(), value)))
+        });
+        Ok(try_join_all(values).await?.into_iter().flatten().collect())
+    }
+
+    /// What a late input is deployed with until its value comes: what its producer tells already, else what it was given
+    /// before, so that nothing is taken away meanwhile.
+    pub(super) fn late_value_before(&self, edge: &Edge) -> Option<String> {
+        let told = self
+            .before
+            .get(&edge.producer)
+            .and_then(|producer| producer.stack.outputs.get(&edge.output));
+        let given = || self.before.get(&edge.consumer)?.stack.parameters.get(&edge.parameter);
+        told.or_else(given).cloned()
+    }
+
+    /// Plans what couldn't be planned beforehand, shows it, and asks if something would be lost.
+    async fn planned_on_the_way(
+        &self,
+        wanted: &Wanted,
+        before: Option<Stack>,
+        losses: impl Fn(&StackPlan) -> Vec<String>,
+    ) -> Result<Planned> {
+        let planned = self.plan_stack(wanted, before).await?;
+        if planned.changes_something() {
+            self.reporter().event(&Event::Plan {
+                stacks: vec![planned.plan.clone()],
+            });
+        }
+        let losses = losses(&planned.plan);
+        let otherwise = format!("{} wasn't changed; what was done beside it stays.", wanted.name);
+        if !losses.is_empty()
+            && let Err(refusal) = self.reporter().confirm(CHANGING_DATA, &losses, &otherwise).await
+        {
+            planned.discard(self.context.cloud_of(&wanted.id)).await?;
             return Err(refusal);
         }
         Ok(planned)
     }
 
-    /// Runs one part, telling when it fails or can't start.
-    async fn part(&self, name: &'static str, work: impl Future<Output = Done>) -> Done {
-        let outcome = work.await;
-        let message = match &outcome {
-            Ok(()) => return outcome,
-            Err(Stop::Failed(error)) => error.message().to_owned(),
-            Err(Stop::Skipped) => "not done: what it needs failed".to_owned(),
+    /// Carries a plan out, tells what can be told early, and waits until what was made can be used.
+    async fn deployed(
+        &self,
+        stack: &StackTemplate,
+        wanted: &Wanted,
+        planned: Planned,
+        tellers: &Tellers,
+    ) -> Result<(Stack, Touched)> {
+        let cloud = self.context.cloud_of(&stack.id);
+        let mut watched = Touched::default();
+        let (seen, showing) = early::watch(wanted.template());
+        let following = async {
+            // Moved in here, and so gone when the operation ends: nobody waits for what wasn't seen by then.
+            let seen = seen;
+            self.apply(wanted, planned, |event| {
+                seen.saw(event);
+                watched.saw(event);
+            })
+            .await
         };
-        self.reporter().event(&Event::Stopped { part: name, message });
-        outcome
+        // What goes wrong here costs only time: the stack's outputs tell the same in the end.
+        //
+        // Buckets are known early, too, but aren't told: should another resource fail, AWS can't take back a bucket with
+        // files in it.
+        let asking_early = showing.outputs(cloud, wanted, |output, value| {
+            if let Some(teller) = tellers.outputs.get(output) {
+                teller.tell(Some(value));
+            }
+        });
+        let (deployed, ()) = tokio::join!(following, asking_early);
+        let deployed = deployed?;
+        watched.tables(cloud).await?;
+        Ok((deployed, watched))
     }
 
     async fn apply(&self, wanted: &Wanted, planned: Planned, watch: impl FnMut(&ResourceEvent)) -> Result<Stack> {
@@ -299,11 +368,233 @@ impl Up<'_> {
             Verdict::Update => format!("updated {}", wanted.name),
         };
         let changes = planned.changes_something();
+        let part = wanted.id.as_str();
         if changes {
-            self.reporter().working(wanted.tier.as_str(), &wanted.name);
+            self.reporter().working(part, &wanted.name);
         }
-        let stack = deploy::apply(&self.context.cloud, wanted, planned, self.reporter(), watch).await?;
-        self.reporter().finished(wanted.tier.as_str(), did, changes);
+        let cloud = self.context.cloud_of(&wanted.id);
+        let stack = deploy::apply(cloud, wanted, planned, self.reporter(), watch).await?;
+        self.reporter().finished(part, did, changes);
         Ok(stack)
+    }
+
+    /// Gives a stack the values that came late: an update of its own, unless it was deployed with them. None if one of
+    /// them doesn't come, since what was to tell it failed. What comes from a stack that neither is there nor is made now
+    /// isn't waited for.
+    async fn late(&self, stack: &StackTemplate, deployed: Stack, facts: &Facts) -> Result<Option<Stack>, Stop> {
+        let comes = |edge: &&Edge| self.scope.has(&edge.producer) || self.before.contains_key(&edge.producer);
+        let inputs = self.context.project.wiring().inputs(&stack.id);
+        let edges: Vec<&Edge> = inputs.filter(|edge| edge.late).filter(comes).collect();
+        let values = try_join_all(edges.iter().map(async |edge| {
+            let value = facts.output(edge).await?;
+            Ok::<_, Unknown>((edge.parameter.clone(), value))
+        }));
+        // Without one there is nothing to give, and the part that failed has said why.
+        let Ok(values) = values.await else {
+            return Ok(None);
+        };
+        let values: Vec<(String, String)> = values
+            .into_iter()
+            .filter_map(|(parameter, value)| Some((parameter, value?)))
+            .collect();
+        let news: Vec<&(String, String)> = values
+            .iter()
+            .filter(|(parameter, value)| deployed.parameters.get(parameter) != Some(value))
+            .collect();
+        if news.is_empty() {
+            return Ok(Some(deployed));
+        }
+        let told: Vec<String> = news
+            .iter()
+            .map(|(parameter, value)| format!("{parameter} {value}"))
+            .collect();
+        let told = told.join(", ");
+        let part = stack.id.as_str();
+        // What the stack was given before, whatever has become of what gave it.
+        let own: BTreeMap<String, String> = self
+            .context
+            .project
+            .wiring()
+            .sources(&stack.id)
+            .filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package))
+            .filter_map(|(parameter, _)| Some((parameter.to_owned(), deployed.parameters.get(parameter)?.clone())))
+            .collect();
+        // `--only` another part doesn't bring along what else was changed in the template.
+        let is_current = || deployed.digest() == Some(&self.wanted(stack, own.clone()).digest());
+        if !self.scope.has(&stack.id) && !is_current() {
+            self.reporter().warn(format!(
+                "{} isn't deployed with {told} yet, and {} has other changes that aren't deployed: run `deployer up --only \
+                 {part}`",
+                deployed.name,
+                stack.file.display()
+            ));
+            return Ok(Some(deployed));
+        }
+        self.reporter().working(part, format!("updating with {told}"));
+        let mut inputs = own;
+        inputs.extend(values.iter().cloned());
+        let mut wanted = self.wanted(stack, inputs);
+        if wanted.mode == Mode::Express && wanted.holds_data() {
+            // A table that is still being made takes no update.
+            wanted.mode = Mode::Standard;
+        }
+        // What an adopted stack had of somebody else's has been asked for.
+        let planned = self
+            .planned_on_the_way(&wanted, Some(deployed), StackPlan::losses)
+            .await?;
+        let cloud = self.context.cloud_of(&stack.id);
+        let mut watched = Touched::default();
+        let updated = deploy::apply(cloud, &wanted, planned, self.reporter(), |event| watched.saw(event)).await?;
+        tokio::try_join!(watched.tables(cloud), watched.functions(cloud))?;
+        self.reporter().finished(part, format!("updated with {told}"), true);
+        Ok(Some(updated))
+    }
+
+    async fn upload(
+        &self,
+        asked: (StackId, String),
+        package: Package,
+        teller: Teller<String>,
+        facts: &Facts,
+        uploads: &Uploads,
+    ) -> Done {
+        let (stack, parameter) = &asked;
+        // A bucket that is made in this run has nothing in it: no question, and no reason to wait with the packing.
+        let is_new = self.makes_bucket_of(stack, parameter);
+        let packing = async {
+            if is_new {
+                package.pack().await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let (packed, bucket) = tokio::join!(packing, self.bucket_of(stack, parameter, facts));
+        packed?;
+        let bucket = bucket?;
+        if let Some(bucket) = bucket {
+            let place = (bucket.clone(), package.key.clone());
+            let upload = Arc::clone(uploads.lock().await.entry(place).or_default());
+            upload
+                .get_or_try_init(async || {
+                    let name = self.code_of(stack, parameter);
+                    let cloud = self.context.cloud_of(stack);
+                    let sent = if is_new {
+                        package
+                            .send(cloud, &bucket, self.reporter(), &name)
+                            .await
+                            .map(|()| true)
+                    } else {
+                        package.upload(cloud, &bucket, self.reporter(), &name).await
+                    }?;
+                    let what = if sent { "uploaded" } else { "unchanged" };
+                    // Of several it is said which.
+                    let which = if facts.uploaded.len() > 1 {
+                        format!(": {name}")
+                    } else {
+                        String::new()
+                    };
+                    self.reporter().finished(BUILDING, format!("{what}{which}"), sent);
+                    Ok::<_, Error>(())
+                })
+                .await?;
+        }
+        teller.tell(package.key);
+        Ok(())
+    }
+
+    fn function_of(&self, stack: &StackId, key: &str) -> Option<&Function> {
+        let mut functions = self.context.project.functions().iter();
+        functions.find(|function| function.stack == *stack && function.key_parameter == key)
+    }
+
+    /// What the package of a function is called: as what it is made of.
+    fn code_of(&self, stack: &StackId, key: &str) -> String {
+        self.function_of(stack, key)
+            .map(|function| function.code.name())
+            .unwrap_or_default()
+    }
+
+    /// Whether this run makes the bucket that the package of a function goes to.
+    fn makes_bucket_of(&self, stack: &StackId, key: &str) -> bool {
+        let parameter = self
+            .function_of(stack, key)
+            .and_then(|function| function.bucket_parameter.as_deref());
+        let source = parameter.and_then(|parameter| self.context.project.wiring().source(stack, parameter));
+        matches!(source, Some(Source::Output(edge)) if !self.before.contains_key(&edge.producer))
+    }
+
+    /// The bucket that the package of a function goes to; none if its template says the bucket itself.
+    async fn bucket_of(&self, stack: &StackId, key: &str, facts: &Facts) -> Result<Option<String>, Unknown> {
+        let project = &self.context.project;
+        let parameter = self
+            .function_of(stack, key)
+            .and_then(|function| function.bucket_parameter.as_deref());
+        let Some(parameter) = parameter else {
+            return Ok(None);
+        };
+        Ok(match project.wiring().source(stack, parameter) {
+            Some(Source::Output(edge)) => Some(facts.output(edge).await?.ok_or(Unknown)?),
+            Some(Source::Parameters(value) | Source::Stage(value) | Source::Default(value)) => Some(value.clone()),
+            Some(Source::Package) | None => None,
+        })
+    }
+
+    async fn seed(&self, facts: &Facts) -> Done {
+        if !self.scope.seed || self.seeds.is_empty() {
+            return Ok(());
+        }
+        let count = self.seeds.count();
+        self.reporter().working("seed", format!("{count} items"));
+        let tables = self.seeds.by_stack();
+        let seeded = try_join_all(tables.into_iter().map(async |(id, tables)| {
+            let deployed = &wait(facts.looked_into.get(&id)).await?;
+            let cloud = self.context.cloud_of(&id);
+            Ok::<_, Stop>(seeding::seed_stack(cloud, deployed, &tables, false, self.reporter()).await?)
+        }))
+        .await?;
+        let seeded: Vec<SeededTable> = seeded.into_iter().flatten().collect();
+        let added = seeded.iter().any(|table| table.seeded.added > 0);
+        self.reporter().finished("seed", seeding::describe(&seeded), added);
+        Ok(())
+    }
+
+    async fn site(&self, facts: &Facts) -> Done {
+        let project = &self.context.project;
+        let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
+            return Ok(());
+        };
+        let settled = wait(facts.settled.get(&stack.id)).await?;
+        let artifacts = project
+            .artifacts_stack()
+            .and_then(|stack| facts.complete.get(&stack.id));
+        let artifacts = wait(artifacts).await?;
+        let mut config = BTreeMap::new();
+        for (name, producer, output) in self.site_config {
+            let value = wait(facts.outputs.get(&(producer.clone(), output.clone())))
+                .await?
+                .ok_or(Unknown)?;
+            config.insert(name.clone(), value);
+        }
+        let place = Place {
+            bucket: settled.output(SITE_BUCKET)?,
+            distribution: settled.output(DISTRIBUTION_ID)?,
+            artifacts: artifacts.output(CODE_BUCKET)?,
+        };
+        self.reporter().working("site", "comparing");
+        let cloud = self.context.cloud_of(&stack.id);
+        let published = publish::publish(cloud, site, &place, &config, self.wait, self.reporter()).await?;
+        self.reporter()
+            .finished("site", published.describe(), published.did_something());
+        Ok(())
+    }
+
+    /// Runs one part, telling when it fails or can't start.
+    async fn part(&self, name: &str, work: impl Future<Output = Done>) -> Done {
+        let outcome = work.await;
+        match &outcome {
+            Ok(()) => {}
+            Err(Stop::Failed(error)) => self.reporter().stopped(name, error.message()),
+            Err(Stop::Skipped) => self.reporter().stopped(name, "not done: what it needs failed"),
+        }
+        outcome
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_iam::config::Credentials;
 use serde_json::{Value, json};
 
 use super::deployed_template;
-use crate::support::{Clients, Emulator, Project, function, http};
+use crate::support::{Clients, Emulator, Project, document, function, http};
 
 const ROLE: &str = "three-tier-prod-function-us-east-1";
 const FUNCTION: &str = "retrieve-user-data";
@@ -199,7 +199,7 @@ pub(super) async fn logs_and_alarm(clients: &Clients) {
 }
 
 pub(super) async fn api(clients: &Clients, document: &Value, origin: &str) {
-    let id = document["outputs"]["apiId"].as_str().expect("an id");
+    let id = document::api_id(document);
     // The emulator doesn't tell the endpoint's type, so the stack itself is asked.
     let api = deployed_template(clients, "three-tier-prod-logic").await;
     assert_eq!(
@@ -299,7 +299,7 @@ pub(super) async fn api(clients: &Clients, document: &Value, origin: &str) {
 
 /// The contract as it is exported from the deployed stage.
 pub(super) async fn contract(clients: &Clients, document: &Value) {
-    let id = document["outputs"]["apiId"].as_str().expect("an id");
+    let id = document::api_id(document);
     for kind in ["oas30", "swagger"] {
         let answer = clients
             .apigateway
@@ -327,7 +327,7 @@ pub(super) async fn contract(clients: &Clients, document: &Value) {
 
 /// What the running app answers, over HTTP.
 pub(super) fn answers(document: &Value, origin: &str) {
-    let url = document["outputs"]["apiUrl"].as_str().expect("a URL");
+    let url = document::api_url(document);
     assert!(url.ends_with("/prod/users"), "the path is in it: {url}");
     for (query, status, body) in [
         (
@@ -404,8 +404,8 @@ async fn an_alarm_address_gets_a_topic_with_its_subscription() {
     let project = Project::copy();
     project.edit(
         "stacks/stages.yaml",
-        "  dev:\n",
-        "  dev:\n    alarmEmail: oncall@example.com\n",
+        "      LogRetentionDays: 3\n",
+        "      LogRetentionDays: 3\n      AlarmEmail: oncall@example.com\n",
     );
     project
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev"])

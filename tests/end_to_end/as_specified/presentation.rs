@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Clients, Emulator, Project, http};
+use crate::support::{Clients, Emulator, Project, document, http};
 
 const BUCKET: &str = "three-tier-prod-site-000000000000-us-east-1";
 const ARTIFACTS: &str = "three-tier-prod-artifacts-000000000000-us-east-1";
@@ -69,7 +69,7 @@ pub(super) async fn buckets(clients: &Clients, emulator: &Emulator) {
 
 /// Returns the site's origin.
 pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: &Emulator) -> String {
-    let id = document["outputs"]["distributionId"].as_str().expect("an id");
+    let id = document::output(document, "DistributionId");
     let answer = clients
         .cloudfront
         .get_distribution()
@@ -109,7 +109,7 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
         [403, 404].map(|code| (code, Some("404"), Some("/404.html"), Some(5))),
         "a missing page is a 404, and not for long"
     );
-    let api = document["outputs"]["apiUrl"].as_str().expect("a URL");
+    let api = document::api_url(document);
     headers_policy(clients, behavior.response_headers_policy_id().expect("a policy"), api).await;
     let mut methods: Vec<&str> = behavior
         .allowed_methods()
@@ -222,8 +222,8 @@ async fn headers_policy(clients: &Clients, id: &str, api_url: &str) {
 }
 
 pub(super) fn site(document: &Value) {
-    let url = document["outputs"]["siteUrl"].as_str().expect("a URL");
-    let csp = content_security_policy(document["outputs"]["apiUrl"].as_str().expect("a URL"));
+    let url = document::site_url(document);
+    let csp = content_security_policy(document::api_url(document));
     for (path, status) in [("", 200), ("script.js", 200), ("no/such/page", 404)] {
         let answer = http::get(&format!("{url}{path}")).expect("an answer");
         assert_eq!(answer.status, status, "{path}");
@@ -256,7 +256,7 @@ pub(super) fn site(document: &Value) {
         );
     }
     let config = http::get(&format!("{url}config.json")).expect("an answer").json();
-    assert_eq!(config["apiUrl"], document["outputs"]["apiUrl"]);
+    assert_eq!(config["apiUrl"], document::api_url(document));
 }
 
 /// What a local stage leaves out, the template itself has: the redirect to HTTPS and the refusal of plain HTTP.

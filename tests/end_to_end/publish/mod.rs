@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Seen, http};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Seen, document, http};
 
 const STAGE: &str = "dev";
 const SITE: &str = "three-tier-dev-site-000000000000-us-east-1";
@@ -33,7 +33,7 @@ impl Stage {
         let project = Project::copy();
         let up = ["up", "--stage", STAGE, "--output", "json"];
         let up = project.deployer(&proxy.endpoint(), &up).success().json();
-        let site = up["outputs"]["siteUrl"].as_str().expect("a URL").to_owned();
+        let site = document::site_url(&up).to_owned();
         proxy.take();
         Self {
             clients: Clients::root(&emulator.endpoint()),

@@ -27,6 +27,18 @@ impl Clients {
         Self::with(endpoint, Credentials::new(keys.id, keys.secret, None, None, "root"))
     }
 
+    /// The names of the stacks in another region.
+    pub(crate) async fn stacks_in(&self, region: &'static str) -> Vec<String> {
+        let config = self.cloudformation.config().to_builder().region(Region::new(region));
+        let there = aws_sdk_cloudformation::Client::from_conf(config.build());
+        let found = there.describe_stacks().send().await.expect("stacks");
+        found
+            .stacks()
+            .iter()
+            .filter_map(|stack| stack.stack_name().map(str::to_owned))
+            .collect()
+    }
+
     /// The item of a user, if the table has it.
     pub(crate) async fn item(&self, table: &str, id: &str) -> Option<HashMap<String, AttributeValue>> {
         let key = AttributeValue::S(id.to_owned());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,18 @@ impl Emulator {
 
     pub(crate) fn keys(&self) -> Keys {
         keys(&self.endpoint())
+    }
+
+    /// What a script prints that is given this one's address and the owner's keys, by the emulator's own Python, which has
+    /// AWS's SDK: for the services that the tests have no client of.
+    pub(crate) fn told_by(&self, script: &str) -> String {
+        let keys = self.keys();
+        let output = Command::new(python())
+            .args(["-I", "-c", script, &self.endpoint(), &keys.id, &keys.secret])
+            .output()
+            .expect("Python");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     /// What the deployer keeps of it.

@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod command;
+pub(crate) mod document;
 pub(crate) mod emulator;
 pub(crate) mod faults;
 pub(crate) mod function;

@@ -1,10 +1,11 @@
 //! A copy of this project's stacks and site, which a test may change; the function is the project's own.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Deployer, Ran};
+use super::{Deployer, Ran, emulator};
 
 pub(crate) struct Project {
     dir: TempDir,
@@ -12,13 +13,70 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn copy() -> Self {
-        let dir = TempDir::new().expect("a temporary folder");
+        Self::copy_of(&repository())
+    }
+
+    /// The same of one of the examples.
+    pub(crate) fn of(example: &str) -> Self {
+        Self::copy_of(&repository().join("examples").join(example))
+    }
+
+    /// A copy with a function of its own to change, in a workspace of its own with the versions that are locked here.
+    pub(crate) fn with_function() -> Self {
         let here = repository();
-        for folder in ["stacks", "site"] {
-            copy(&here.join(folder), &dir.path().join(folder));
+        let project = Self::copy_of(&here);
+        let function = project.path().join("function");
+        std::fs::remove_file(&function).expect("the link");
+        for folder in ["src", "tests"] {
+            copy(&here.join("function").join(folder), &function.join(folder));
         }
-        std::os::unix::fs::symlink(here.join("function"), dir.path().join("function")).expect("a link");
+        std::fs::copy(here.join("function/Cargo.toml"), function.join("Cargo.toml")).expect("copyable");
+        std::fs::copy(here.join("Cargo.lock"), project.path().join("Cargo.lock")).expect("copyable");
+        let manifest = std::fs::read_to_string(here.join("Cargo.toml")).expect("readable");
+        let (_, shared) = manifest.split_once("[workspace.package]").expect("what crates share");
+        let (shared, rest) = shared.split_once("[package]").expect("the deployer's own");
+        let (_, profiles) = rest.split_once("[profile.dev]").expect("profiles");
+        let (dev, _) = profiles.split_once("# These work on").expect("the deployer's own");
+        let workspace = format!(
+            "[workspace]\nmembers = [\"function\"]\nresolver = \"3\"\n\n[workspace.package]{shared}\n[profile.dev]{dev}"
+        );
+        project.write("Cargo.toml", &workspace);
+        project
+    }
+
+    /// A folder with nothing in it but a name, an unprotected stage `prod`, and these files.
+    pub(crate) fn bare(name: &str, files: &[(&str, &str)]) -> Self {
+        let project = Self {
+            dir: TempDir::new().expect("a temporary folder"),
+        };
+        std::fs::create_dir(project.path().join("stacks")).expect("made");
+        project.write(
+            "stacks/stages.yaml",
+            &format!("project: {name}\nstages:\n  prod: {{}}\n"),
+        );
+        for (file, text) in files {
+            project.write(file, text);
+        }
+        project
+    }
+
+    fn copy_of(from: &Path) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        for folder in ["stacks", "site"] {
+            copy(&from.join(folder), &dir.path().join(folder));
+        }
+        if from.join("function").exists() {
+            std::os::unix::fs::symlink(from.join("function"), dir.path().join("function")).expect("a link");
+        }
         Self { dir }
+    }
+
+    /// A Python script of the project's that can be executed.
+    pub(crate) fn executable(&self, file: &str, script: &str) {
+        let file = self.path().join(file);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        std::fs::write(&file, format!("#!{}\n{script}", emulator::python().display())).expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("executable");
     }
 
     pub(crate) fn path(&self) -> &Path {

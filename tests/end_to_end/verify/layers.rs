@@ -1,16 +1,19 @@
 //! The table, the function and the API.
 
-use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
 
 use aws_sdk_apigateway::types::{GatewayResponseType, Op, PatchOperation};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
+    ScalarAttributeType,
 };
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, Runtime};
 
-use super::{FUNCTION, STAGE, Stage, TABLE, checks, names};
+use super::{FUNCTION, MISSES, READS, REFUSALS, STAGE, Stage, TABLE, failed_are, names, without};
+
+/// The function's answer to what it isn't for.
+const ANSWERS_OPTIONS: &str = "invocations the function answers OPTIONS with nothing";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_without_its_items_or_gone() {
@@ -21,38 +24,23 @@ async fn a_table_without_its_items_or_gone() {
         let delete = dynamodb.delete_item().table_name(TABLE).key("userId", text(id));
         delete.send().await.expect("deleted");
     };
+    let gone = ["seed-items data.Table", READS[0], READS[2]];
     delete("1").await;
     stage.caught(
-        &["data seed items"],
-        &["1 of 3 items", "`1` among them", "`deployer seed --stage dev`"],
+        &gone,
+        &["1 of 3 items", "userId \"1\" among them", "`deployer seed --stage dev`"],
     );
 
-    // Without any item nobody can see a 200, which is no proof of one.
+    // Nothing of what the contract says of a user can be seen without one: that is neither right nor wrong.
     delete("2").await;
     delete("3").await;
-    stage.caught(&["data seed items"], &["has no item for which it would answer 200"]);
-    let ran = stage.verify_at(&stage.emulator.endpoint(), &[]);
-    let unproven = ["api answers", "function answers"].map(str::to_owned);
-    assert_eq!(names(&checks(&ran), "notProven"), BTreeSet::from(unproven));
+    stage.caught(&gone[..1], &["3 of 3 items"]);
 
-    // Any item will do. It may be a person, and isn't named.
-    let put = dynamodb.put_item().table_name(TABLE);
-    put.item("userId", text("a-real-person")).send().await.expect("put");
-    let ran = stage.verify_at(&stage.emulator.endpoint(), &[]);
-    assert_eq!(names(&checks(&ran), "notProven"), BTreeSet::new());
-    set_variables(&stage, &[("TABLE_NAME", "Another")]).await;
-    let ran = stage.verify_at(&stage.emulator.endpoint(), &[]);
-    assert!(ran.stdout.contains("for an item of the table"), "{}", ran.stdout);
-    assert!(!ran.stdout.contains("a-real-person") && !ran.stderr.contains("a-real-person"));
-    let site = stage.output("siteUrl");
-    let origin = site.trim_end_matches('/');
-    set_variables(&stage, &[("TABLE_NAME", TABLE), ("ALLOWED_ORIGIN", origin)]).await;
-
+    let of_table = ["table-schema", "table-protection", "seed-items"].map(|check| format!("{check} data.Table"));
+    let of_table = of_table.each_ref().map(String::as_str);
+    let table_is_gone = [&of_table[..], READS, MISSES].concat();
     dynamodb.delete_table().table_name(TABLE).send().await.expect("deleted");
-    stage.caught(
-        &["data table", "data seed items", "function answers", "api answers"],
-        &["ResourceNotFoundException"],
-    );
+    stage.caught(&table_is_gone, &["ResourceNotFoundException"]);
 
     let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
     let attribute = AttributeDefinition::builder()
@@ -67,52 +55,121 @@ async fn a_table_without_its_items_or_gone() {
         .await
         .expect("created");
     stage.caught(
-        &["data table", "data seed items", "function answers", "api answers"],
-        &["isn't the text `userId` alone", "KeySchema in stacks/data.yaml"],
+        &[&[of_table[0], of_table[2]], READS, MISSES].concat(),
+        &[
+            "is id (S), and the template has userId (S)",
+            "KeySchema in stacks/data.yaml",
+        ],
     );
 }
 
-async fn set_variables(stage: &Stage, variables: &[(&str, &str)]) {
-    let mut environment = Environment::builder();
-    for (name, value) in variables {
-        environment = environment.variables(*name, *value);
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_protection_is_switched_over() {
+    let stage = Stage::deployed();
+    let dynamodb = &stage.clients.dynamodb;
+    let protect = async |table: &str, on: bool| {
+        let update = dynamodb.update_table().table_name(table);
+        update.deletion_protection_enabled(on).send().await.expect("changed");
+    };
+    protect(TABLE, true).await;
+    let protection = "table-protection data.Table";
+    stage.caught(
+        &[protection],
+        &[
+            "deletion protection on of the table UserData-dev, and the template has it off",
+            "stacks/data.yaml",
+        ],
+    );
+    protect(TABLE, false).await;
     stage
-        .clients
-        .lambda
-        .update_function_configuration()
-        .function_name(FUNCTION)
-        .environment(environment.build())
+        .verify_at(&stage.emulator.endpoint(), &["--only", "data"])
+        .success();
+
+    let recovery = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true);
+    dynamodb
+        .update_continuous_backups()
+        .table_name(TABLE)
+        .point_in_time_recovery_specification(recovery.build().expect("complete"))
         .send()
         .await
         .expect("changed");
+    stage.caught(
+        &[protection],
+        &["point-in-time recovery on of the table UserData-dev, and the template has it off"],
+    );
+
+    // The other way round, on a stage that is protected.
+    let prod = |args: &[&str]| stage.project.deployer(&stage.emulator.endpoint(), args);
+    prod(&["up", "--stage", "prod", "--no-verify"]).success();
+    let verify = [
+        "verify",
+        "--stage",
+        "prod",
+        "--only",
+        "data",
+        "--output",
+        "json",
+        "--timeout",
+        "2",
+    ];
+    let sound = prod(&verify).success();
+    assert!(sound.stdout.contains("deletion protection on"), "{}", sound.stdout);
+    protect("UserData", false).await;
+    failed_are(
+        &prod(&verify),
+        &[protection],
+        &["deletion protection off of the table UserData, and the template has it on"],
+    );
+}
+
+/// Gives the function these variables and leaves it the others, without an `ALLOWED_ORIGIN` that isn't among them.
+async fn set_variables(stage: &Stage, variables: &[(&str, &str)]) {
+    let lambda = &stage.clients.lambda;
+    let is = lambda.get_function_configuration().function_name(FUNCTION);
+    let is = is.send().await.expect("there");
+    let mut all = is.environment().and_then(|all| all.variables()).expect("some").clone();
+    all.remove("ALLOWED_ORIGIN");
+    all.extend(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    let update = lambda.update_function_configuration().function_name(FUNCTION);
+    let environment = Environment::builder().set_variables(Some(all)).build();
+    update.environment(environment).send().await.expect("changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_with_the_wrong_environment() {
     let stage = Stage::deployed();
-    let site = stage.output("siteUrl");
-    let origin = site.trim_end_matches('/');
+    let origin = stage.site();
+    let environment = "function-environment logic.Function";
+    // All that compares the header: not what reads more than it says.
+    let with_header = without(&[READS, MISSES, REFUSALS].concat(), READS[1]);
+    let other_origin = [&[environment, ANSWERS_OPTIONS], &with_header[..]].concat();
     set_variables(&stage, &[("TABLE_NAME", TABLE), ("ALLOWED_ORIGIN", "*")]).await;
     stage.caught(
-        &["function environment", "api answers"],
-        &["ALLOWED_ORIGIN is `*` and should be", "allows the origin * instead of"],
+        &other_origin,
+        &[
+            "ALLOWED_ORIGIN is `*` and should be",
+            "the header Access-Control-Allow-Origin is `*` and should be",
+        ],
     );
     set_variables(
         &stage,
         &[("TABLE_NAME", TABLE), ("ALLOWED_ORIGIN", "https://other.example")],
     )
     .await;
-    stage.caught(&["function environment", "api answers"], &["https://other.example"]);
+    stage.caught(&other_origin, &["https://other.example"]);
     set_variables(&stage, &[("TABLE_NAME", TABLE)]).await;
     stage.caught(
-        &["function environment", "function answers", "api answers"],
+        &[&[environment, ANSWERS_OPTIONS], READS, MISSES, REFUSALS].concat(),
         &["ALLOWED_ORIGIN isn't set"],
     );
-    set_variables(&stage, &[("TABLE_NAME", "Another"), ("ALLOWED_ORIGIN", origin)]).await;
+    set_variables(&stage, &[("TABLE_NAME", "Another"), ("ALLOWED_ORIGIN", &origin)]).await;
     stage.caught(
-        &["function environment", "function answers", "api answers"],
-        &["TABLE_NAME is `Another`", "instead of 200"],
+        &[&[environment], READS, MISSES].concat(),
+        &["TABLE_NAME is `Another`", "the status is 500 and should be 200"],
     );
 }
 
@@ -125,7 +182,11 @@ async fn a_function_that_fails_or_has_another_runtime() {
         .update_function_configuration()
         .function_name(FUNCTION);
     update.runtime(Runtime::Providedal2).send().await.expect("changed");
-    stage.caught(&["function state"], &["provided.al2 for", "built for provided.al2023"]);
+    let state = "function-state logic.Function";
+    stage.caught(
+        &[state],
+        &["Runtime is provided.al2, and the template says provided.al2023"],
+    );
 
     let update = stage
         .clients
@@ -145,8 +206,8 @@ async fn a_function_that_fails_or_has_another_runtime() {
     let of_other = update().architectures(other.clone()).zip_file(code.clone());
     of_other.send().await.expect("changed");
     stage.caught(
-        &["function state"],
-        &[&format!("for {}, and was built for", other.as_str())],
+        &[state],
+        &[&format!("Architectures is {}, and the template says", other.as_str())],
     );
 
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -164,12 +225,21 @@ async fn a_function_that_fails_or_has_another_runtime() {
         .send()
         .await
         .expect("changed");
-    stage.caught(&["function answers", "api answers"], &["retrieve-user-data-dev fails"]);
+    stage.caught(
+        &[
+            &["function-code logic.Function", ANSWERS_OPTIONS],
+            READS,
+            MISSES,
+            REFUSALS,
+        ]
+        .concat(),
+        &["logic.Function fails", "in the bucket"],
+    );
 }
 
 /// Takes a snapshot of the API as it is, and serves it. That isn't the stack's any more.
 async fn redeploy(stage: &Stage) -> String {
-    let (api, gateway) = (stage.output("apiId"), &stage.clients.apigateway);
+    let (api, gateway) = (stage.api(), &stage.clients.apigateway);
     let made = gateway
         .create_deployment()
         .rest_api_id(&api)
@@ -188,17 +258,14 @@ async fn serve(stage: &Stage, deployment: &str) {
         .value(deployment)
         .build();
     let gateway = &stage.clients.apigateway;
-    let update = gateway
-        .update_stage()
-        .rest_api_id(stage.output("apiId"))
-        .stage_name(STAGE);
+    let update = gateway.update_stage().rest_api_id(stage.api()).stage_name(STAGE);
     update.patch_operations(patch).send().await.expect("moved");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_on_an_old_deployment_or_without_its_answers() {
     let stage = Stage::deployed();
-    let api = stage.output("apiId");
+    let api = stage.api();
     let gateway = &stage.clients.apigateway;
     let live = gateway
         .get_stage()
@@ -209,7 +276,10 @@ async fn an_api_on_an_old_deployment_or_without_its_answers() {
         .expect("it");
     let live = live.deployment_id().expect("an id").to_owned();
     let other = redeploy(&stage).await;
-    stage.caught(&["api deployment"], &[&other, &live, "aws apigateway update-stage"]);
+    stage.caught(
+        &["api-deployment logic.ApiStage"],
+        &[&other, &live, "aws apigateway update-stage"],
+    );
     serve(&stage, &live).await;
 
     let response = gateway.delete_gateway_response().rest_api_id(&api);
@@ -217,7 +287,11 @@ async fn an_api_on_an_old_deployment_or_without_its_answers() {
     response.response_type(kind).send().await.expect("deleted");
     redeploy(&stage).await;
     stage.caught(
-        &["api unknown path", "api deployment"],
+        &[
+            "api-error-answers logic.AnswersToUnknownPaths",
+            "api-deployment logic.ApiStage",
+            "requests the stage's root is a 404 that names the right path",
+        ],
         &["Missing Authentication Token"],
     );
     serve(&stage, &live).await;
@@ -227,14 +301,18 @@ async fn an_api_on_an_old_deployment_or_without_its_answers() {
 async fn an_api_whose_own_errors_browsers_would_hide() {
     let stage = Stage::deployed();
     let put = stage.clients.apigateway.put_gateway_response();
-    let put = put.rest_api_id(stage.output("apiId"));
+    let put = put.rest_api_id(stage.api());
     put.response_type(GatewayResponseType::Default5Xx)
         .send()
         .await
         .expect("put");
     stage.caught(
-        &["api error answers"],
-        &["answer DEFAULT_5XX names no allowed origin", "stacks/logic.yaml"],
+        &["api-error-answers logic.AnswersToFailures"],
+        &[
+            "API Gateway's own answer DEFAULT_5XX: ",
+            "header.Access-Control-Allow-Origin isn't there and should be 'http",
+            "stacks/logic.yaml",
+        ],
     );
 }
 
@@ -247,7 +325,7 @@ fn an_api_whose_newest_definition_is_not_deployed() {
         "Description: x",
     );
     stage.caught(
-        &["api deployment"],
+        &["api-deployment logic.ApiStage"],
         &[
             "another definition of the API than stacks/logic.yaml",
             "`deployer up --only logic --stage dev`",
@@ -256,21 +334,22 @@ fn an_api_whose_newest_definition_is_not_deployed() {
     let up = ["up", "--stage", STAGE, "--only", "logic", "--output", "json"];
     let up = stage.project.deployer(&stage.emulator.endpoint(), &up).success();
     let made = up.json()["verification"]["checks"].as_array().expect("a list").clone();
-    let of_others: BTreeSet<String> = names(&made, "passed")
-        .into_iter()
-        .filter(|name| name.starts_with("site"))
-        .collect();
-    assert_eq!(
-        of_others,
-        BTreeSet::from(["site api address", "site headers"].map(str::to_owned)),
-        "a new API would have a new address"
-    );
+    let passed = names(&made, "passed");
+    for check in ["site-config", "site-headers"] {
+        let check = stage.of_site(check);
+        assert!(
+            passed.contains(&check),
+            "a new API would have a new address: {passed:?}"
+        );
+    }
+    let of_data: Vec<&String> = passed.iter().filter(|name| name.ends_with(" data.Table")).collect();
+    assert!(of_data.is_empty(), "{of_data:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_whose_preflight_is_wrong() {
     let stage = Stage::deployed();
-    let api = stage.output("apiId");
+    let api = stage.api();
     let gateway = &stage.clients.apigateway;
     let resources = gateway.get_resources().rest_api_id(&api).send().await.expect("a list");
     let users = resources
@@ -278,8 +357,7 @@ async fn an_api_whose_preflight_is_wrong() {
         .iter()
         .find(|resource| resource.path() == Some("/users"));
     let users = users.and_then(|resource| resource.id()).expect("/users").to_owned();
-    let site = stage.output("siteUrl");
-    let origin = format!("'{}'", site.trim_end_matches('/'));
+    let origin = format!("'{}'", stage.site());
     let header = |name: &str| format!("method.response.header.Access-Control-Allow-{name}");
     let answer = async |allowed: &[(&str, &str)]| {
         let mut put = gateway.put_integration_response().rest_api_id(&api).resource_id(&users);
@@ -289,19 +367,29 @@ async fn an_api_whose_preflight_is_wrong() {
         put.http_method("OPTIONS").status_code("200").send().await.expect("put");
         redeploy(&stage).await;
     };
-    let both = ["api preflight", "api deployment"];
-    let (methods, headers) = (("Methods", "'GET,OPTIONS'"), ("Headers", "'Content-Type'"));
+    let all = [
+        "api-preflight logic.UsersPreflight",
+        "requests a browser may ask",
+        "api-deployment logic.ApiStage",
+    ];
+    let (methods, headers) = (
+        ("Methods", "'GET,OPTIONS'"),
+        ("Headers", "'Content-Type,Authorization'"),
+    );
     answer(&[("Origin", "'*'"), methods, headers]).await;
-    stage.caught(&both, &["allows the origin *"]);
+    stage.caught(&all, &["access-control-allow-origin is `*` and should be"]);
     answer(&[methods, headers]).await;
-    stage.caught(&both, &["names no allowed origin"]);
+    stage.caught(&all, &["access-control-allow-origin isn't there"]);
     answer(&[("Origin", &origin), methods]).await;
-    stage.caught(&both, &["access-control-allow-headers is ``"]);
+    stage.caught(&all, &["access-control-allow-headers isn't there"]);
     answer(&[("Origin", &origin), methods, headers]).await;
-    stage.caught(&both[1..], &["and the newest is"]);
+    stage.caught(&all[2..], &["and the newest is"]);
 
     let delete = gateway.delete_method().rest_api_id(&api).resource_id(&users);
     delete.http_method("OPTIONS").send().await.expect("deleted");
     redeploy(&stage).await;
-    stage.caught(&both, &["the preflight (OPTIONS"]);
+    stage.caught(
+        &[&all[..], &["api-routes logic.Api"]].concat(),
+        &["the preflight (OPTIONS", "OPTIONS /users isn't live"],
+    );
 }

@@ -2,19 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudfront::types::ResponseHeadersPolicySecurityHeadersConfig as SecurityHeaders;
+use aws_sdk_cloudfront::types::{
+    DistributionConfig, ResponseHeadersPolicySecurityHeadersConfig as SecurityHeaders, ViewerProtocolPolicy,
+};
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::{STAGE, Stage, checks, names};
 use crate::support::{Emulator, Project, Proxy};
 
 async fn put(stage: &Stage, key: &str, text: &str, kind: &str) {
-    let put = stage
-        .clients
-        .s3
-        .put_object()
-        .bucket(stage.output("siteBucket"))
-        .key(key);
+    let put = stage.clients.s3.put_object().bucket(stage.site_bucket()).key(key);
     put.body(ByteStream::from(text.as_bytes().to_vec()))
         .content_type(kind)
         .send()
@@ -28,25 +25,32 @@ async fn a_site_with_a_file_that_is_stale_missing_or_of_another_type() {
     let style = stage.project.read("site/style.css");
     put(&stage, "style.css", "body {}", "text/css; charset=utf-8").await;
     stage.caught(
-        &["site files"],
+        &[&stage.of_site("site-files")],
         &[
             "the published style.css isn't the file of the project's site/",
             "--only site",
         ],
     );
     put(&stage, "style.css", &style, "text/plain").await;
-    stage.caught(&["site files"], &["style.css has the content-type `text/plain`"]);
-    let delete = stage.clients.s3.delete_object().bucket(stage.output("siteBucket"));
+    stage.caught(
+        &[&stage.of_site("site-files")],
+        &["style.css has the content-type `text/plain`"],
+    );
+    let delete = stage.clients.s3.delete_object().bucket(stage.site_bucket());
     delete.key("style.css").send().await.expect("deleted");
-    stage.caught(&["site files"], &["style.css isn't published"]);
+    stage.caught(&[&stage.of_site("site-files")], &["style.css isn't published"]);
     for name in ["index.html", "script.js", "favicon.svg"] {
         put(&stage, name, "other", "text/plain").await;
     }
-    stage.caught(&["site files"], &["the published favicon.svg isn't", "; and 1 more"]);
+    stage.caught(
+        &[&stage.of_site("site-files")],
+        &["the published favicon.svg isn't", "; and 1 more"],
+    );
     let up = ["up", "--stage", STAGE, "--only", "site"];
     stage.project.deployer(&stage.emulator.endpoint(), &up).success();
     stage.verify_at(&stage.emulator.endpoint(), &[]).success();
 
+    let right = serde_json::json!({ "apiUrl": stage.output("logic", "ApiUrl") }).to_string();
     put(
         &stage,
         "config.json",
@@ -54,17 +58,22 @@ async fn a_site_with_a_file_that_is_stale_missing_or_of_another_type() {
         "application/json",
     )
     .await;
-    stage.caught(&["site api address"], &["names the API https://other.example/users"]);
-    let right = serde_json::json!({ "apiUrl": stage.output("apiUrl") }).to_string();
+    stage.caught(
+        &[&stage.of_site("site-config")],
+        &["https://other.example/users", &format!("instead of {right}")],
+    );
     put(&stage, "config.json", &right, "text/plain").await;
-    stage.caught(&["site api address"], &["calls itself `text/plain`", "aws s3 rm"]);
+    stage.caught(
+        &[&stage.of_site("site-config")],
+        &["calls itself `text/plain`", "aws s3 rm"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_without_its_first_page_or_in_plain_http() {
     let (stage, proxy) = Stage::behind_a_proxy();
     let cloudfront = &stage.clients.cloudfront;
-    let id = stage.output("distributionId");
+    let id = stage.distribution();
     let is = cloudfront.get_distribution_config().id(&id).send().await.expect("it");
     let mut config = is.distribution_config.expect("a configuration");
     config.default_root_object = Some(String::new());
@@ -74,22 +83,29 @@ async fn a_site_without_its_first_page_or_in_plain_http() {
         .send()
         .await
         .expect("changed");
-    stage.caught_at(&proxy.endpoint(), &["site files"], &["/ answers 4"]);
+    stage.caught_at(&proxy.endpoint(), &[&stage.of_site("site-files")], &["/ answers 4"]);
 
-    let is = cloudfront.get_distribution_config().id(&id).send().await.expect("it");
     config.default_root_object = Some("index.html".to_owned());
-    let update = cloudfront.update_distribution().id(&id).set_if_match(is.e_tag);
-    update.distribution_config(config).send().await.expect("changed");
+    let set = async |config: DistributionConfig| {
+        let is = cloudfront.get_distribution_config().id(&id).send().await.expect("it");
+        let update = cloudfront.update_distribution().id(&id).set_if_match(is.e_tag);
+        update.distribution_config(config).send().await.expect("changed");
+    };
+    set(config.clone()).await;
     stage.verify_at(&proxy.endpoint(), &[]).success();
 
-    // The stack says redirect, and somebody has switched it off.
-    proxy.edit("DescribeStacks", |_, answer| {
-        answer.replace("<ParameterValue>allow-all", "<ParameterValue>redirect-to-https")
-    });
+    // Off AWS every template has allow-all. The emulator then refuses plain HTTP, and nobody gets anything of the site.
+    let behavior = config.default_cache_behavior.as_mut().expect("one");
+    behavior.viewer_protocol_policy = ViewerProtocolPolicy::HttpsOnly;
+    set(config).await;
+    let all = ["site-https", "site-files", "site-headers", "site-config"].map(|check| stage.of_site(check));
     stage.caught_at(
         &proxy.endpoint(),
-        &["site https"],
-        &["instead of leading to https", "ViewerProtocolPolicy is allow-all"],
+        &all.each_ref().map(String::as_str),
+        &[
+            "the ViewerProtocolPolicy of",
+            "is https-only, and the template has allow-all",
+        ],
     );
 }
 
@@ -137,7 +153,7 @@ async fn a_site_without_its_security_headers() {
     let cloudfront = &stage.clients.cloudfront;
     let distribution = cloudfront
         .get_distribution()
-        .id(stage.output("distributionId"))
+        .id(stage.distribution())
         .send()
         .await
         .expect("it");
@@ -180,19 +196,22 @@ async fn a_site_without_its_security_headers() {
     let mut lacking = security.clone();
     lacking.frame_options = None;
     set(lacking).await;
-    stage.caught(&["site headers"], &["x-frame-options"]);
+    stage.caught(&[&stage.of_site("site-headers")], &["x-frame-options"]);
     let mut wide = security.clone();
     let csp = wide.content_security_policy.as_mut().expect("a policy");
     csp.content_security_policy = csp
         .content_security_policy
         .replace("connect-src 'self'", "connect-src *");
     set(wide).await;
-    stage.caught(&["site headers"], &["connect-src"]);
+    stage.caught(&[&stage.of_site("site-headers")], &["connect-src"]);
     let mut other = security;
     let csp = other.content_security_policy.as_mut().expect("a policy");
     csp.content_security_policy = csp.content_security_policy.replace("execute-api", "other-api");
     set(other).await;
-    stage.caught(&["site headers"], &["allows connect-src http://", "as well"]);
+    stage.caught(
+        &[&stage.of_site("site-headers")],
+        &["other-api", "response headers policy"],
+    );
 }
 
 /// CloudFront remembers for a while that something isn't there, also when it has come since.
@@ -202,7 +221,7 @@ fn what_is_not_published_is_not_asked_for() {
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     for part in ["data", "presentation", "logic"] {
-        let up = ["up", "--stage", STAGE, "--only", part];
+        let up = ["up", "--stage", STAGE, "--only", part, "--no-verify"];
         project.deployer(&proxy.endpoint(), &up).success();
     }
     let verify = [
@@ -218,7 +237,12 @@ fn what_is_not_published_is_not_asked_for() {
     ];
     let ran = project.deployer(&proxy.endpoint(), &verify);
     let checks = checks(&ran);
-    assert_eq!(names(&checks, "failed"), BTreeSet::from(["site files".to_owned()]));
+    let https = checks
+        .iter()
+        .find(|check| check["check"] == "site-https")
+        .expect("told");
+    let site = https["resource"].as_str().expect("an address");
+    assert_eq!(names(&checks, "failed"), BTreeSet::from([format!("site-files {site}")]));
     assert_eq!(names(&checks, "notProven").len(), 2, "{checks:#?}");
     let from_bucket: Vec<String> = proxy.take().into_iter().map(|seen| seen.path).collect();
     let pages = from_bucket

@@ -38,6 +38,7 @@ pub(crate) fn answer(question: &Question<'_>, address: SocketAddr) -> Response<B
         ("cloudformation", _, Some("DescribeStacks"), _) => {
             stack(field(body, "StackName").unwrap_or_default(), address)
         }
+        ("cloudformation", _, Some("ListStackResources"), _) => resources(field(body, "StackName").unwrap_or_default()),
         ("cloudfront", &Method::POST, _, rest) if rest.ends_with("/invalidation") => {
             xml(StatusCode::CREATED, INVALIDATION)
         }
@@ -79,17 +80,16 @@ fn caller() -> String {
 
 /// What a stack says of whose it is.
 const OWNER: [(&str, &str); 3] = [
-    ("Project", "three-tier"),
-    ("Stage", "prod"),
-    ("Digest", "0123456789abcdef"),
+    ("DeployerProject", "three-tier"),
+    ("DeployerStage", "prod"),
+    ("DeployerDigest", "0123456789abcdef"),
 ];
 
-/// A stack with what `up` demands of its tier, and without a parameter for the API, so that no policy has to be brought up
-/// to date.
+/// A stack with the outputs that its template has.
 fn stack(name: &str, address: SocketAddr) -> Response<Body> {
     let port = address.port();
     let outputs: Vec<(&str, String)> = match name.rsplit('-').next().unwrap_or_default() {
-        "artifacts" => vec![("BucketName", ARTIFACTS.to_owned())],
+        "artifacts" => vec![("CodeBucket", ARTIFACTS.to_owned())],
         "data" => vec![
             ("TableName", "UserData".to_owned()),
             (
@@ -100,15 +100,14 @@ fn stack(name: &str, address: SocketAddr) -> Response<Body> {
         "presentation" => vec![
             ("SiteBucket", SITE.to_owned()),
             ("DistributionId", DISTRIBUTION.to_owned()),
-            ("DistributionDomain", "d111111abcdef8.cloudfront.net".to_owned()),
+            ("SiteOrigin", "https://d111111abcdef8.cloudfront.net".to_owned()),
         ],
         "logic" => vec![
-            ("ApiId", "benchmark1".to_owned()),
             (
                 "ApiUrl",
                 format!("http://benchmark1.execute-api.localhost:{port}/prod/users"),
             ),
-            ("FunctionName", "retrieve-user-data".to_owned()),
+            ("ApiOrigin", format!("http://benchmark1.execute-api.localhost:{port}")),
         ],
         _ => return error("ValidationError", &format!("Stack with id {name} does not exist")),
     };
@@ -129,6 +128,36 @@ fn stack(name: &str, address: SocketAddr) -> Response<Body> {
              <StackId>arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/{name}/1</StackId>\
              <StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
              <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        ),
+    )
+}
+
+/// Of what a stack has, what the site is published to. `name` may be the stack's ARN, in which it is between slashes.
+fn resources(name: &str) -> Response<Body> {
+    let found: &[(&str, &str, &str)] = if name.contains("-presentation") {
+        &[
+            ("SiteBucket", SITE, "AWS::S3::Bucket"),
+            ("Distribution", DISTRIBUTION, "AWS::CloudFront::Distribution"),
+        ]
+    } else {
+        &[]
+    };
+    let found: String = found
+        .iter()
+        .map(|(logical, physical, kind)| {
+            format!(
+                "<member><LogicalResourceId>{logical}</LogicalResourceId>\
+                 <PhysicalResourceId>{physical}</PhysicalResourceId><ResourceType>{kind}</ResourceType>\
+                 <ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
+                 <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"
+            )
+        })
+        .collect();
+    xml(
+        StatusCode::OK,
+        &format!(
+            "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>{found}\
+             </StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"
         ),
     )
 }

@@ -1,0 +1,278 @@
+//! The stacks of a project: every template in `stacks/`, and one of the deployer's own where functions and the site need
+//! a bucket that no template makes.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::source;
+use super::template::Template;
+use crate::error::{Error, Result};
+
+/// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId(Arc<str>);
+
+impl Serialize for StackId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl StackId {
+    /// An id as it is written, whether or not there is such a stack.
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StackId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Borrow<str> for StackId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for StackId {
+    fn eq(&self, other: &str) -> bool {
+        &*self.0 == other
+    }
+}
+
+/// A stack as its template describes it.
+#[derive(Debug, Clone)]
+pub struct StackTemplate {
+    /// What it is called.
+    pub id: StackId,
+    /// Its file, as messages name it.
+    pub file: PathBuf,
+    /// The file's text, to point into.
+    pub text: Arc<str>,
+    /// The template.
+    pub template: Template,
+    /// The region that the template asks for, when it isn't the stage's: `Metadata: { Deployer: { Region: … } }`.
+    pub region: Option<String>,
+}
+
+/// Files in `stacks/` that are no templates.
+const SETTINGS: &[&str] = &["stages", "seed", "verify"];
+
+/// Steps of `up` that `--only` names beside stacks.
+const STEPS: &[&str] = &["function", "seed", "site"];
+
+/// The id of the deployer's own stack.
+pub const ARTIFACTS: &str = "artifacts";
+
+/// The output that names the bucket of packages.
+pub const CODE_BUCKET: &str = "CodeBucket";
+
+/// The template of the deployer's own stack.
+const ARTIFACTS_TEMPLATE: &str = include_str!("artifacts.yaml");
+
+/// Room in a stack's name of 128 characters for project and stage (20 each), a region and the hyphens.
+const LONGEST_ID: usize = 64;
+
+/// Reads the templates of the folder `stacks`, by id.
+///
+/// # Errors
+/// A file is no template, or two of them would be one stack.
+pub fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(stacks)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .map_err(|error| {
+            Error::usage(format!("could not read the folder {}", stacks.display()))
+                .because(error)
+                .hint("Make it readable, then run the same command again.")
+        })?;
+    files.retain(|file| is_template(file));
+    files.sort();
+    let mut found: BTreeMap<StackId, StackTemplate> = BTreeMap::new();
+    for file in files {
+        let stack = StackTemplate::read(&file)?;
+        let same = |other: &&StackTemplate| other.id.as_str().eq_ignore_ascii_case(stack.id.as_str());
+        if let Some(other) = found.values().find(same) {
+            let how = if other.id == stack.id {
+                "the same"
+            } else {
+                "the same but for case"
+            };
+            return Err(Error::usage(format!(
+                "{} and {} would be one stack: their names are {how}",
+                other.file.display(),
+                file.display()
+            ))
+            .hint("Rename one of the two files: a stack is called after its file, and AWS tells some names apart by case and some not."));
+        }
+        found.insert(stack.id.clone(), stack);
+    }
+    Ok(found)
+}
+
+/// Whether a file in `stacks/` is to be read as a template; by its name. Hidden files are editors'.
+fn is_template(file: &Path) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    matches!(extension, Some("yaml" | "yml" | "json"))
+        && !stem.starts_with('.')
+        && !SETTINGS.contains(&stem)
+        && !file.is_dir()
+}
+
+impl StackTemplate {
+    fn read(file: &Path) -> Result<Self> {
+        let id = file
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        check_id(&id, file)?;
+        let text: Arc<str> = source::read(file)?.into();
+        Self::parse(StackId::new(&id), file.to_owned(), text)
+    }
+
+    /// The deployer's own stack, with the bucket of packages.
+    ///
+    /// # Errors
+    /// None: its template is part of the program, and is tested.
+    pub fn artifacts() -> Result<Self> {
+        let file = PathBuf::from("the deployer's own template");
+        Self::parse(StackId::new(ARTIFACTS), file, ARTIFACTS_TEMPLATE.into())
+    }
+
+    /// Bad input: what stands at `path` of the template.
+    pub fn error(&self, path: &[&str], what: impl Into<String>) -> Error {
+        source::at(&self.file, &self.text, path).refuse(Error::usage(what))
+    }
+
+    /// Points an error to what stands at `path` of the template, too.
+    pub fn point(&self, error: Error, path: &[&str], label: &str) -> Error {
+        source::at(&self.file, &self.text, path).label(label).show_in(error)
+    }
+
+    fn parse(id: StackId, file: PathBuf, text: Arc<str>) -> Result<Self> {
+        let template = Template::parse(&text, &file)?;
+        let region = match template.said_to_deployer("Region") {
+            None => None,
+            Some(region) => Some(region.as_str().map(str::to_owned).ok_or_else(|| {
+                source::at(&file, &text, &["Metadata", "Deployer", "Region"])
+                    .refuse(Error::usage("`Region` is no text"))
+                    .hint("Write a region's name, such as us-east-1.")
+            })?),
+        };
+        Ok(Self {
+            id,
+            file,
+            text,
+            template,
+            region,
+        })
+    }
+}
+
+#[cfg(test)]
+impl StackTemplate {
+    /// A stack for a test.
+    pub(crate) fn of_text(id: &str, text: &str) -> Self {
+        Self::parse(
+            StackId::new(id),
+            PathBuf::from(format!("stacks/{id}.yaml")),
+            text.into(),
+        )
+        .unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+/// The id becomes part of the stack's name, and of the names that templates make of that.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
+fn check_id(id: &str, file: &Path) -> Result<()> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !id.starts_with(|c: char| c.is_ascii_alphabetic()) || !id.chars().all(legal) {
+        return Err(Error::usage(format!("{}: `{id}` can't be a part of a stack's name", file.display())).hint(
+            "A stack is called after its template's file: rename it with letters, digits and hyphens only, beginning \
+             with a letter. A file that is no template doesn't belong into stacks/.",
+        ));
+    }
+    if id.len() > LONGEST_ID {
+        return Err(Error::usage(format!(
+            "{}: the name has {} characters; {LONGEST_ID} is the most",
+            file.display(),
+            id.len()
+        ))
+        .hint("A stack is called after its template's file: give it a shorter name."));
+    }
+    if STEPS.contains(&id) {
+        return Err(
+            Error::usage(format!("{}: a stack can't be called `{id}`", file.display())).hint(format!(
+                "`deployer up --only {id}` names a step of its own: give the file another name."
+            )),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "Resources: { R: { Type: AWS::SNS::Topic } }";
+
+    fn read_files(files: &[(&str, &str)]) -> Result<Vec<String>> {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        }
+        Ok(read(dir.path())?.keys().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn every_template_is_a_stack_whatever_it_is_called() {
+        let json = r#"{"Resources": {"R": {"Type": "AWS::SNS::Topic"}}}"#;
+        let files = [
+            ("zoo.yaml", TEMPLATE),
+            ("Api2.yml", TEMPLATE),
+            ("queue-a.json", json),
+            ("stages.yaml", "x"),
+            ("seed.yaml", "x"),
+            ("verify.yaml", "x"),
+            ("README.md", "x"),
+            (".hidden.yaml", "x"),
+        ];
+        assert_eq!(read_files(&files).expect("valid"), ["Api2", "queue-a", "zoo"]);
+    }
+
+    #[test]
+    fn what_is_no_template_or_no_name_is_refused() {
+        for (files, word) in [
+            (&[("a.yaml", "Resource: {}")][..], "has no `Resources:`"),
+            (&[("a.yaml", TEMPLATE), ("a.json", "{}")], "has no `Resources:`"),
+            (&[("a.yaml", TEMPLATE), ("a.yml", TEMPLATE)], "would be one stack"),
+            (&[("Api.yaml", TEMPLATE), ("api.yaml", TEMPLATE)], "but for case"),
+            (&[("my_stack.yaml", TEMPLATE)], "can't be a part of a stack's name"),
+            (&[("api.v2.yaml", TEMPLATE)], "can't be a part of a stack's name"),
+            (&[("site.yaml", TEMPLATE)], "can't be called `site`"),
+        ] {
+            let error = read_files(files).expect_err(word);
+            assert!(error.to_string().contains(word), "{error}");
+            assert!(error.next_step().is_some());
+        }
+    }
+
+    #[test]
+    fn the_deployers_own_template_is_one() {
+        let artifacts = StackTemplate::artifacts().expect("valid");
+        assert!(artifacts.template.has_output(CODE_BUCKET));
+    }
+}

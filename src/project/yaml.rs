@@ -1,0 +1,535 @@
+//! YAML as a tree that remembers where everything stands and how it is written.
+//!
+//! A scalar is the text of the file: what type it has, the reader of the file decides. So `1e3` can be named as it is
+//! written, and no digit is lost on the way through a float.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+
+use crate::error::{Error, Result};
+
+/// Where something stands in a file. Both count from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Position {
+    /// Bad input at this place of `file`, with a hint to correct it unless a better one is given first.
+    pub(crate) fn error(self, file: &Path, what: impl fmt::Display) -> Error {
+        Error::usage(format!("{}:{}:{}: {what}", file.display(), self.line, self.column))
+    }
+
+    fn of(marker: &Marker) -> Self {
+        Self {
+            line: marker.line().max(1),
+            column: marker.col() + 1,
+        }
+    }
+}
+
+/// "Correct the file": the next step where there is nothing better to say.
+pub(crate) fn correct(file: &Path) -> String {
+    format!("Correct {} and run the command again.", file.display())
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Of its first character, or of its tag's; of the alias, where the value stands for one. Of a block (`|`, `>`) it
+    /// is that of its first line.
+    pub(crate) position: Position,
+    /// As people write it: `!Sub`, `!!binary`.
+    pub(crate) tag: Option<String>,
+    pub(crate) kind: Kind,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text without quotes (and escapes) around it; `plain` when there are none in the file either, so that it may be
+    /// a number, a flag or nothing.
+    Scalar { text: String, plain: bool },
+    /// An ordered list.
+    List(Vec<Node>),
+    /// Names and values, in the order of the file. No name stands twice.
+    Map(Vec<(Name, Node)>),
+}
+
+/// The name of a value in a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) position: Position,
+    pub(crate) text: String,
+    /// Whether it is YAML 1.1's `<<` and not a quoted name of these two characters.
+    pub(crate) merges: bool,
+}
+
+/// Containers in one another. What is deeper is no file that a person wrote, and would be walked by recursion.
+const DEEPEST: usize = 128;
+
+/// Refuses what is nested so deep that walking it might take more stack than there is.
+pub(crate) fn within_depth(depth: usize, position: Position, file: &Path) -> Result<()> {
+    if depth > DEEPEST {
+        let error = position.error(file, format!("nested deeper than {DEEPEST} levels"));
+        return Err(error.hint(correct(file)));
+    }
+    Ok(())
+}
+
+/// Bytes of memory that copies for aliases may take together: a few lines of aliases of aliases would take any amount.
+const MOST_COPIED: usize = 64 << 20;
+
+/// Reads the one document that `text` has; `file` is how messages name it. No document at all is an empty plain scalar.
+///
+/// # Errors
+/// Names file, line and column of what isn't YAML, of a name that is twice in a map or isn't text, of an alias of
+/// itself or of too much, and of a second document.
+pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
+    // Editors on Windows put a byte order mark in front; it would count as a column.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut parser = Parser::new_from_str(text);
+    let mut tree = Tree::new(file);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| {
+            Position::of(error.marker())
+                .error(file, error.info())
+                .hint(correct(file))
+        })?;
+        tree.take(event, Position::of(&span.start))?;
+    }
+    Ok(tree.root.unwrap_or(Node {
+        position: Position { line: 1, column: 1 },
+        tag: None,
+        kind: Kind::Scalar {
+            text: String::new(),
+            plain: true,
+        },
+    }))
+}
+
+/// A container that isn't complete yet.
+struct Open {
+    position: Position,
+    tag: Option<String>,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<(Name, Node)>,
+        /// Where each name stands.
+        names: BTreeMap<(String, bool), Position>,
+        /// The name whose value comes next.
+        name: Option<Name>,
+    },
+}
+
+/// Puts the parser's events together.
+struct Tree<'a> {
+    file: &'a Path,
+    root: Option<Node>,
+    open: Vec<Open>,
+    /// Values by the parser's number of their anchor, and how deep they are.
+    anchored: BTreeMap<usize, (Node, usize)>,
+    /// Bytes that copies took.
+    copied: usize,
+}
+
+impl<'a> Tree<'a> {
+    fn new(file: &'a Path) -> Self {
+        Self {
+            file,
+            root: None,
+            open: Vec::new(),
+            anchored: BTreeMap::new(),
+            copied: 0,
+        }
+    }
+
+    fn error(&self, position: Position, what: impl fmt::Display) -> Error {
+        position.error(self.file, what).hint(correct(self.file))
+    }
+
+    fn take(&mut self, event: Event<'_>, position: Position) -> Result<()> {
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) if self.root.is_some() => {
+                let error = position.error(self.file, "a second document starts here; a file has one");
+                Err(error.hint(format!("Remove the `---` between them from {}.", self.file.display())))
+            }
+            Event::DocumentStart(_) => Ok(()),
+            Event::Scalar(text, style, anchor, tag) => {
+                let kind = Kind::Scalar {
+                    text: text.into_owned(),
+                    plain: style == ScalarStyle::Plain,
+                };
+                let tag = tag.map(|tag| tag_text(&tag));
+                self.complete(Node { position, tag, kind }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(position, tag.as_deref(), anchor, Content::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                let content = Content::Map {
+                    entries: Vec::new(),
+                    names: BTreeMap::new(),
+                    name: None,
+                };
+                self.begin(position, tag.as_deref(), anchor, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                // The parser ends only what it began.
+                let Some(open) = self.open.pop() else { return Ok(()) };
+                let kind = match open.content {
+                    Content::List(items) => Kind::List(items),
+                    Content::Map { entries, .. } => Kind::Map(entries),
+                };
+                let (position, tag) = (open.position, open.tag);
+                self.complete(Node { position, tag, kind }, open.anchor)
+            }
+            Event::Alias(anchor) => {
+                let Some((node, depth)) = self.anchored.get(&anchor) else {
+                    return Err(self.error(position, "this alias stands for what it is itself a part of"));
+                };
+                within_depth(self.open.len() + depth, position, self.file)?;
+                self.copied = self.within_memory(node, position)?;
+                // Whoever looks for what is wrong looks where the value is used.
+                let node = Node {
+                    position,
+                    ..node.clone()
+                };
+                self.complete(node, 0)
+            }
+        }
+    }
+
+    fn begin(&mut self, position: Position, tag: Option<&Tag>, anchor: usize, content: Content) -> Result<()> {
+        within_depth(self.open.len() + 1, position, self.file)?;
+        self.open.push(Open {
+            position,
+            tag: tag.map(tag_text),
+            anchor,
+            content,
+        });
+        Ok(())
+    }
+
+    /// Puts a complete value where it belongs.
+    fn complete(&mut self, node: Node, anchor: usize) -> Result<()> {
+        if anchor != 0 {
+            self.copied = self.within_memory(&node, node.position)?;
+            self.anchored.insert(anchor, (node.clone(), node.depth()));
+        }
+        let file = self.file;
+        let refused = |position: Position, what: String| Err(position.error(file, what).hint(correct(file)));
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.root = Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Map { entries, names, name }) => match name.take() {
+                Some(name) => entries.push((name, node)),
+                None => {
+                    let position = node.position;
+                    let Kind::Scalar { text, plain } = node.kind else {
+                        return refused(position, "a name in a map must be text".to_owned());
+                    };
+                    let merges = plain && text == "<<" && node.tag.is_none();
+                    match names.entry((text.clone(), merges)) {
+                        Entry::Vacant(slot) => slot.insert(position),
+                        Entry::Occupied(first) => {
+                            let first = first.get().line;
+                            return refused(position, format!("`{text}` is there twice; line {first} has it, too"));
+                        }
+                    };
+                    *name = Some(Name { position, text, merges });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// The bytes copied, this node's included.
+    fn within_memory(&self, node: &Node, position: Position) -> Result<usize> {
+        let copied = self.copied + node.memory();
+        if copied > MOST_COPIED {
+            let mebibytes = MOST_COPIED >> 20;
+            return Err(self.error(
+                position,
+                format!("the aliases up to here repeat more than {mebibytes} MiB"),
+            ));
+        }
+        Ok(copied)
+    }
+}
+
+/// `!Sub`, `!!binary`, or a whole URI in angle brackets.
+fn tag_text(tag: &Tag) -> String {
+    match tag.handle.as_str() {
+        "tag:yaml.org,2002:" => format!("!!{}", tag.suffix),
+        "" => match tag.suffix.strip_prefix("tag:yaml.org,2002:") {
+            Some(name) => format!("!!{name}"),
+            None if tag.suffix.starts_with('!') => tag.suffix.clone(),
+            None => format!("!<{}>", tag.suffix),
+        },
+        handle => format!("{handle}{}", tag.suffix),
+    }
+}
+
+impl Node {
+    /// Bytes that a copy takes, about.
+    fn memory(&self) -> usize {
+        size_of::<Self>()
+            + match &self.kind {
+                Kind::Scalar { text, .. } => text.len(),
+                Kind::List(items) => items.iter().map(Self::memory).sum(),
+                Kind::Map(entries) => entries
+                    .iter()
+                    .map(|(name, value)| size_of::<Name>() + name.text.len() + value.memory())
+                    .sum(),
+            }
+    }
+
+    /// Containers in one another.
+    fn depth(&self) -> usize {
+        match &self.kind {
+            Kind::Scalar { .. } => 0,
+            Kind::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Kind::Map(entries) => 1 + entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+        }
+    }
+
+    /// Its text, if it is a scalar.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is written: `~`, `null`, or no value at all (YAML 1.2.2, 10.3.2).
+    pub(crate) fn is_null(&self) -> bool {
+        match (&self.kind, self.tag.as_deref()) {
+            (Kind::Scalar { text, plain: true }, None) => {
+                matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+            }
+            (Kind::Scalar { .. }, Some("!!null")) => true,
+            _ => false,
+        }
+    }
+
+    /// Takes the names of `<<: *other` into the map itself, everywhere below, as YAML 1.1's merge keys say
+    /// (<https://yaml.org/type/merge.html>): a name of the map's own goes before, and of several maps the earlier.
+    ///
+    /// # Errors
+    /// What is merged is no map and no list of maps.
+    pub(crate) fn merged(self, file: &Path) -> Result<Self> {
+        let kind = match self.kind {
+            Kind::Map(entries) => Kind::Map(merged_entries(entries, file)?),
+            Kind::List(items) => Kind::List(items.into_iter().map(|item| item.merged(file)).collect::<Result<_>>()?),
+            scalar => scalar,
+        };
+        Ok(Self { kind, ..self })
+    }
+}
+
+fn merged_entries(entries: Vec<(Name, Node)>, file: &Path) -> Result<Vec<(Name, Node)>> {
+    let mut own = Vec::with_capacity(entries.len());
+    let mut merge = None;
+    for (name, value) in entries {
+        if name.merges {
+            merge = Some(value);
+        } else {
+            own.push((name, value.merged(file)?));
+        }
+    }
+    let Some(value) = merge else { return Ok(own) };
+    let maps = match value.kind {
+        Kind::List(items) => items,
+        kind => vec![Node { kind, ..value }],
+    };
+    let mut known: BTreeSet<String> = own.iter().map(|(name, _)| name.text.clone()).collect();
+    for map in maps {
+        let Kind::Map(entries) = map.kind else {
+            let error = map.position.error(file, "`<<` takes a map, or a list of maps");
+            return Err(error.hint("Quote it, \"<<\", if it is meant as a name of its own."));
+        };
+        for (name, value) in merged_entries(entries, file)? {
+            if known.insert(name.text.clone()) {
+                own.push((name, value));
+            }
+        }
+    }
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> &'static Path {
+        Path::new("a.yaml")
+    }
+
+    fn tree(text: &str) -> Node {
+        read(text, file()).expect(text)
+    }
+
+    fn problem(text: &str) -> String {
+        read(text, file()).expect_err(text).to_string()
+    }
+
+    /// The tree on one line: scalars as `text@line:column`, quoted ones in quotes, names without a place.
+    fn show(node: &Node) -> String {
+        let tag = node.tag.as_ref().map(|tag| format!("{tag} ")).unwrap_or_default();
+        let Position { line, column } = node.position;
+        match &node.kind {
+            Kind::Scalar { text, plain: true } => format!("{tag}{text}@{line}:{column}"),
+            Kind::Scalar { text, .. } => format!("{tag}{text:?}@{line}:{column}"),
+            Kind::List(items) => format!("{tag}[{}]", items.iter().map(show).collect::<Vec<_>>().join(" ")),
+            Kind::Map(entries) => {
+                let shown: Vec<String> = entries
+                    .iter()
+                    .map(|(name, value)| format!("{}={}", name.text, show(value)))
+                    .collect();
+                format!("{tag}{{{}}}", shown.join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn a_scalar_is_what_is_written_and_where() {
+        let text = "a: 1e3\nb: '1e3'\nc:\n  - 0x1F\n  - \"x\\ty\"\n  - !Sub z\n  - ä: ö\n";
+        assert_eq!(
+            show(&tree(text)),
+            "{a=1e3@1:4 b=\"1e3\"@2:4 c=[0x1F@4:5 \"x\\ty\"@5:5 !Sub z@6:5 {ä=ö@7:8}]}"
+        );
+        assert_eq!(show(&tree("a: |\n  x\n  y\n")), "{a=\"x\\ny\\n\"@2:3}");
+    }
+
+    #[test]
+    fn a_map_stands_where_its_first_name_does() {
+        let Kind::List(items) = tree("- a: 1\n-   b: 2\n- {c: 3}\n").kind else {
+            panic!("a list")
+        };
+        let places: Vec<(usize, usize)> = items.iter().map(|i| (i.position.line, i.position.column)).collect();
+        assert_eq!(places, [(1, 3), (2, 5), (3, 3)]);
+    }
+
+    #[test]
+    fn tags_are_told_as_they_are_written() {
+        assert_eq!(show(&tree("!!binary QQ==")), "!!binary QQ==@1:1");
+        assert_eq!(show(&tree("!<tag:yaml.org,2002:int> 1")), "!!int 1@1:1");
+        assert_eq!(show(&tree("[!!set {a}, !Ref b]")), "[!!set {a=@1:10} !Ref b@1:13]");
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_carriage_returns_are_no_content() {
+        assert_eq!(show(&tree("\u{feff}a: b\r\nc: d\r\n")), "{a=b@1:4 c=d@2:4}");
+    }
+
+    #[test]
+    fn the_projects_own_files_are_read() {
+        for entry in std::fs::read_dir("stacks").expect("the folder") {
+            let path = entry.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("text");
+            let node = read(&text, &path).expect("YAML");
+            assert!(!node.is_null(), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn nothing_is_an_empty_plain_scalar() {
+        for text in ["", "# only a remark\n", "---\n", "~"] {
+            assert!(tree(text).is_null(), "{text:?}");
+        }
+        assert!(!tree("\"\"").is_null());
+    }
+
+    #[test]
+    fn aliases_become_what_they_stand_for() {
+        assert_eq!(
+            show(&tree("a: &x {n: 1}\nb: *x\nc: [*x]\n")),
+            "{a={n=1@1:11} b={n=1@1:11} c=[{n=1@1:11}]}"
+        );
+        assert!(problem("a: &x [*x]\n").starts_with("a.yaml:1:8: this alias stands for"));
+        assert!(problem("a: *nobody\n").starts_with("a.yaml:1:4: "));
+    }
+
+    #[test]
+    fn a_bomb_of_aliases_is_refused() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
+            text.push_str(&format!("a{n}: &a{n} [{aliases}]\n"));
+        }
+        let error = problem(&text);
+        assert!(
+            error.contains("the aliases up to here repeat more than 64 MiB"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        let blocks: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        assert!(problem(&blocks).contains("nested deeper than 128"));
+        assert!(problem(&format!("{}{}", "[".repeat(200), "]".repeat(200))).contains("nested deeper than 128"));
+        // The parser itself takes 255.
+        assert!(problem(&"[".repeat(100_000)).contains("recursion limit"));
+        let half = |inner: &str| format!("{}{inner}{}", "[".repeat(70), "]".repeat(70));
+        let by_alias = format!("a: &a {}\nb: {}\n", half("x"), half("*a"));
+        assert!(problem(&by_alias).starts_with("a.yaml:2:74: nested deeper than 128"));
+    }
+
+    #[test]
+    fn a_name_stands_once_and_is_text() {
+        assert_eq!(
+            problem("a: 1\nb: 2\n\"a\": 3\n"),
+            "a.yaml:3:1: `a` is there twice; line 1 has it, too"
+        );
+        assert!(problem("x: {b: 1, b: 2}\n").starts_with("a.yaml:1:11: `b` is there twice"));
+        assert!(problem("{[a]: 1}\n").starts_with("a.yaml:1:2: a name in a map must be text"));
+        assert!(problem("<<: {}\n<<: {}\n").contains("`<<` is there twice"));
+    }
+
+    #[test]
+    fn a_second_document_is_refused() {
+        assert!(problem("a: 1\n---\nb: 2\n").starts_with("a.yaml:2:1: a second document"));
+        assert_eq!(show(&tree("%YAML 1.2\n---\na\n...\n")), "a@3:1");
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_by_its_place() {
+        for (text, start) in [
+            ("- id: a\n  name: \"x\n", "a.yaml:"),
+            ("a: [\n", "a.yaml:"),
+            ("a: b\n c: d\n", "a.yaml:2:"),
+            ("a:\n\tb: c\n", "a.yaml:2:"),
+        ] {
+            let error = problem(text);
+            assert!(error.starts_with(start), "{error}");
+            assert!(error.len() > start.len() + 10, "{error}");
+        }
+    }
+
+    #[test]
+    fn merge_keys_are_merged_with_the_own_and_the_earlier_before() {
+        let text = "b: &b {x: 1, y: 2}\nc: &c {<<: *b, y: 3, z: 4}\nd:\n  <<: [*c, {w: 5, x: 6}]\n  z: 7\n";
+        let merged = tree(text).merged(file()).expect("merged");
+        let Kind::Map(entries) = &merged.kind else {
+            panic!("a map")
+        };
+        assert_eq!(show(&entries[2].1), "{z=7@5:6 y=3@2:19 x=1@1:11 w=5@4:16}");
+        let quoted = tree("\"<<\": {x: 1}\n").merged(file()).expect("as it is");
+        assert_eq!(show(&quoted), "{<<={x=1@1:11}}");
+        let error = tree("a: {<<: 7}\n").merged(file()).expect_err("no map");
+        assert!(error.to_string().starts_with("a.yaml:1:9: `<<` takes a map"), "{error}");
+    }
+}

@@ -1,0 +1,113 @@
+//! What a resource shows before its stack is complete: a distribution's domain is known minutes before the distribution is
+//! ready, and who needs only that needn't wait for the rest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::events::ResourceEvent;
+use super::wanted::Wanted;
+use crate::cloud::Cloud;
+use crate::cloud::sdk_error::explain;
+use crate::error::{Error, Result};
+use crate::fact::{Fact, Teller, fact};
+use crate::project::template::{Scope, Template, references};
+use crate::wait::{Probe, until};
+
+/// What is shown early, by the resource's type: the attribute, and who tells it.
+const SHOWN: &[(&str, &str, Attribute)] = &[(
+    "AWS::CloudFront::Distribution",
+    "DomainName",
+    Attribute::DistributionDomain,
+)];
+
+#[derive(Debug, Clone, Copy)]
+enum Attribute {
+    DistributionDomain,
+}
+
+impl Attribute {
+    async fn ask(self, cloud: &Cloud, id: &str) -> Result<String> {
+        match self {
+            Self::DistributionDomain => domain(cloud, id).await,
+        }
+    }
+}
+
+/// Is shown the events of an operation, and tells the ids of new resources.
+#[derive(Debug)]
+pub struct Seen(BTreeMap<String, Teller<String>>);
+
+/// Waits for those ids.
+#[derive(Debug)]
+pub struct Showing(Vec<(String, &'static str, Attribute, Fact<String>)>);
+
+/// Watches for the resources of a template that show something early.
+pub fn watch(template: &Template) -> (Seen, Showing) {
+    let mut seen = BTreeMap::new();
+    let mut showing = Vec::new();
+    for (kind, name, attribute) in SHOWN {
+        for (id, _) in template.resources_of(kind) {
+            let (teller, fact) = fact();
+            seen.insert(id.to_owned(), teller);
+            showing.push((id.to_owned(), *name, *attribute, fact));
+        }
+    }
+    (Seen(seen), Showing(showing))
+}
+
+impl Seen {
+    /// An event of the operation.
+    pub fn saw(&self, event: &ResourceEvent) {
+        if event.status.starts_with("CREATE_")
+            && let (Some(teller), Some(id)) = (self.0.get(&event.logical_id), &event.physical_id)
+        {
+            teller.tell(id.clone());
+        }
+    }
+}
+
+impl Showing {
+    /// Tells each output that can be worked out from what is shown, until the operation has ended.
+    pub async fn outputs(self, cloud: &Cloud, wanted: &Wanted, tell: impl Fn(&str, String)) {
+        let mut scope = cloud.pseudo_parameters();
+        scope.extend(wanted.effective_parameters());
+        let (scope, tell) = (&scope, &tell);
+        join_all(self.0.into_iter().map(async |(logical_id, name, attribute, mut id)| {
+            let Ok(id) = id.wait().await else { return };
+            let Ok(value) = attribute.ask(cloud, &id).await else {
+                return;
+            };
+            let mut scope: Scope = scope.clone();
+            let shown = format!("{logical_id}.{name}");
+            scope.insert(shown, value);
+            scope.insert(logical_id.clone(), id);
+            let template = wanted.template();
+            for (output, value) in template.outputs() {
+                // What doesn't depend on it waits for the stack: it may be of a resource that isn't made yet.
+                let is_of_it = references(value).contains(&logical_id);
+                if is_of_it && let Some(text) = template.text_of(value, &scope) {
+                    tell(output, cloud.endpoint.localized(&text));
+                }
+            }
+        }))
+        .await;
+    }
+}
+
+/// The domain of a distribution that is being made; CloudFront may take a moment to know it.
+async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
+    until(cloud.pace(Duration::from_secs(60)), async || {
+        match cloud.cloudfront.get_distribution().id(id).send().await {
+            Ok(found) => match found.distribution() {
+                Some(found) => Probe::Ready(found.domain_name().to_owned()),
+                None => Probe::Pending,
+            },
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_distribution()) => Probe::Pending,
+            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
+        }
+    })
+    .await
+    .in_time(|| Error::failed(format!("CloudFront doesn't know the distribution {id}")))
+}

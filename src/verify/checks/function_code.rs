@@ -1,0 +1,91 @@
+//! Each function runs the package that lies under the deployed key, and the one that this run built.
+
+use crate::cloud::sdk_error::found;
+use crate::project::functions::{Code, Function};
+use crate::verify::layer::Layer;
+use crate::verify::shared::Round;
+use crate::verify::stage::{Resource, Stage};
+use crate::verify::{Check, Finding, Look, Problem, live};
+
+pub(super) struct FunctionCode;
+
+impl Check for FunctionCode {
+    fn id(&self) -> &'static str {
+        "function-code"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::Function
+    }
+
+    fn looks<'a>(&self, stage: &'a Stage<'_>) -> Vec<Look<'a>> {
+        let functions = stage.project.functions().iter();
+        let looks = functions.filter_map(|function| {
+            let resource = stage.stack(&function.stack)?.resource(&function.logical_id)?;
+            let key = resource.stack.deployed.stack.parameters.get(&function.key_parameter)?;
+            if is_somebody_elses(function, resource, key) {
+                return None;
+            }
+            let stacks = vec![function.stack.clone()];
+            Some(Look::new(resource.id(), stacks, move |round| {
+                code(stage, function, resource, key, round)
+            }))
+        });
+        looks.collect()
+    }
+}
+
+/// What the parameter's default names nobody here has packed.
+fn is_somebody_elses(function: &Function, resource: Resource<'_>, key: &str) -> bool {
+    matches!(function.code, Code::Binary { optional: true, .. })
+        && resource.stack.template().default_of(&function.key_parameter).as_deref() == Some(key)
+}
+
+async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, key: &str, round: Round) -> Finding {
+    let name = resource.name;
+    let built = stage
+        .packages
+        .get(&(function.stack.clone(), function.key_parameter.clone()));
+    if let Some(built) = built.filter(|built| *built != key) {
+        return Err(Problem::failed(
+            format!("{name} runs {key}, and the package that was just built is {built}"),
+            resource.restore(),
+        ));
+    }
+    let is_built = if built.is_some() { ", which this run built" } else { "" };
+    let upload = || {
+        format!(
+            "`deployer up --only {}` uploads it again if it is wanted.",
+            function.stack
+        )
+    };
+    let Some(bucket) = resource.property(&["Code", "S3Bucket"]).known_text() else {
+        return Err(Problem::not_proven(
+            format!("which bucket the package of {name} lies in only CloudFormation knows"),
+            "Let the template name the bucket by a parameter or a name.",
+        ));
+    };
+    let head = resource.cloud().s3.head_object().bucket(&bucket).key(key);
+    let head = head.checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled).send();
+    let (is, answer) = tokio::join!(live::function(stage, resource, round), head);
+    let is = is?;
+    let running = is.code_sha256().unwrap_or_default();
+    let what = || format!("could not look at {key} in the bucket {bucket}");
+    let there = found(answer, |error| error.is_not_found(), what)?;
+    let lies = there.as_ref().and_then(|there| there.checksum_sha256());
+    match lies {
+        Some(lies) if lies == running => Ok(format!("{name} runs {running}: {key} in the bucket {bucket}{is_built}")),
+        Some(lies) => Err(Problem::failed(
+            format!("{name} runs {running}, and {key} in the bucket {bucket} is {lies}"),
+            resource.restore(),
+        )),
+        None if there.is_none() => Err(Problem::not_proven(
+            format!("{key} isn't in the bucket {bucket} any more, so nothing tells what {name} should run"),
+            upload(),
+        )),
+        None => Err(Problem::not_proven(
+            format!("S3 has no SHA-256 of {key} in the bucket {bucket}: it was uploaded without"),
+            format!("Delete it from the bucket; {}", upload()),
+        )),
+    }
+}
