@@ -1,0 +1,80 @@
+//! A program, run to its end.
+
+use std::env;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use benchmarks::error::{Context as _, Result};
+use tokio::process::Command;
+
+/// So much of a program's output is shown when it fails.
+const LINES_SHOWN: usize = 20;
+
+/// A command of the deployer that knows nothing of the user's cloud, and keeps what it keeps in `state`.
+pub(crate) fn deployer(program: &Path, state: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("XDG_STATE_HOME", state)
+        // Neither the user's profiles nor a metadata service may take part.
+        .env("AWS_CONFIG_FILE", state.join("no-aws-config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", state.join("no-aws-credentials"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        // No proxy of the user's has a way to this machine's own ports.
+        .env("NO_PROXY", "localhost,127.0.0.1")
+        .stdin(Stdio::null())
+        // Whoever waits for it may be interrupted.
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command, and gives what it wrote to stdout.
+///
+/// # Errors
+/// It can't be started, or fails.
+pub(crate) async fn run(command: &mut Command) -> Result<String> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let words = command
+        .as_std()
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned());
+    let called = words.fold(program, |called, word| format!("{called} {word}"));
+    let output = command
+        .output()
+        .await
+        .context(format_args!("could not start {called}"))?;
+    if !output.status.success() {
+        return Err(format!("{called} failed ({}): {}", output.status, last_words(&output)).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn last_words(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    match &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
+        [] => "it wrote nothing".to_owned(),
+        lines => format!("it wrote:\n{}", lines.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_is_told_in_the_programs_own_words() {
+        let mut command = Command::new("/bin/sh");
+        let error = run(command.args(["-c", "echo so; echo it is >&2; exit 3"])).await;
+        let error = error.expect_err("it fails").to_string();
+        assert_eq!(
+            error,
+            "/bin/sh -c echo so; echo it is >&2; exit 3 failed (exit status: 3): it wrote:\nso\nit is"
+        );
+    }
+}

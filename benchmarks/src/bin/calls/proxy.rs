@@ -1,0 +1,189 @@
+//! A proxy between the deployer and the local cloud, which is as far away as it says and writes down each call.
+
+use std::convert::Infallible;
+use std::io;
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use benchmarks::error::{Context as _, Error, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, EXPECT, TRANSFER_ENCODING};
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response, StatusCode, Uri, client, server};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+use crate::call::Call;
+
+/// A running proxy; it ends with this value.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    road: Arc<Road>,
+    accepting: AbortHandle,
+}
+
+/// The way to the local cloud.
+#[derive(Debug)]
+struct Road {
+    to: SocketAddr,
+    latency: Duration,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl Proxy {
+    /// Starts one that passes each request on to `port` of this machine, `latency` after it came.
+    ///
+    /// # Errors
+    /// It can't listen.
+    pub(crate) async fn start(port: u16, latency: Duration) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.context("could not listen on this machine")?;
+        let address = listener.local_addr()?;
+        let road = Arc::new(Road {
+            to: (Ipv4Addr::LOCALHOST, port).into(),
+            latency,
+            calls: Mutex::default(),
+        });
+        let accepting = tokio::spawn(Arc::clone(&road).accept(listener)).abort_handle();
+        Ok(Self {
+            address,
+            road,
+            accepting,
+        })
+    }
+
+    /// What to call it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The calls since this was asked last.
+    pub(crate) fn take(&self) -> Vec<Call> {
+        mem::take(&mut *self.road.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Road {
+    async fn accept(self: Arc<Self>, listener: TcpListener) -> io::Error {
+        loop {
+            match listener.accept().await {
+                Ok((connection, _)) => tokio::spawn(Arc::clone(&self).converse(connection)),
+                Err(error) => return error,
+            };
+        }
+    }
+
+    async fn converse(self: Arc<Self>, connection: TcpStream) {
+        connection.set_nodelay(true).ok();
+        let answer = service_fn(|request| {
+            let road = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(road.answer(request).await) }
+        });
+        // One who hangs up has got what it wanted, or says itself what it misses.
+        server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(connection), answer)
+            .await
+            .ok();
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let began = Instant::now();
+        let (name, answer) = self.pass_on(request).await;
+        let call = Call {
+            name,
+            began,
+            ended: Instant::now(),
+        };
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        answer.unwrap_or_else(|error| {
+            let mut response = Response::new(Full::from(error.to_string()));
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response
+        })
+    }
+
+    /// What the request is called, and its answer.
+    async fn pass_on(&self, request: Request<Incoming>) -> (String, Result<Response<Full<Bytes>>>) {
+        let (mut head, body) = request.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                return (
+                    name(&head.headers, head.method.as_str(), &head.uri, b""),
+                    Err(error.into()),
+                );
+            }
+        };
+        let name = name(&head.headers, head.method.as_str(), &head.uri, &body);
+        // All other headers stay, `Host` among them: the signature covers it, and an API is told by it.
+        for of_connection in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
+            head.headers.remove(of_connection);
+        }
+        tokio::time::sleep(self.latency).await;
+        (name, self.ask(Request::from_parts(head, Full::from(body))).await)
+    }
+
+    /// On a connection of its own: one that is kept may be closed by the cloud just as it is used again.
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>> {
+        let connection = TcpStream::connect(self.to).await?;
+        connection.set_nodelay(true)?;
+        let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(connection)).await?;
+        let connection = tokio::spawn(connection);
+        let answer = async {
+            let (mut head, body) = sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            head.headers.remove(CONNECTION);
+            head.headers.remove(TRANSFER_ENCODING);
+            Ok::<_, Error>(Response::from_parts(head, Full::from(body)))
+        };
+        let answer = answer.await;
+        connection.abort();
+        answer
+    }
+}
+
+/// AWS's name of the operation where the request has it, else method and path.
+fn name(headers: &HeaderMap, method: &str, uri: &Uri, body: &[u8]) -> String {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    if let Some((_, operation)) = target.and_then(|target| target.rsplit_once('.')) {
+        return operation.to_owned();
+    }
+    let body = str::from_utf8(body).unwrap_or_default();
+    let mut fields = body.split('&').filter_map(|field| field.split_once('='));
+    match fields.find(|(field, _)| *field == "Action") {
+        Some((_, action)) => action.to_owned(),
+        None => format!("{method} {uri}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_called_by_its_operation() {
+        let uri = Uri::from_static("/bucket?list-type=2");
+        let mut headers = HeaderMap::new();
+        assert_eq!(name(&headers, "GET", &uri, b""), "GET /bucket?list-type=2");
+        assert_eq!(
+            name(&headers, "POST", &uri, b"Version=2010-05-15&Action=DescribeStacks"),
+            "DescribeStacks"
+        );
+        headers.insert("x-amz-target", HeaderValue::from_static("DynamoDB_20120810.PutItem"));
+        assert_eq!(name(&headers, "POST", &uri, b"{}"), "PutItem");
+    }
+}
