@@ -79,7 +79,8 @@ impl Verification {
             1 => "; 1 warning".to_owned(),
             count => format!("; {count} warnings"),
         };
-        format!("{} checks: {counts}{warnings}", self.checks.len())
+        let checks = if self.checks.len() == 1 { "check" } else { "checks" };
+        format!("{} {checks}: {counts}{warnings}", self.checks.len())
     }
 
     /// The error of a run whose verification failed; none if it didn't.
