@@ -6,5 +6,7 @@ pub mod memory;
 pub mod progress;
 pub mod quantity;
 pub mod sample;
+#[cfg(feature = "publishing")]
+pub mod server;
 pub mod table;
 pub mod target;

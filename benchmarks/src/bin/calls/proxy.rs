@@ -1,19 +1,17 @@
 //! A proxy between the deployer and the local cloud, which is as far away as it says and writes down each call.
 
-use std::convert::Infallible;
-use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use benchmarks::error::{Context as _, Error, Result};
+use benchmarks::server;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, EXPECT, TRANSFER_ENCODING};
-use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, Response, StatusCode, Uri, client, server};
+use hyper::{HeaderMap, Request, Response, StatusCode, Uri, client};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -50,7 +48,12 @@ impl Proxy {
             latency,
             calls: Mutex::default(),
         });
-        let accepting = tokio::spawn(Arc::clone(&road).accept(listener)).abort_handle();
+        let answering = Arc::clone(&road);
+        let accepting = server::serve(listener, move |request| {
+            let road = Arc::clone(&answering);
+            async move { road.answer(request).await }
+        });
+        let accepting = tokio::spawn(accepting).abort_handle();
         Ok(Self {
             address,
             road,
@@ -76,28 +79,6 @@ impl Drop for Proxy {
 }
 
 impl Road {
-    async fn accept(self: Arc<Self>, listener: TcpListener) -> io::Error {
-        loop {
-            match listener.accept().await {
-                Ok((connection, _)) => tokio::spawn(Arc::clone(&self).converse(connection)),
-                Err(error) => return error,
-            };
-        }
-    }
-
-    async fn converse(self: Arc<Self>, connection: TcpStream) {
-        connection.set_nodelay(true).ok();
-        let answer = service_fn(|request| {
-            let road = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(road.answer(request).await) }
-        });
-        // One who hangs up has got what it wanted, or says itself what it misses.
-        server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(connection), answer)
-            .await
-            .ok();
-    }
-
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let (name, answer) = self.pass_on(request).await;

@@ -1,7 +1,6 @@
 //! The server's process: one endpoint for all services, as the deployer demands, told apart by what a request is
 //! signed for.
 
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,18 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use benchmarks::error::{Context as _, Result};
+use benchmarks::server;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::control_plane::{self, Question};
 use super::s3::Backend;
@@ -38,9 +35,13 @@ pub(crate) fn serve(latency: Duration) -> Result<()> {
         let address = listener.local_addr()?;
         writeln!(io::stdout(), "http://{address}")?;
         let front = Arc::new(Front::new(address, latency));
+        let serving = server::serve(listener, move |request| {
+            let front = Arc::clone(&front);
+            async move { front.answer(request).await }
+        });
         let orphaned = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
         tokio::select! {
-            failure = front.accept(&listener) => Err(failure.into()),
+            failure = serving => Err(failure.into()),
             _ = orphaned => Ok(()),
         }
     })
@@ -66,28 +67,6 @@ impl Front {
             latency,
             requests: AtomicU64::new(0),
         }
-    }
-
-    async fn accept(self: Arc<Self>, listener: &TcpListener) -> io::Error {
-        loop {
-            match listener.accept().await {
-                Ok((connection, _)) => tokio::spawn(Arc::clone(&self).converse(connection)),
-                Err(error) => return error,
-            };
-        }
-    }
-
-    async fn converse(self: Arc<Self>, connection: TcpStream) {
-        connection.set_nodelay(true).ok();
-        let answer = service_fn(|request| {
-            let front = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(front.answer(request).await) }
-        });
-        // A tool that hangs up is no concern of the server: what it did is looked at afterwards.
-        http1::Builder::new()
-            .serve_connection(TokioIo::new(connection), answer)
-            .await
-            .ok();
     }
 
     async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
