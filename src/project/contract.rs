@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Number, Value};
 
 use super::functions::FUNCTION;
+use super::placeholder::{self, Part};
 use super::stacks::StackId;
 use super::yaml::{self, Kind, Name, Node, Position};
 use super::{Project, did_you_mean, json, number, source};
@@ -244,28 +245,12 @@ enum Piece<'t> {
 }
 
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Open> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let (before, found) = rest.split_at(start);
-        if let Some(before) = before.strip_suffix('$') {
-            pieces.extend([Piece::Text(before), Piece::Text("${")]);
-            rest = &found[2..];
-            continue;
-        }
-        pieces.push(Piece::Text(before));
-        let Some(end) = found.find('}') else {
-            return Err(Open::Nonsense(format!("`{found}` has no `}}`, as in `${{ApiUrl}}`")));
-        };
-        let name = &found[2..end];
-        pieces.push(match name.strip_prefix("env:") {
-            Some(variable) => Piece::Variable(variable),
-            None => Piece::Output(name),
-        });
-        rest = &found[end + 1..];
-    }
-    pieces.push(Piece::Text(rest));
-    Ok(pieces)
+    let pieces = placeholder::parts(text).map(|part| match part {
+        Ok(Part::Text(text)) => Ok(Piece::Text(text)),
+        Ok(Part::Open(name)) => Ok(name.strip_prefix("env:").map_or(Piece::Output(name), Piece::Variable)),
+        Err(rest) => Err(Open::Nonsense(format!("`{rest}` has no `}}`, as in `${{ApiUrl}}`"))),
+    });
+    pieces.collect()
 }
 
 /// What a request may be.

@@ -61,36 +61,59 @@ impl Values<'_> {
 }
 
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let (before, found) = rest.split_at(start);
-        if let Some(before) = before.strip_suffix('$') {
-            pieces.extend([Piece::Text(before), Piece::Text("${")]);
-            rest = &found[2..];
-            continue;
-        }
-        pieces.push(Piece::Text(before));
-        let Some(end) = found.find('}') else {
-            return Err(format!(
-                "`{found}` has no `}}`, as in `${{stage}}`, `${{project}}` and `${{env:NAME}}`"
-            ));
-        };
-        let name = &found[2..end];
-        pieces.push(match name.strip_prefix("env:") {
-            Some(variable) if is_variable(variable) => Piece::Environment(variable),
-            None if name == "stage" => Piece::Stage,
-            None if name == "project" => Piece::Project,
-            _ => {
-                return Err(format!(
-                    "`${{{name}}}` is unknown; there are `${{stage}}`, `${{project}}` and `${{env:NAME}}`"
-                ));
+    let pieces = parts(text).map(|part| match part {
+        Ok(Part::Text(text)) => Ok(Piece::Text(text)),
+        Ok(Part::Open("stage")) => Ok(Piece::Stage),
+        Ok(Part::Open("project")) => Ok(Piece::Project),
+        Ok(Part::Open(name)) => match name.strip_prefix("env:").filter(|variable| is_variable(variable)) {
+            Some(variable) => Ok(Piece::Environment(variable)),
+            None => Err(format!(
+                "`${{{name}}}` is unknown; there are `${{stage}}`, `${{project}}` and `${{env:NAME}}`"
+            )),
+        },
+        Err(rest) => Err(format!(
+            "`{rest}` has no `}}`, as in `${{stage}}`, `${{project}}` and `${{env:NAME}}`"
+        )),
+    });
+    pieces.collect()
+}
+
+/// A part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'t> {
+    /// As it is.
+    Text(&'t str),
+    /// What stands in `${` and `}`.
+    Open(&'t str),
+}
+
+/// The parts of a text, in their order; `$${` is the text `${`. The rest of it where a `${` has no `}`.
+pub(super) fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, &str>> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let here = rest.take()?;
+        match here.find("${") {
+            None => Some(Ok(Part::Text(here))),
+            Some(0) => {
+                let Some(end) = here.find('}') else {
+                    return Some(Err(here));
+                };
+                rest = Some(&here[end + 1..]);
+                Some(Ok(Part::Open(&here[2..end])))
             }
-        });
-        rest = &found[end + 1..];
-    }
-    pieces.push(Piece::Text(rest));
-    Ok(pieces)
+            Some(start) => {
+                let (before, found) = here.split_at(start);
+                // The `$` in front stands for that of the `${`.
+                rest = Some(
+                    found
+                        .strip_prefix('$')
+                        .filter(|_| before.ends_with('$'))
+                        .unwrap_or(found),
+                );
+                Some(Ok(Part::Text(before)))
+            }
+        }
+    })
 }
 
 /// As POSIX has the names of variables.

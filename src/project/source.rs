@@ -86,11 +86,6 @@ pub fn at(file: &Path, text: &str, path: &[&str]) -> Place {
     at_span(file, text, found)
 }
 
-/// The same in a file that is read for it; what can't be read has no lines.
-pub fn at_in(file: &Path, path: &[&str]) -> Place {
-    at(file, &std::fs::read_to_string(file).unwrap_or_default(), path)
-}
-
 /// The place of a part of the text, in bytes.
 pub fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range<usize>>) -> Place {
     let file = file.display().to_string();

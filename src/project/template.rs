@@ -246,13 +246,6 @@ impl Template {
         self.section("Parameters").map(|(name, _)| name.as_str())
     }
 
-    /// Parameters without a default, which a deployment must give.
-    pub fn required_parameters(&self) -> impl Iterator<Item = &str> {
-        self.section("Parameters")
-            .filter(|(_, declaration)| declaration.get("Default").is_none())
-            .map(|(name, _)| name.as_str())
-    }
-
     /// The given values plus the template's defaults: what each parameter will be.
     pub fn effective_parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         self.section("Parameters")

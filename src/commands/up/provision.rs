@@ -183,11 +183,7 @@ impl Up<'_> {
                 return Ok(());
             };
             tellers.tell(&before.stack);
-            if let Some(settled) = self.late(stack, before.stack.clone(), facts).await? {
-                tellers.settled.tell(settled.clone());
-                tellers.looked_into.tell(self.looked_into(stack, settled).await?);
-            }
-            return Ok(());
+            return self.settle(stack, before.stack.clone(), &tellers, facts).await;
         }
         self.tell_unchanged(stack, planned.as_ref(), &tellers, facts).await;
         let Ok(inputs) = self.inputs(stack, facts, true).await else {
@@ -204,11 +200,9 @@ impl Up<'_> {
                 if let Some(outdated) = outdated {
                     outdated.discard(self.context.cloud_of(&stack.id)).await?;
                 }
-                {
-                    let before = self.before.get(&stack.id).map(|before| before.stack.clone());
-                    self.planned_on_the_way(&wanted, before, |plan| self.losses(plan))
-                        .await?
-                }
+                let before = self.before.get(&stack.id).map(|before| before.stack.clone());
+                self.planned_on_the_way(&wanted, before, |plan| self.losses(plan))
+                    .await?
             }
         };
         let (deployed, touched) = self.deployed(stack, &wanted, planned, &tellers).await?;
@@ -225,17 +219,20 @@ impl Up<'_> {
             }
         }
         tellers.tell(&deployed);
-        let late = async {
-            if let Some(settled) = self.late(stack, deployed, facts).await? {
-                tellers.settled.tell(settled.clone());
-                tellers.looked_into.tell(self.looked_into(stack, settled).await?);
-            }
-            Ok(())
-        };
+        let late = self.settle(stack, deployed, &tellers, facts);
         let cloud = self.context.cloud_of(&stack.id);
         let edges = touched.distributions(cloud, stack.id.as_str(), self.reporter());
         let (late, functions, edges) = tokio::join!(late, touched.functions(cloud), edges);
         late.and(functions.map_err(Stop::from)).and(edges.map_err(Stop::from))
+    }
+
+    /// Gives a stack its late values, and tells it as it is then.
+    async fn settle(&self, stack: &StackTemplate, deployed: Stack, tellers: &Tellers, facts: &Facts) -> Done {
+        if let Some(settled) = self.late(stack, deployed, facts).await? {
+            tellers.settled.tell(settled.clone());
+            tellers.looked_into.tell(self.looked_into(stack, settled).await?);
+        }
+        Ok(())
     }
 
     /// A stack with what is in it: what this run didn't change isn't asked for again.

@@ -20,10 +20,7 @@ impl Check for EventSources {
 
     fn looks<'a>(&self, stage: &'a Stage<'_>) -> Vec<Look<'a>> {
         let mappings = stage.resources_of(&["AWS::Lambda::EventSourceMapping"]);
-        let looks = mappings.map(|mapping| {
-            let stacks = vec![mapping.stack.definition.id.clone()];
-            Look::new(mapping.id(), stacks, move |_| source(mapping))
-        });
+        let looks = mappings.map(|mapping| Look::of(mapping, move |_| source(mapping)));
         looks.collect()
     }
 }

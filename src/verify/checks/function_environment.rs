@@ -25,10 +25,7 @@ impl Check for FunctionEnvironment {
 
     fn looks<'a>(&self, stage: &'a Stage<'_>) -> Vec<Look<'a>> {
         let functions = stage.resources_of(&[FUNCTION]);
-        let looks = functions.map(|function| {
-            let stacks = vec![function.stack.definition.id.clone()];
-            Look::new(function.id(), stacks, move |round| environment(stage, function, round))
-        });
+        let looks = functions.map(|function| Look::of(function, move |round| environment(stage, function, round)));
         looks.collect()
     }
 }
