@@ -93,6 +93,18 @@ struct Zip {
     hash: Hash,
 }
 
+/// When a package was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uploaded {
+    /// By this run.
+    Now,
+    /// Earlier.
+    Before {
+        /// What S3 says of it, in base64; none where it doesn't keep one.
+        sha256: Option<String>,
+    },
+}
+
 /// One function of the stage's templates that is to be packaged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Build {
@@ -457,23 +469,28 @@ impl Package {
         Ok(zip.bytes)
     }
 
-    /// Uploads the package unless the bucket has it. Returns whether it had to. `function` says which it is of.
+    /// Uploads the package unless the bucket has it. `function` says which it is of.
     ///
     /// S3 keeps the zip's SHA-256 with it, which `HeadObject` tells: it is the `CodeSha256` of a function that runs it.
     ///
     /// # Errors
     /// The bucket can't be asked, or the package not be packed or sent.
-    pub async fn upload(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<bool> {
+    pub async fn upload(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<Uploaded> {
         let look = cloud.s3.head_object().bucket(bucket).key(&self.key);
         let there = look.checksum_mode(ChecksumMode::Enabled).send().await;
         let what = || format!("could not look into the bucket {bucket}");
         let there = found(there, |e| e.is_not_found(), what)?;
         // Earlier versions uploaded without the sum that proves what a function runs. Not every emulator keeps it.
         let is_whole = |there: &HeadObjectOutput| there.checksum_sha256().is_some() || !cloud.endpoint.is_aws();
-        if there.is_some_and(|there| is_whole(&there)) {
-            return Ok(false);
+        match there.filter(is_whole) {
+            Some(there) => Ok(Uploaded::Before {
+                sha256: there.checksum_sha256,
+            }),
+            None => {
+                self.send(cloud, bucket, reporter, function).await?;
+                Ok(Uploaded::Now)
+            }
         }
-        self.send(cloud, bucket, reporter, function).await.map(|()| true)
     }
 
     /// Makes the zip, if it isn't made yet.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::types::ObjectIdentifier;
 use indicatif::HumanBytes;
 
-use crate::bucket;
+use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::report::{Reporter, counted};
@@ -58,6 +58,8 @@ pub struct Published {
     pub bytes: u64,
     /// How long that took.
     pub took: Duration,
+    /// What the bucket has, if nothing was to be done.
+    pub listing: Option<Listing>,
 }
 
 impl Published {
@@ -160,7 +162,11 @@ async fn begin<'a>(
         }
         let plan = plan::plan(objects, &there, &before.ledger);
         if plan.is_empty(&before.ledger) {
-            return Ok(Begun::Nothing(plan.outcome));
+            let outcome = plan.outcome;
+            return Ok(Begun::Nothing(Published {
+                listing: Some(there),
+                ..outcome
+            }));
         }
         if let Some(claim) = Claim::take(cloud, &place.artifacts, &before, plan.begun.clone()).await? {
             return Ok(Begun::Work(Box::new((plan, claim))));

@@ -14,6 +14,7 @@ mod finding;
 mod functions;
 mod grants;
 mod http;
+mod known;
 pub mod layer;
 mod live;
 mod outcome;
@@ -36,6 +37,7 @@ use crate::project::stacks::StackId;
 use crate::report::Reporter;
 use crate::wait::{Probe, until};
 use finding::{Finding, Kind, Problem, Proof, asked};
+pub use known::Known;
 use layer::Layer;
 pub use outcome::{Checked, Verdict, Verification};
 use shared::Round;
@@ -239,13 +241,16 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
         timeout_at(end, (look.look)(round)).await.ok()
     };
     let last = RefCell::new(None);
-    let mut looks = 0;
+    let mut next = Round::FIRST;
     let end = until(cloud.pace(timeout), async || {
-        looks += 1;
-        match once(Round(looks)).await {
+        let round = next;
+        next = round.next();
+        match once(round).await {
             Some(Ok(proof)) => Probe::Ready(proof),
             Some(Err(problem)) if look.once || matches!(problem.kind, Kind::NotProven) => Probe::Failed(problem),
-            Some(Err(problem)) if problem.kind == Kind::Pending || started.elapsed() < settling || looks < LOOKS => {
+            Some(Err(problem))
+                if problem.kind == Kind::Pending || started.elapsed() < settling || round.looks() < LOOKS =>
+            {
                 reporter.working("verify", format!("waiting: {}", problem.evidence));
                 last.replace(Some(problem));
                 Probe::Pending

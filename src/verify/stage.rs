@@ -7,16 +7,19 @@ use std::sync::Arc;
 use aws_sdk_cloudfront::types::Distribution;
 use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_s3::types::ChecksumMode;
 use serde_json::Value;
 
 use super::apis::ApiAnswers;
 use super::expected::Expected;
+use super::known::{self, Known, Stored};
 use super::live::LiveRole;
 use super::shared::Shared;
 use super::{Finding, Kind, Look, Problem, Round, asked, http};
 use crate::address;
 use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
+use crate::cloud::sdk_error::found;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::project::contract::Contract;
@@ -47,9 +50,8 @@ pub struct Stage<'a> {
     pub(super) packages: &'a BTreeMap<(StackId, String), String>,
     tables: Shared<TableDescription>,
     distributions: Shared<Option<Distribution>>,
-    listings: Shared<Arc<Listing>>,
-    /// Which of its seed items each table has, by stack and logical id.
-    seeded: Shared<Arc<BTreeSet<Key>>>,
+    /// What the run has read before, and what is read of the same kind.
+    known: Known,
     /// Paths that were seen to be served as they should: a large site isn't fetched again for one late file.
     pub(super) served: RefCell<BTreeSet<String>>,
     /// Functions, by region and name.
@@ -125,8 +127,7 @@ impl<'a> Stage<'a> {
             packages,
             tables: Shared::default(),
             distributions: Shared::default(),
-            listings: Shared::default(),
-            seeded: Shared::default(),
+            known: Known::default(),
             served: RefCell::default(),
             functions: Shared::default(),
             roles: Shared::default(),
@@ -141,6 +142,12 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub fn with_changes(self, with_changes: bool) -> Self {
         Self { with_changes, ..self }
+    }
+
+    /// The same, with what this run has read already.
+    #[must_use]
+    pub fn knowing(self, known: Known) -> Self {
+        Self { known, ..self }
     }
 
     /// Whether a stack has a resource of some types that stands in no template: what a macro or a loop made.
@@ -189,7 +196,7 @@ impl<'a> Stage<'a> {
         round: Round,
     ) -> Result<Arc<Listing>, Problem> {
         let ask = async || Ok(Arc::new(bucket::list(cloud, bucket, expected).await?));
-        self.listings.get(bucket, round, ask).await
+        self.known.listings.get(bucket, round, ask).await
     }
 
     /// Which of its seed items a table has.
@@ -204,7 +211,25 @@ impl<'a> Stage<'a> {
             let present = seeding::present(found.cloud(), found.name, keys, items).await?;
             Ok(Arc::new(present))
         };
-        self.seeded.get(&found.id(), round, ask).await
+        self.known.seeded.get(&found.id(), round, ask).await
+    }
+
+    /// What S3 says of a function's package.
+    pub(super) async fn package(
+        &self,
+        cloud: &Cloud,
+        bucket: &str,
+        key: &str,
+        round: Round,
+    ) -> Result<Stored, Problem> {
+        let ask = async || {
+            let head = cloud.s3.head_object().bucket(bucket).key(key);
+            let answer = head.checksum_mode(ChecksumMode::Enabled).send().await;
+            let what = || format!("could not look at {key} in the bucket {bucket}");
+            let there = found(answer, |error| error.is_not_found(), what)?;
+            Ok(there.map_or(Stored::Missing, |there| Stored::There(there.checksum_sha256)))
+        };
+        self.known.packages.get(&known::place(bucket, key), round, ask).await
     }
 
     /// A table that was never seeded: what the app answers then isn't what it would with its items.

@@ -29,7 +29,7 @@ use crate::stack::change::{Mode, StackPlan};
 use crate::stack::ownership::Adoption;
 use crate::stack::read::Deployed;
 use crate::stack::wanted::Wanted;
-use crate::verify::{Selection, Stage, Verification, verify};
+use crate::verify::{Known, Selection, Stage, Verification, verify};
 use packages::{Asked, Packages, Place};
 use provision::Stop;
 use scope::Scope;
@@ -72,13 +72,13 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         site_config: &site_config,
         before: &before,
     };
-    let (deployed, packages) = up.run(packages).await?;
+    let (deployed, packages, known) = up.run(packages).await?;
     let status = status::summarize(&context, &deployed, &seeds);
     let verification = if args.no_verify || !status.deployed {
         None
     } else {
         let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
-        let stage = stage.with_changes(args.with_changes);
+        let stage = stage.with_changes(args.with_changes).knowing(known);
         let concerns = |id: &StackId| up.scope.concerns(id, &context.project);
         Some(verify(&stage, &Selection::default(), concerns, VERIFY_WITHIN, reporter).await)
     };
@@ -134,8 +134,9 @@ impl Up<'_> {
         self.context.reporter
     }
 
-    /// Does it all. Returns the stage as it is then, and the keys of the packages that this run has made.
-    async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>)> {
+    /// Does it all. Returns the stage as it is then, the keys of the packages that this run has made, and what it has read
+    /// and not changed.
+    async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
         let (teller, built) = fact();
         let (building, planning) = (self.build(packages, teller), self.plan(built));
         tokio::pin!(building, planning);
@@ -174,7 +175,7 @@ impl Up<'_> {
             .iter()
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
-        let (outcomes, stacks) = self.provision(plans, packages).await;
+        let (outcomes, stacks, known) = self.provision(plans, packages).await;
         let is_skipped = outcomes.iter().any(|outcome| matches!(outcome, Err(Stop::Skipped)));
         let failures: Vec<Error> = outcomes
             .into_iter()
@@ -190,7 +191,7 @@ impl Up<'_> {
                     "not all was done: a stack lacks an output that another part needs",
                 )
                 .hint("It is as it was deployed before. Run `deployer up` without --only once.")),
-                None => Ok((stacks, keys)),
+                None => Ok((stacks, keys, known)),
                 Some(first) => {
                     let mut all = Error::failed(format!("{} parts failed", failures.len()));
                     for failure in &failures {

@@ -21,7 +21,7 @@ use super::plan::Plans;
 use super::{BUILDING, Built, CHANGING_DATA, Up};
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Teller, Unknown, fact};
-use crate::package::Package;
+use crate::package::{Package, Uploaded};
 use crate::project::functions::Function;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::wiring::{Edge, Source};
@@ -36,6 +36,7 @@ use crate::stack::early;
 use crate::stack::events::ResourceEvent;
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::wanted::Wanted;
+use crate::verify::Known;
 
 /// Why a part didn't get done.
 pub(super) enum Stop {
@@ -133,13 +134,13 @@ async fn wait<T: Clone>(fact: Option<&Fact<T>>) -> Result<T, Unknown> {
 type Uploads = Mutex<BTreeMap<(String, String), Arc<OnceCell<()>>>>;
 
 impl Up<'_> {
-    /// Everything that changes the cloud, each part beside the others. Returns how each ended, and the stacks as they are
-    /// then.
+    /// Everything that changes the cloud, each part beside the others. Returns how each ended, the stacks as they are
+    /// then, and what was read and needed no change.
     pub(super) async fn provision(
         &self,
         mut plans: Plans,
         packages: Built,
-    ) -> (Vec<Done>, BTreeMap<StackId, Deployed>) {
+    ) -> (Vec<Done>, BTreeMap<StackId, Deployed>, Known) {
         let mut facts = Facts::default();
         let mut stacks = Vec::new();
         for stack in self.context.project.stacks() {
@@ -153,6 +154,7 @@ impl Up<'_> {
             uploading.push((asked, package, teller));
         }
         let (facts, uploads) = (&facts, &Uploads::default());
+        let known = Known::default();
         let mut parts: Vec<_> = stacks
             .into_iter()
             .map(|(stack, planned, tellers)| {
@@ -161,11 +163,11 @@ impl Up<'_> {
             })
             .collect();
         parts.extend(uploading.into_iter().map(|(asked, package, teller)| {
-            let work = self.upload(asked, package, teller, facts, uploads);
+            let work = self.upload(asked, package, teller, facts, uploads, &known);
             self.part(BUILDING, work).boxed_local()
         }));
-        parts.push(self.part("seed", self.seed(facts)).boxed_local());
-        parts.push(self.part("site", self.site(facts)).boxed_local());
+        parts.push(self.part("seed", self.seed(facts, &known)).boxed_local());
+        parts.push(self.part("site", self.site(facts, &known)).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
         for stack in self.context.project.stacks() {
@@ -174,7 +176,7 @@ impl Up<'_> {
             let before = || self.before.get(&stack.id).cloned();
             stacks.extend(known.or_else(before).map(|known| (stack.id.clone(), known)));
         }
-        (outcomes, stacks)
+        (outcomes, stacks, known)
     }
 
     async fn stack(&self, stack: &StackTemplate, planned: Option<Planned>, tellers: Tellers, facts: &Facts) -> Done {
@@ -454,6 +456,7 @@ impl Up<'_> {
         teller: Teller<String>,
         facts: &Facts,
         uploads: &Uploads,
+        known: &Known,
     ) -> Done {
         let (stack, parameter) = &asked;
         // A bucket that is made in this run has nothing in it: no question, and no reason to wait with the packing.
@@ -474,15 +477,19 @@ impl Up<'_> {
                 .get_or_try_init(async || {
                     let name = self.code_of(stack, parameter);
                     let cloud = self.context.cloud_of(stack);
-                    let sent = if is_new {
-                        package
-                            .send(cloud, &bucket, self.reporter(), &name)
-                            .await
-                            .map(|()| true)
+                    let uploaded = if is_new {
+                        package.send(cloud, &bucket, self.reporter(), &name).await?;
+                        Uploaded::Now
                     } else {
-                        package.upload(cloud, &bucket, self.reporter(), &name).await
-                    }?;
-                    let what = if sent { "uploaded" } else { "unchanged" };
+                        package.upload(cloud, &bucket, self.reporter(), &name).await?
+                    };
+                    let (what, sent) = match uploaded {
+                        Uploaded::Now => ("uploaded", true),
+                        Uploaded::Before { sha256 } => {
+                            known.has_package(&bucket, &package.key, sha256).await;
+                            ("unchanged", false)
+                        }
+                    };
                     // Of several it is said which.
                     let which = if facts.uploaded.len() > 1 {
                         format!(": {name}")
@@ -535,7 +542,7 @@ impl Up<'_> {
         })
     }
 
-    async fn seed(&self, facts: &Facts) -> Done {
+    async fn seed(&self, facts: &Facts, known: &Known) -> Done {
         if !self.scope.seed || self.seeds.is_empty() {
             return Ok(());
         }
@@ -545,7 +552,13 @@ impl Up<'_> {
         let seeded = try_join_all(tables.into_iter().map(async |(id, tables)| {
             let deployed = &wait(facts.looked_into.get(&id)).await?;
             let cloud = self.context.cloud_of(&id);
-            Ok::<_, Stop>(seeding::seed_stack(cloud, deployed, &tables, false, self.reporter()).await?)
+            let seeded = seeding::seed_stack(cloud, deployed, &tables, false, self.reporter()).await?;
+            for ((table, items), done) in tables.iter().zip(&seeded) {
+                if done.seeded.kept == items.len() {
+                    known.has_items(table, items).await;
+                }
+            }
+            Ok::<_, Stop>(seeded)
         }))
         .await?;
         let seeded: Vec<SeededTable> = seeded.into_iter().flatten().collect();
@@ -554,7 +567,7 @@ impl Up<'_> {
         Ok(())
     }
 
-    async fn site(&self, facts: &Facts) -> Done {
+    async fn site(&self, facts: &Facts, known: &Known) -> Done {
         let project = &self.context.project;
         let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
             return Ok(());
@@ -581,6 +594,9 @@ impl Up<'_> {
         let published = publish::publish(cloud, site, &place, &config, self.wait, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
+        if let Some(listing) = published.listing {
+            known.has_objects(&place.bucket, listing).await;
+        }
         Ok(())
     }
 

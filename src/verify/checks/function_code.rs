@@ -1,7 +1,7 @@
 //! Each function runs the package that lies under the deployed key, and the one that this run built.
 
-use crate::cloud::sdk_error::found;
 use crate::project::functions::{Code, Function};
+use crate::verify::known::Stored;
 use crate::verify::layer::Layer;
 use crate::verify::shared::Round;
 use crate::verify::stage::{Resource, Stage};
@@ -65,25 +65,25 @@ async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, ke
             "Let the template name the bucket by a parameter or a name.",
         ));
     };
-    let head = resource.cloud().s3.head_object().bucket(&bucket).key(key);
-    let head = head.checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled).send();
-    let (is, answer) = tokio::join!(live::function(stage, resource, round), head);
+    let (is, lies) = tokio::join!(
+        live::function(stage, resource, round),
+        stage.package(resource.cloud(), &bucket, key, round)
+    );
     let is = is?;
     let running = is.code_sha256().unwrap_or_default();
-    let what = || format!("could not look at {key} in the bucket {bucket}");
-    let there = found(answer, |error| error.is_not_found(), what)?;
-    let lies = there.as_ref().and_then(|there| there.checksum_sha256());
-    match lies {
-        Some(lies) if lies == running => Ok(format!("{name} runs {running}: {key} in the bucket {bucket}{is_built}")),
-        Some(lies) => Err(Problem::failed(
+    match lies? {
+        Stored::There(Some(lies)) if lies == running => {
+            Ok(format!("{name} runs {running}: {key} in the bucket {bucket}{is_built}"))
+        }
+        Stored::There(Some(lies)) => Err(Problem::failed(
             format!("{name} runs {running}, and {key} in the bucket {bucket} is {lies}"),
             resource.restore(),
         )),
-        None if there.is_none() => Err(Problem::not_proven(
+        Stored::Missing => Err(Problem::not_proven(
             format!("{key} isn't in the bucket {bucket} any more, so nothing tells what {name} should run"),
             upload(),
         )),
-        None => Err(Problem::not_proven(
+        Stored::There(None) => Err(Problem::not_proven(
             format!("S3 has no SHA-256 of {key} in the bucket {bucket}: it was uploaded without"),
             format!("Delete it from the bucket; {}", upload()),
         )),

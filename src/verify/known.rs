@@ -1,0 +1,52 @@
+//! What a run read before it verified and then didn't change: the first round of looks needn't read it again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::bucket::Listing;
+use crate::project::seed::{Item, Key, SeedTable};
+
+/// The answers that a run may know already.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What lies in a bucket, by its name.
+    pub(super) listings: Shared<Arc<Listing>>,
+    /// Which of its seed items each table has, by stack and logical id.
+    pub(super) seeded: Shared<Arc<BTreeSet<Key>>>,
+    /// Functions' packages, by bucket and key.
+    pub(super) packages: Shared<Stored>,
+}
+
+/// What S3 says of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It isn't there.
+    Missing,
+    /// It is, with this SHA-256, if S3 keeps one of it.
+    There(Option<String>),
+}
+
+impl Known {
+    /// A bucket has just these objects.
+    pub async fn has_objects(&self, bucket: &str, listing: Listing) {
+        self.listings.know(bucket, Arc::new(listing)).await;
+    }
+
+    /// A table has all of these items.
+    pub async fn has_items(&self, table: &SeedTable, items: &[Item]) {
+        let keys = items.iter().map(|item| item.key.clone()).collect();
+        let id = format!("{}.{}", table.stack, table.logical_id);
+        self.seeded.know(&id, Arc::new(keys)).await;
+    }
+
+    /// A bucket has a package, whose SHA-256 is this as S3 tells it.
+    pub async fn has_package(&self, bucket: &str, key: &str, sha256: Option<String>) {
+        self.packages.know(&place(bucket, key), Stored::There(sha256)).await;
+    }
+}
+
+/// What a package is known by.
+pub(super) fn place(bucket: &str, key: &str) -> String {
+    format!("{bucket}/{key}")
+}
