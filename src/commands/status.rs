@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anstyle::AnsiColor;
 use serde::Serialize;
 
-use crate::address::{self, ApiAddress};
+use crate::address::{self, ApiAddress, RouteAddress};
 use crate::cli::Global;
 use crate::context::Context;
 use crate::error::Result;
@@ -284,13 +284,16 @@ impl StageStatus {
         if let Some(url) = self.site.as_ref().and_then(|site| site.url.clone()) {
             line("site", url);
         }
-        for route in self
-            .apis
-            .iter()
-            .flat_map(|api| &api.routes)
-            .filter(|route| route.method != "OPTIONS")
-        {
-            line("api", format!("{} {}{}", route.method, route.url, route.wants.hint()));
+        // Several methods at one address, such as a preflight's, are one line if a caller needs the same for them.
+        let routes: Vec<&RouteAddress> = self.apis.iter().flat_map(|api| &api.routes).collect();
+        for same in routes.chunk_by(|one, other| one.url == other.url && one.wants == other.wants) {
+            let methods: Vec<&str> = same.iter().map(|route| route.method.as_str()).collect();
+            if let Some(route) = same.first() {
+                line(
+                    "api",
+                    format!("{} {}{}", methods.join(", "), route.url, route.wants.hint()),
+                );
+            }
         }
         for table in &self.tables {
             line("table", table.table.name.clone());

@@ -130,7 +130,7 @@ fn a_deployed_stage_is_told_with_its_addresses() {
     let text = project.deployer(&endpoint, &["status"]).success().stdout;
     let api = document::api_url(&document);
     assert!(
-        text.contains(&format!("GET {api}\n")) && api.ends_with("/users"),
+        text.contains(&format!("GET, OPTIONS {api}\n")) && api.ends_with("/users"),
         "{text}"
     );
     assert!(text.contains(document::site_url(&document)), "{text}");
