@@ -86,7 +86,7 @@ async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>) -> Result<Page> 
         .set_start_after(after.map(str::to_owned))
         .send()
         .await
-        .map_err(|error| explain(&error, &format!("could not list the bucket {bucket}")))?;
+        .map_err(|error| explain(error, &format!("could not list the bucket {bucket}")))?;
     let objects: Vec<(String, String)> = page
         .contents
         .unwrap_or_default()
@@ -128,7 +128,7 @@ async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
         let page = match pages.clone().send().await {
             Ok(page) => page,
             Err(error) if code(&error) == "NoSuchBucket" => return Ok(deleted),
-            Err(error) => return Err(explain(&error, &what())),
+            Err(error) => return Err(explain(error, &what())),
         };
         let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
         let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
@@ -174,7 +174,7 @@ pub async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>)
         .delete(request)
         .send()
         .await
-        .map_err(|error| explain(&error, &format!("could not delete from the bucket {bucket}")))?;
+        .map_err(|error| explain(error, &format!("could not delete from the bucket {bucket}")))?;
     match answer.errors().first() {
         None => Ok(()),
         Some(refused) => Err(Error::failed(format!(

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::report::{self, Flags, Format, Options};
 
 /// Takes a project folder to a running, private-by-default serverless app on AWS, and back to nothing.
 #[derive(Debug, Parser)]
@@ -23,10 +25,10 @@ const EXIT_CODES: &str =
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The stage: one complete copy of the app, as listed in stacks/stages.yaml
-    #[arg(long, global = true, default_value = "prod", value_name = "NAME")]
+    #[arg(long, global = true, default_value = DEFAULT_STAGE, value_name = "NAME")]
     pub stage: String,
     /// The folder that holds stacks/, function/ and site/
-    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    #[arg(long, global = true, default_value = DEFAULT_FOLDER, value_name = "DIR")]
     pub project_dir: PathBuf,
     /// The AWS region; before the stage's own `region` and the environment
     #[arg(long, global = true, value_name = "REGION")]
@@ -52,6 +54,59 @@ pub struct Global {
     /// Answer every question with yes
     #[arg(short, long, global = true)]
     pub yes: bool,
+}
+
+/// The stage that is meant when none is named.
+const DEFAULT_STAGE: &str = "prod";
+
+/// The folder that is meant when none is named.
+const DEFAULT_FOLDER: &str = ".";
+
+/// Commands that don't work on a stage.
+const WITHOUT_STAGE: &[&str] = &["completions", "local"];
+
+impl Global {
+    /// How a run with these options is told.
+    pub fn reporting(&self) -> Options {
+        Options {
+            format: match self.output {
+                Output::Human => Format::Text,
+                Output::Json => Format::Json,
+            },
+            color: match self.color {
+                Color::Auto => report::Color::Auto,
+                Color::Always => report::Color::Always,
+                Color::Never => report::Color::Never,
+            },
+            quiet: self.quiet,
+            verbose: self.verbose > 0,
+            yes: self.yes,
+            flags: self.flags(),
+        }
+    }
+
+    /// What the next command has to say, too, to work in the same place.
+    fn flags(&self) -> Flags {
+        let mut flags = Vec::new();
+        if self.local {
+            flags.push(("--local", None));
+        }
+        if self.stage != DEFAULT_STAGE {
+            flags.push(("--stage", Some(self.stage.clone())));
+        }
+        if self.project_dir.as_os_str() != DEFAULT_FOLDER {
+            flags.push(("--project-dir", Some(self.project_dir.display().to_string())));
+        }
+        for (name, value) in [("--region", &self.region), ("--profile", &self.profile)] {
+            flags.extend(value.clone().map(|value| (name, Some(value))));
+        }
+        let command = Cli::command();
+        let names = command.get_subcommands().map(|command| command.get_name().to_owned());
+        Flags {
+            flags,
+            commands: names.filter(|name| !WITHOUT_STAGE.contains(&name.as_str())).collect(),
+        }
+    }
 }
 
 /// How results are written.
@@ -233,10 +288,41 @@ pub enum EnvFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn is_well_formed() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_next_command_works_in_the_same_place() {
+        let args = [
+            "deployer",
+            "status",
+            "--profile",
+            "p",
+            "--region",
+            "r",
+            "--project-dir",
+            "d",
+        ];
+        let flags = super::Cli::parse_from(args).global.flags();
+        let named = flags.flags.iter().map(|(name, value)| (*name, value.as_deref()));
+        let expected = [("--project-dir", "d"), ("--region", "r"), ("--profile", "p")];
+        assert_eq!(
+            named.collect::<Vec<_>>(),
+            expected.map(|(name, value)| (name, Some(value)))
+        );
+        assert!(
+            flags.commands.iter().any(|name| name == "graph"),
+            "{:?}",
+            flags.commands
+        );
+        assert!(
+            !flags.commands.iter().any(|name| name == "local"),
+            "{:?}",
+            flags.commands
+        );
     }
 }

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::naming::NamedResource;
 use crate::stack::change::{Action, ResourceChange, StackPlan};
@@ -32,7 +32,7 @@ pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'
         });
         if let Some((plan, change)) = owner {
             let (old, new) = (&change.logical_id, &resource.logical_id);
-            return Err(Error::usage(format!(
+            return Err(Error::new(ErrorKind::NameTaken, format!(
                 "the {} is this stage's own: the stack {} has it under the logical id {old}",
                 shown(resource),
                 plan.name
@@ -63,10 +63,13 @@ pub async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
     let Some(first) = taken.first() else {
         return Ok(());
     };
-    let mut error = Error::usage(match taken.len() {
-        1 => format!("the {} exists already, outside this stage's stacks", shown(first)),
-        count => format!("{count} resources exist already, outside this stage's stacks"),
-    });
+    let mut error = Error::new(
+        ErrorKind::NameTaken,
+        match taken.len() {
+            1 => format!("the {} exists already, outside this stage's stacks", shown(first)),
+            count => format!("{count} resources exist already, outside this stage's stacks"),
+        },
+    );
     if taken.len() > 1 {
         for resource in &taken {
             error = error.because(shown(resource));
@@ -163,7 +166,7 @@ async fn origin_access_control(cloud: &Cloud, name: &str, what: &impl Fn() -> St
     let mut marker = None;
     loop {
         let request = cloud.cloudfront.list_origin_access_controls().set_marker(marker);
-        let page = request.send().await.map_err(|error| explain(&error, &what()))?;
+        let page = request.send().await.map_err(|error| explain(error, &what()))?;
         let Some(list) = page.origin_access_control_list else {
             return Ok(false);
         };
@@ -185,7 +188,7 @@ async fn response_headers_policy(cloud: &Cloud, name: &str, what: &impl Fn() -> 
             .list_response_headers_policies()
             .r#type(ResponseHeadersPolicyType::Custom)
             .set_marker(marker);
-        let page = request.send().await.map_err(|error| explain(&error, &what()))?;
+        let page = request.send().await.map_err(|error| explain(error, &what()))?;
         let Some(list) = page.response_headers_policy_list else {
             return Ok(false);
         };

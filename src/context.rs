@@ -6,8 +6,9 @@ use std::fs::File;
 use futures::future::try_join_all;
 
 use crate::cli::Global;
-use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::cloud::{Access, Cloud};
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Journal;
 use crate::local as local_cloud;
 use crate::project::Project;
 use crate::project::stacks::{StackId, StackTemplate};
@@ -17,6 +18,17 @@ use crate::stack::ownership::{self, Adoption, Labels};
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::status::Meaning;
 use crate::stack::wanted::Wanted;
+
+/// One run of the command: what it was asked, whom it tells, and what it has begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Session<'a> {
+    /// What holds for every command.
+    pub global: &'a Global,
+    /// Who is told.
+    pub reporter: &'a Reporter,
+    /// What was begun.
+    pub journal: &'a Journal,
+}
 
 /// What every command on a stage needs.
 #[derive(Debug)]
@@ -33,8 +45,28 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Connects for a project that was opened and checked.
-    pub async fn connect(project: Project, global: &Global, reporter: &'a Reporter) -> Result<Self> {
-        let cloud = Cloud::connect(global, &project.stage, reporter).await?;
+    pub async fn connect(project: Project, session: Session<'a>) -> Result<Self> {
+        let Session {
+            global,
+            reporter,
+            journal,
+        } = session;
+        let region = global.region.clone().or_else(|| project.stage.region.clone());
+        let access = if global.local {
+            let running = local_cloud::ensure_running(reporter).await?;
+            Access::Keys {
+                endpoint: running.endpoint,
+                region: region.unwrap_or_else(|| local_cloud::REGION.to_owned()),
+                access_key_id: running.credentials.access_key_id,
+                secret_access_key: running.credentials.secret_access_key,
+            }
+        } else {
+            Access::Chain {
+                profile: global.profile.clone(),
+                region,
+            }
+        };
+        let cloud = Cloud::connect(&access, journal).await?;
         // The local cloud has an account of its own, which nobody means by a number.
         if let Some(wanted) = project
             .stage
@@ -42,10 +74,13 @@ impl<'a> Context<'a> {
             .as_ref()
             .filter(|wanted| !global.local && **wanted != cloud.account)
         {
-            return Err(Error::usage(format!(
-                "the stage {} is to be in the account {wanted}, and these credentials are of {}",
-                project.stage.name, cloud.account
-            ))
+            return Err(Error::new(
+                ErrorKind::WrongAccount,
+                format!(
+                    "the stage {} is to be in the account {wanted}, and these credentials are of {}",
+                    project.stage.name, cloud.account
+                ),
+            )
             .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
         }
         let mut elsewhere = BTreeMap::new();

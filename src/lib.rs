@@ -17,6 +17,7 @@ pub mod context;
 pub mod error;
 pub mod fact;
 mod ident;
+pub mod journal;
 pub mod local;
 mod lock;
 pub mod logs;

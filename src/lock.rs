@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::private;
 use crate::report::Reporter;
 use crate::wait::{self, Pace, Probe, Waited};
@@ -39,7 +39,7 @@ pub(crate) async fn take(file: &Path, part: &'static str, reporter: &Reporter, w
     match waited {
         Waited::Ready(()) => Ok(handle),
         Waited::Failed(error) => Err(Error::failed(what()).because(error)),
-        Waited::TimedOut => Err(Error::failed(what())
+        Waited::TimedOut => Err(Error::new(ErrorKind::TimedOut, what())
             .because(format!(
                 "another run has held it for {} minutes",
                 PACE.deadline.as_secs() / 60

@@ -14,7 +14,7 @@ pub async fn group_exists(cloud: &Cloud, name: &str) -> Result<bool> {
         .items()
         .send();
     while let Some(group) = groups.next().await {
-        let group = group.map_err(|error| explain(&error, &format!("could not look for the log group {name}")))?;
+        let group = group.map_err(|error| explain(error, &format!("could not look for the log group {name}")))?;
         if group.log_group_name() == Some(name) {
             return Ok(true);
         }

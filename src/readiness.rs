@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::Reporter;
 use crate::stack::events::ResourceEvent;
 use crate::wait::{Probe, until};
@@ -94,7 +94,7 @@ pub async fn table(cloud: &Cloud, name: &str) -> Result<()> {
                 {
                     Probe::Pending
                 }
-                Err(error) => Probe::Failed(explain(&error, &format!("could not look at the table {name}"))),
+                Err(error) => Probe::Failed(explain(error, &format!("could not look at the table {name}"))),
             }
         },
     )
@@ -117,13 +117,13 @@ async fn function(cloud: &Cloud, name: &str) -> Result<()> {
                 .await;
             let found = match answer {
                 Ok(found) => found,
-                Err(error) => return Probe::Failed(explain(&error, &format!("could not look at the function {name}"))),
+                Err(error) => return Probe::Failed(explain(error, &format!("could not look at the function {name}"))),
             };
             match (found.state(), found.last_update_status()) {
                 (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
                     let reason = found.state_reason().or(found.last_update_status_reason());
                     Probe::Failed(
-                        Error::failed(format!("the function {name} doesn't start"))
+                        Error::new(ErrorKind::StackFailed, format!("the function {name} doesn't start"))
                             .because(reason.unwrap_or("Lambda gives no reason"))
                             .hint("Correct the cause and run `deployer up` again."),
                     )
@@ -146,7 +146,7 @@ async fn distribution(cloud: &Cloud, id: &str, part: &str, reporter: &Reporter) 
                 reporter.working(part, "CloudFront brings the distribution to its edges");
                 Probe::Pending
             }
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
+            Err(error) => Probe::Failed(explain(error, &format!("could not look at the distribution {id}"))),
         }
     })
     .await
@@ -160,7 +160,7 @@ async fn wait(
 ) -> Result<()> {
     until(cloud.pace(deadline), probe).await.in_time(|| {
         let minutes = deadline.as_secs() / 60;
-        Error::failed(format!("{too_long} after {minutes} minutes"))
+        Error::new(ErrorKind::TimedOut, format!("{too_long} after {minutes} minutes"))
             .hint("AWS goes on with it. Run `deployer up` again to see it through.")
     })
 }

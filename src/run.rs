@@ -1,66 +1,192 @@
-//! From the command line to an exit code.
+//! From the command line to an exit code, whatever signals come meanwhile.
+
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::cli::{Cli, Color, Command, Global, Output};
+use crate::cloud;
 use crate::commands;
-use crate::error::{Context as _, Error, Exit, Result};
+use crate::context::Session;
+use crate::error::{Error, ErrorKind, Exit, OrFail, Phase, Result};
+use crate::journal::{Journal, UNDOING};
 use crate::report::Reporter;
+
+/// How long a run that has nothing to undo may take to end after a signal: it may be reading a large file, and its
+/// temporary files go when it ends by itself.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
+    // Before anything else, so that a signal is never left to end the process by itself.
+    let waiting = runtime().and_then(|runtime| {
+        let guard = runtime.enter();
+        let signals = Signals::listen()?;
+        drop(guard);
+        Ok((runtime, signals))
+    });
     let cli = Cli::parse();
     start_log(&cli.global);
-    let reporter = Reporter::new(&cli.global);
-    // A run waits nearly all of the time. One thread has enough for that, and needn't wake others for each answer; what
-    // computes for long or reads files has threads of its own.
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .or_fail(|| "could not start the async runtime".to_owned())
-        .and_then(|runtime| {
-            runtime.block_on(async {
-                tokio::select! {
-                    outcome = dispatch(&cli, &reporter) => outcome,
-                    _ = tokio::signal::ctrl_c() => Err(interrupted()),
-                }
-            })
-        });
+    let (reporter, journal) = (Reporter::new(cli.global.reporting()), Journal::default());
+    let session = Session {
+        global: &cli.global,
+        reporter: &reporter,
+        journal: &journal,
+    };
+    let outcome = waiting.and_then(|(runtime, signals)| watched(&runtime, signals, &cli.command, session));
     match outcome {
         Ok(()) => Exit::Done,
         Err(error) => {
-            reporter.error(&error);
-            error.exit()
+            let exit = Exit::of(error.kind(), journal.phase());
+            reporter.error(&error, exit);
+            exit
         }
     }
 }
 
-async fn dispatch(cli: &Cli, reporter: &Reporter) -> Result<()> {
-    let global = &cli.global;
-    match &cli.command {
-        Command::Up(args) => commands::up::run(args, global, reporter).await,
-        Command::Graph(args) => commands::graph::run(args, global, reporter),
-        Command::Package(args) => commands::package::run(args, global, reporter).await,
-        Command::Seed(args) => commands::seed::run(args, global, reporter).await,
-        Command::Status => commands::status::run(global, reporter).await,
-        Command::Verify(args) => commands::verify::run(args, global, reporter).await,
-        Command::Down(args) => commands::down::run(args, global, reporter).await,
-        Command::Local(command) => commands::local::run(*command, global, reporter).await,
+/// A run waits nearly all of the time. One thread has enough for that, and needn't wake others for each answer; what
+/// computes for long or reads files has threads of its own.
+fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_fail(|| "could not start the async runtime".to_owned())
+}
+
+/// The signals that end a run: Ctrl-C, and what a build server or `timeout` sends.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).or_fail(|| "could not listen for signals".to_owned());
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Runs the command in a thread of its own, so that this one has time for signals whatever that one computes or reads.
+fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<()> {
+    std::thread::scope(|threads| {
+        let (ended, end) = oneshot::channel();
+        threads.spawn(move || {
+            let outcome = self::runtime().and_then(|runtime| runtime.block_on(interruptible(command, session)));
+            // Nobody listens any more when it was left.
+            let _ = ended.send(outcome);
+        });
+        runtime.block_on(async {
+            tokio::pin!(end);
+            tokio::select! {
+                biased;
+                () = signals.next() => {}
+                outcome = &mut end => return outcome.unwrap_or_else(|_| Err(Error::failed("the run ended unexpectedly"))),
+            }
+            session.journal.interrupt();
+            let patience = if session.journal.has_undos() { UNDOING + ENDING } else { ENDING };
+            let outcome = tokio::select! {
+                biased;
+                () = signals.next() => None,
+                outcome = timeout(patience, &mut end) => outcome.ok().and_then(|outcome| outcome.ok()),
+            };
+            match outcome {
+                Some(outcome) => outcome,
+                // The thread is in the middle of something: the process ends without it.
+                None => leave(session),
+            }
+        })
+    })
+}
+
+/// Ends the process while the command's thread still runs.
+fn leave(session: Session<'_>) -> ! {
+    let error = interruption(session.journal, &[]);
+    let error = if session.journal.has_undos() {
+        error.hint("Something may stay that was only planned: the same command again clears it away.")
+    } else {
+        error
+    };
+    session.reporter.error(&error, Exit::Refused);
+    std::process::exit(Exit::Refused as i32)
+}
+
+/// Does what the command says, until it is done or the run is interrupted; then what it began and didn't end is undone.
+async fn interruptible(command: &Command, session: Session<'_>) -> Result<()> {
+    let Session { reporter, journal, .. } = session;
+    let outcome = tokio::select! {
+        biased;
+        () = journal.interrupted() => None,
+        outcome = dispatch(command, session) => Some(outcome),
+    };
+    let undone = journal.undo().await;
+    let failures = undone.err().unwrap_or_default();
+    match outcome {
+        Some(outcome) => {
+            for failure in failures {
+                reporter.warn(format!("what was only planned may stay: {failure}"));
+            }
+            outcome
+        }
+        None => Err(interruption(journal, &failures)),
+    }
+}
+
+async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
+    match command {
+        Command::Up(args) => commands::up::run(args, session).await,
+        Command::Graph(args) => commands::graph::run(args, session),
+        Command::Package(args) => commands::package::run(args, session).await,
+        Command::Seed(args) => commands::seed::run(args, session).await,
+        Command::Status => commands::status::run(session).await,
+        Command::Verify(args) => commands::verify::run(args, session).await,
+        Command::Down(args) => commands::down::run(args, session).await,
+        Command::Local(command) => commands::local::run(*command, session).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "deployer", &mut script);
-            reporter.print(script)
+            session.reporter.print(script)
         }
     }
 }
 
-fn interrupted() -> Error {
-    Error::refused("interrupted").hint(
-        "What CloudFormation has begun, it goes on with. `deployer status` shows where it is; the same command again goes \
-         on from there.",
-    )
+/// What to say of an interrupted run: what goes on without it, and whether anything was changed.
+fn interruption(journal: &Journal, not_undone: &[Error]) -> Error {
+    let operations = journal.operations();
+    let error = Error::new(ErrorKind::Interrupted, "interrupted");
+    let error = match (journal.phase(), operations.as_slice()) {
+        (Phase::Reading, _) => error.because("nothing was changed"),
+        (Phase::Changing, []) => error.because("what was done until then stays; nothing is under way"),
+        (Phase::Changing, begun) => error.because(format!(
+            "CloudFormation goes on with {}; nothing else is under way",
+            begun.join(", ")
+        )),
+    };
+    let error = not_undone.iter().fold(error, |error, failure| {
+        error.because(format!("what was only planned may stay: {failure}"))
+    });
+    match journal.phase() {
+        Phase::Reading => error.hint("Run the same command again."),
+        Phase::Changing => {
+            error.hint("`deployer status` shows where the stage is; the same command again goes on from there.")
+        }
+    }
 }
 
 /// The SDK's requests, at `-vv`: each operation as it ends, with its duration. What is in the requests, session tokens
@@ -70,8 +196,8 @@ fn start_log(global: &Global) {
         return;
     }
     // Each operation has a span in its service's crate.
-    let spans = "warn,aws_sdk_apigateway=debug,aws_sdk_apigatewayv2=debug,aws_sdk_cloudformation=debug,\
-                 aws_sdk_cloudfront=debug,aws_sdk_cloudwatchlogs=debug,aws_sdk_dynamodb=debug,aws_sdk_iam=debug,aws_sdk_lambda=debug,aws_sdk_s3=debug,aws_sdk_sts=debug";
+    let spans = cloud::sdk_crates().map(|name| format!(",{name}=debug"));
+    let spans = format!("warn{}", spans.collect::<String>());
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(spans))
         .with_span_events(FmtSpan::CLOSE)

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::seed::{Attribute, Item, Key, KeyAttribute, SeedTable};
 use crate::project::tables::TABLES;
 use crate::readiness;
@@ -79,10 +79,10 @@ pub async fn seed_stack(
             .find(|resource| resource.logical_id == table.logical_id);
         let name = &found
             .ok_or_else(|| {
-                Error::failed(format!(
-                    "the stack {} has no table {} yet",
-                    stack.stack.name, table.logical_id
-                ))
+                Error::new(
+                    ErrorKind::NotDeployed,
+                    format!("the stack {} has no table {} yet", stack.stack.name, table.logical_id),
+                )
                 .hint(format!("Deploy it first: `deployer up --only {}`.", table.stack))
             })?
             .physical_id;
@@ -170,7 +170,7 @@ async fn existing_keys(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items:
             .set_request_items(Some(request))
             .send()
             .await
-            .map_err(|error| explain(&error, &format!("could not read the items of the table {table}")))?;
+            .map_err(|error| explain(error, &format!("could not read the items of the table {table}")))?;
         let answered = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
         found.extend(answered.iter().filter_map(|item| key_of(item, keys)));
         Ok(answer.unprocessed_keys.filter(|keys| !keys.is_empty()))
@@ -202,9 +202,10 @@ async fn ask_for_all<R>(first: R, mut ask: impl AsyncFnMut(R) -> Result<Option<R
 
 fn too_busy(table: &str) -> Error {
     let minutes = LONGEST_BUSY.as_secs() / 60;
-    Error::failed(format!(
-        "the table {table} was too busy for {minutes} minutes to say which items it has"
-    ))
+    Error::new(
+        ErrorKind::Throttled,
+        format!("the table {table} was too busy for {minutes} minutes to say which items it has"),
+    )
     .hint("Run the same command again when less is asked of the table, or give it more read capacity.")
 }
 
@@ -269,7 +270,7 @@ async fn put<'a>(
             Ok((&item.key, there.item() == Some(&map_to_dynamodb(&item.attributes))))
         }
         _ => Err(explain(
-            &error,
+            error,
             &format!("could not put the item `{}` into the table {table}", item.key),
         )),
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_table::UpdateTableError;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::wait::{Probe, until};
 
 /// Whether a table has no items; one that isn't there has none.
@@ -61,7 +61,10 @@ pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
     })
     .await
     .in_time(|| {
-        Error::failed(format!("the table {name} isn't gone after 10 minutes"))
-            .hint("Run the same command again; it goes on from here.")
+        Error::new(
+            ErrorKind::TimedOut,
+            format!("the table {name} isn't gone after 10 minutes"),
+        )
+        .hint("Run the same command again; it goes on from here.")
     })
 }

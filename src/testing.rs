@@ -3,15 +3,18 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use clap::Parser;
-
-use crate::cli::Cli;
-use crate::report::Reporter;
+use crate::report::{Color, Flags, Format, Options, Reporter};
 
 /// A reporter that shows warnings only.
 pub(crate) fn quiet() -> Reporter {
-    let cli = Cli::try_parse_from(["deployer", "--quiet", "local", "start"]).expect("valid");
-    Reporter::new(&cli.global)
+    Reporter::new(Options {
+        format: Format::Text,
+        color: Color::Never,
+        quiet: true,
+        verbose: false,
+        yes: false,
+        flags: Flags::default(),
+    })
 }
 
 /// Writes a script. Through `cp`: a file that this process itself had open for writing might still be so in a child

@@ -15,7 +15,7 @@ use etcetera::base_strategy::Xdg;
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::hex;
 use crate::lock;
 use crate::private;
@@ -88,7 +88,7 @@ pub(crate) struct Place {
 /// There is no home folder.
 pub(crate) fn user_folders() -> Result<Xdg> {
     Xdg::new().map_err(|error| {
-        Error::usage("could not find the home folder")
+        Error::new(ErrorKind::InvalidSetup, "could not find the home folder")
             .because(error)
             .hint("Set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME.")
     })
@@ -216,13 +216,17 @@ impl Maker {
         let list = environment.join(LIST);
         let folder = environment.to_string_lossy();
         let unmade = || {
-            Error::usage(format!("could not make a virtual environment for {}", tool.user)).hint(
+            Error::new(
+                ErrorKind::InvalidSetup,
+                format!("could not make a virtual environment for {}", tool.user),
+            )
+            .hint(
                 "Make sure that Python 3.10 or newer is there with its venv module (Debian, Ubuntu: `sudo apt install \
                  python3 python3-venv`), then run this again.",
             )
         };
         let uninstalled = |index: &str| {
-            Error::usage(format!("could not install {}", tool.name())).hint(format!(
+            Error::new(ErrorKind::InvalidSetup, format!("could not install {}", tool.name())).hint(format!(
                 "Check the connection, the proxy (HTTPS_PROXY) and {index}, then run this again."
             ))
         };
@@ -288,21 +292,24 @@ impl Unfit {
         let (major, minor) = OLDEST;
         let needed = format!("{user} needs Python {major}.{minor} or newer");
         match self {
-            Self::Missing => Error::usage(format!("{needed}, and there is none on PATH")).hint(
+            Self::Missing => Error::new(ErrorKind::InvalidSetup, format!("{needed}, and there is none on PATH")).hint(
                 "Install it (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`) \
                  or uv (https://docs.astral.sh/uv/), then run this again.",
             ),
-            Self::Old { python, version } => Error::usage(format!("{needed}, and {} is {version}", python.display()))
-                .hint(
-                    "Install a newer one beside it, or uv, which brings its own (https://docs.astral.sh/uv/), then \
+            Self::Old { python, version } => Error::new(
+                ErrorKind::InvalidSetup,
+                format!("{needed}, and {} is {version}", python.display()),
+            )
+            .hint(
+                "Install a newer one beside it, or uv, which brings its own (https://docs.astral.sh/uv/), then \
                      run this again.",
-                ),
+            ),
             Self::Bare { python, version } => {
                 let name = python.file_name().map_or("python3".into(), OsStr::to_string_lossy);
-                Error::usage(format!(
-                    "{} ({version}) can't make virtual environments",
-                    python.display()
-                ))
+                Error::new(
+                    ErrorKind::InvalidSetup,
+                    format!("{} ({version}) can't make virtual environments", python.display()),
+                )
                 .because("its module venv or ensurepip is missing, which Debian and Ubuntu package apart")
                 .hint(format!(
                     "Install it (`sudo apt install {name}-venv`), then run this again."
@@ -447,7 +454,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::error::Exit;
     use crate::testing::{executable, quiet};
 
     const VERSION: &str = "1.2.3";
@@ -523,7 +529,7 @@ esac
             .install(&sandbox.place, &quiet())
             .await
             .expect_err("nothing to install with");
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidSetup);
         error
     }
 
@@ -661,7 +667,7 @@ esac
         let python3 = sandbox.bin().join("python3");
         executable(&python3, &python("3.11.2", true, pip));
         let error = TOOL.install(&sandbox.place, &quiet()).await.expect_err("no index");
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidSetup);
         assert_eq!(
             error.to_string(),
             format!(

@@ -6,7 +6,7 @@ use std::fmt;
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::stages::Architecture;
 
 /// AWS or something like it.
@@ -42,6 +42,13 @@ const SERVICES: &[&str] = &[
     "S3",
     "STS",
 ];
+
+/// The SDK's crates of those services, in which its requests are logged.
+pub fn sdk_crates() -> impl Iterator<Item = String> {
+    SERVICES
+        .iter()
+        .map(|service| format!("aws_sdk_{}", service.to_lowercase().replace(' ', "")))
+}
 
 impl Endpoint {
     /// Where `config` sends its requests.
@@ -149,9 +156,10 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     distinct.dedup();
     match distinct.as_slice() {
         [place] if *place == "AWS" => Ok(Endpoint::Aws),
-        [place] if !place.starts_with("http://") && !place.starts_with("https://") => Err(Error::usage(format!(
-            "the endpoint `{place}` is no URL"
-        ))
+        [place] if !place.starts_with("http://") && !place.starts_with("https://") => Err(Error::new(
+            ErrorKind::InvalidSetup,
+            format!("the endpoint `{place}` is no URL"),
+        )
         .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
         [place] => Ok(Endpoint::Other((*place).clone())),
         _ => {
@@ -159,7 +167,7 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
                 .iter()
                 .map(|(service, place)| format!("{service}: {place}"))
                 .collect();
-            Err(Error::usage("the services' endpoints are not in one place").because(listed.join(", ")).hint(
+            Err(Error::new(ErrorKind::InvalidSetup, "the services' endpoints are not in one place").because(listed.join(", ")).hint(
                 "Unset the AWS_ENDPOINT_URL_<SERVICE> variables and `endpoint_url` settings, or set AWS_ENDPOINT_URL \
                      alone; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true switches all of them off.",
             ))

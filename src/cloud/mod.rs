@@ -1,5 +1,6 @@
 //! The account we work in: one SDK configuration, one client a service, and what is known of the place.
 
+mod changes;
 mod endpoint;
 mod http;
 pub mod sdk_error;
@@ -17,15 +18,44 @@ use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use crate::cli::Global;
-use crate::error::{Error, Result};
-use crate::local;
-use crate::project::stages::Stage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Journal;
 use crate::project::template::Scope;
-use crate::report::Reporter;
 use crate::wait::Pace;
-pub use endpoint::{Emulator, Endpoint, origin_of};
+use changes::NoteChanges;
+pub use endpoint::{Emulator, Endpoint, origin_of, sdk_crates};
 use sdk_error::explain;
+
+/// Where to find what we work in, and as whom.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// As the environment, the profile and their files say.
+    Chain {
+        /// The profile; it goes before keys in the environment.
+        profile: Option<String>,
+        /// The region; else the environment's or the profile's.
+        region: Option<String>,
+    },
+    /// At an endpoint, with keys for it; nothing else is looked at.
+    Keys {
+        /// Its URL.
+        endpoint: String,
+        /// The region.
+        region: String,
+        /// The key's id.
+        access_key_id: String,
+        /// The key.
+        secret_access_key: String,
+    },
+}
+
+/// Which account and region, and behind which endpoint.
+struct Place {
+    endpoint: Endpoint,
+    region: String,
+    account: String,
+    partition: String,
+}
 
 /// Clients and facts; made once a run.
 #[derive(Debug, Clone)]
@@ -56,41 +86,53 @@ pub struct Cloud {
     pub iam: aws_sdk_iam::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// What this run has begun.
+    pub journal: Journal,
     config: SdkConfig,
     /// The types that the endpoint didn't know of each template that it was shown.
     unknown_types: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
 
 impl Cloud {
-    /// Finds credentials, region and endpoint and asks who we are.
+    /// Finds credentials, region and endpoint and asks who we are. What is changed is noted in `journal`.
     ///
     /// # Errors
     /// No region, no or expired credentials, an endpoint that doesn't answer, or endpoints of which some are AWS's and
     /// some aren't.
-    pub async fn connect(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<Self> {
-        let mut config = if global.local {
-            local_config(global, stage, reporter).await?
-        } else {
-            sdk_config(global, stage).await?
+    pub async fn connect(access: &Access, journal: &Journal) -> Result<Self> {
+        let mut config = match access {
+            Access::Keys {
+                endpoint,
+                region,
+                access_key_id,
+                secret_access_key,
+            } => keys_config(endpoint, region, access_key_id, secret_access_key),
+            Access::Chain { profile, region } => sdk_config(profile.as_deref(), region.as_deref()).await,
         };
         let endpoint = Endpoint::of(&config)?;
         if endpoint.url().is_some_and(|url| url.starts_with("http://")) {
             config = http::without_certificates(config);
         }
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
-            Error::usage("no AWS region is set").hint(
+            Error::new(ErrorKind::InvalidSetup, "no AWS region is set").hint(
                 "Say --region, set AWS_REGION, or give the stage a `region:` in stacks/stages.yaml. To try it without \
                  AWS, say --local.",
             )
         })?;
         check_region(&region)?;
-        let (account, partition) = identity(&config, &endpoint)
-            .await
-            .map_err(|error| match &global.profile {
-                Some(profile) => error.because(format!("the credentials were to come from the profile `{profile}`")),
-                None => error,
-            })?;
-        Ok(Self::of(config, endpoint, region, account, partition))
+        let (account, partition) = identity(&config, &endpoint).await.map_err(|error| match access {
+            Access::Chain {
+                profile: Some(profile), ..
+            } => error.because(format!("the credentials were to come from the profile `{profile}`")),
+            Access::Chain { profile: None, .. } | Access::Keys { .. } => error,
+        })?;
+        let place = Place {
+            endpoint,
+            region,
+            account,
+            partition,
+        };
+        Ok(Self::of(config, place, journal.clone()))
     }
 
     /// The same account in another region.
@@ -100,49 +142,60 @@ impl Cloud {
     pub fn in_region(&self, region: &str) -> Result<Self> {
         check_region(region)?;
         let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
-        let (account, partition) = (self.account.clone(), self.partition.clone());
-        Ok(Self::of(
-            config,
-            self.endpoint.clone(),
-            region.to_owned(),
-            account,
-            partition,
-        ))
+        let place = Place {
+            endpoint: self.endpoint.clone(),
+            region: region.to_owned(),
+            account: self.account.clone(),
+            partition: self.partition.clone(),
+        };
+        Ok(Self::of(config, place, self.journal.clone()))
     }
 
-    fn of(config: SdkConfig, endpoint: Endpoint, region: String, account: String, partition: String) -> Self {
+    fn of(config: SdkConfig, place: Place, journal: Journal) -> Self {
         // The read timeout counts from the beginning of a request, its body included, and is the same for all requests of
         // a connection: a slow line would never get a large file through. So each attempt has a time of its own instead;
         // see `for_sending`.
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config).timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECTING)
-                .disable_read_timeout()
-                .operation_attempt_timeout(ANSWERING)
-                .disable_operation_timeout()
-                .build(),
-        );
+        let mut s3 = aws_sdk_s3::config::Builder::from(&config)
+            .interceptor(NoteChanges(journal.clone()))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECTING)
+                    .disable_read_timeout()
+                    .operation_attempt_timeout(ANSWERING)
+                    .disable_operation_timeout()
+                    .build(),
+            );
         // What is published says its MD5, and S3 makes a checksum of its own of whatever it is sent. Another one would only cost
         // time, and many S3 servers store the SDK's trailing checksums as part of the object.
         s3 = s3.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if !endpoint.is_aws() {
+        if !place.endpoint.is_aws() {
             // Bucket names are no host names elsewhere.
             s3 = s3.force_path_style(true);
         }
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(&config)
+                        .interceptor(NoteChanges(journal.clone()))
+                        .build(),
+                )
+            };
+        }
         Self {
-            region,
-            account,
-            partition,
-            apigateway: aws_sdk_apigateway::Client::new(&config),
-            apigatewayv2: aws_sdk_apigatewayv2::Client::new(&config),
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            region: place.region,
+            account: place.account,
+            partition: place.partition,
+            apigateway: client!(aws_sdk_apigateway),
+            apigatewayv2: client!(aws_sdk_apigatewayv2),
+            cloudformation: client!(aws_sdk_cloudformation),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            cloudfront: aws_sdk_cloudfront::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            endpoint,
+            cloudfront: client!(aws_sdk_cloudfront),
+            lambda: client!(aws_sdk_lambda),
+            dynamodb: client!(aws_sdk_dynamodb),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            endpoint: place.endpoint,
+            journal,
             config,
             unknown_types: Arc::default(),
         }
@@ -236,39 +289,27 @@ fn loader() -> aws_config::ConfigLoader {
         .timeout_config(timeouts())
 }
 
-async fn local_config(global: &Global, stage: &Stage, reporter: &Reporter) -> Result<SdkConfig> {
-    let running = local::ensure_running(reporter).await?;
-    let region = global
-        .region
-        .clone()
-        .or_else(|| stage.region.clone())
-        .unwrap_or_else(|| local::REGION.to_owned());
+fn keys_config(endpoint: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> SdkConfig {
     // Nothing of the user's AWS set-up may leak in: neither credentials nor a per-service endpoint.
-    Ok(SdkConfig::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(running.endpoint)
-        .region(Region::new(region))
+        .endpoint_url(endpoint)
+        .region(Region::new(region.to_owned()))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
-            aws_sdk_s3::config::Credentials::new(
-                running.credentials.access_key_id,
-                running.credentials.secret_access_key,
-                None,
-                None,
-                "local cloud",
-            ),
+            aws_sdk_s3::config::Credentials::new(access_key_id, secret_access_key, None, None, "local cloud"),
         ))
         .retry_config(retries())
         .timeout_config(timeouts())
         .sleep_impl(aws_sdk_s3::config::SharedAsyncSleep::new(
             aws_smithy_async::rt::sleep::TokioSleep::new(),
         ))
-        .build())
+        .build()
 }
 
-async fn sdk_config(global: &Global, stage: &Stage) -> Result<SdkConfig> {
+async fn sdk_config(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
     let mut loader = loader();
-    let mut region = global.region.clone().or_else(|| stage.region.clone()).map(Region::new);
-    if let Some(profile) = &global.profile {
+    let mut region = region.map(|region| Region::new(region.to_owned()));
+    if let Some(profile) = profile {
         // The SDK's chain would take credentials and region of the environment first; a flag on the command line means
         // it.
         if region.is_none() {
@@ -295,7 +336,7 @@ async fn sdk_config(global: &Global, stage: &Stage) -> Result<SdkConfig> {
     if let Some(region) = region {
         loader = loader.region(region);
     }
-    Ok(loader.load().await)
+    loader.load().await
 }
 
 /// A region's name becomes part of host names.
@@ -304,7 +345,18 @@ fn check_region(region: &str) -> Result<()> {
     if !region.is_empty() && region.chars().all(legal) {
         return Ok(());
     }
-    Err(Error::usage(format!("`{region}` is no region's name")).hint("A region is called like eu-central-1."))
+    Err(
+        Error::new(ErrorKind::InvalidUsage, format!("`{region}` is no region's name"))
+            .hint("A region is called like eu-central-1."),
+    )
+}
+
+/// Without an identity there is nothing to do it with, whatever the reason.
+fn unidentified(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::CredentialsMissing | ErrorKind::CredentialsExpired | ErrorKind::CredentialsInvalid => error,
+        _ => error.of_kind(ErrorKind::IdentityUnknown),
+    }
 }
 
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
@@ -329,7 +381,7 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, St
         .send()
         .await
         // Whatever it is: the set-up must change before anything can begin.
-        .map_err(|error| explain(&error, &format!("could not ask {endpoint} who we are")).as_usage())?;
+        .map_err(|error| unidentified(explain(error, &format!("could not ask {endpoint} who we are"))))?;
     let arn = answer.arn().unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws");
     let account = answer

@@ -4,7 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The codes of AWS's services for "you may not".
 const DENIED: &[&str] = &[
@@ -42,67 +42,86 @@ pub fn found<T, E, R>(
     what: impl FnOnce() -> String,
 ) -> Result<Option<T>, Error>
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(None),
-        Err(error) => Err(explain(&error, &what())),
+        Err(error) => Err(explain(error, &what())),
     }
 }
 
-/// Turns an SDK error into ours; `what` says what was being done, as a lowercase fragment.
-pub fn explain<E, R>(error: &SdkError<E, R>, what: &str) -> Error
+/// Turns an SDK error into ours, with the SDK's own as its cause; `what` says what was being done, as a lowercase fragment.
+pub fn explain<E, R>(error: SdkError<E, R>, what: &str) -> Error
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    match error {
+    let (kind, why) = match &error {
         SdkError::ServiceError(_) => {
-            let (code, message) = (code(error), message(error));
-            let known = advice(code);
-            let failure = match known {
-                Some((Blame::User, _)) => Error::usage(what),
-                _ => Error::failed(what),
-            };
-            let failure = if is_denied(error) {
-                failure.for_want_of_permission()
-            } else {
-                failure
-            };
-            let failure = failure.because(match (code, message) {
+            let (code, message) = (code(&error), message(&error));
+            let why = match (code, message) {
                 ("", "") => "the answer names no reason".to_owned(),
                 (code, "") => code.to_owned(),
                 ("", message) => message.to_owned(),
                 (code, message) => format!("{code}: {message}"),
-            });
-            failure.hint(known.map_or(
-                "If the message doesn't tell enough, -vv shows the requests; `deployer status` shows where the stage is.",
-                |(_, hint)| hint,
-            ))
+            };
+            (kind_of(code), why)
         }
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             // Credentials are looked for just before a request is sent.
-            Some(connector) if lacks_credentials(connector) => without_credentials(what, &innermost(connector)),
+            Some(connector) if lacks_credentials(connector) => {
+                return without_credentials(what, innermost(connector), error);
+            }
             connector => {
                 let cause = connector.map(|connector| innermost(connector)).unwrap_or_default();
-                Error::failed(what).because(format!("no connection: {cause}")).hint(
-                    "Check the network and the endpoint (AWS_ENDPOINT_URL, the profile's endpoint_url, the region's \
-                     name), then run the same command again.",
-                )
+                (ErrorKind::Unreachable, format!("no connection: {cause}"))
             }
         },
-        SdkError::TimeoutError(_) => Error::failed(what)
-            .because("there was no answer in time")
-            .hint("Check the network and the endpoint (AWS_ENDPOINT_URL), then run the same command again."),
-        SdkError::ResponseError(_) => Error::failed(what)
-            .because(format!("the answer can't be read: {}", innermost(error)))
-            .hint("Is the endpoint really AWS, or an emulator of it? Check AWS_ENDPOINT_URL."),
-        other if lacks_credentials(other) => without_credentials(what, &innermost(other)),
-        other => Error::failed(what)
-            .because(innermost(other))
-            .hint("Check the region's name and the endpoint, then run the same command again."),
+        SdkError::TimeoutError(_) => (ErrorKind::Unreachable, "there was no answer in time".to_owned()),
+        SdkError::ResponseError(_) => {
+            let why = format!("the answer can't be read: {}", innermost(&error));
+            return Error::new(ErrorKind::ServiceError, what)
+                .because(Told::new(why, error))
+                .hint("Is the endpoint really AWS, or an emulator of it? Check AWS_ENDPOINT_URL.");
+        }
+        other if lacks_credentials(other) => return without_credentials(what, innermost(other), error),
+        other => {
+            let why = innermost(other);
+            return Error::failed(what)
+                .because(Told::new(why, error))
+                .hint("Check the region's name and the endpoint, then run the same command again.");
+        }
+    };
+    Error::new(kind, what).because(Told::new(why, error)).hint(advice(kind))
+}
+
+/// An SDK error in words that a person can use: its own are "service error" or "dispatch failure".
+#[derive(Debug)]
+struct Told {
+    why: String,
+    error: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Told {
+    fn new(why: String, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self {
+            why,
+            error: Box::new(error),
+        }
+    }
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Told {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.error)
     }
 }
 
@@ -117,45 +136,60 @@ fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn without_credentials(what: &str, cause: &str) -> Error {
-    Error::usage("no usable AWS credentials were found").because(what).because(cause).hint(
-        "Log in (`aws sso login` or `aws login`), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
-         with --profile. To try it without AWS, say --local.",
-    )
+fn without_credentials(what: &str, why: String, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::CredentialsMissing, "no usable AWS credentials were found")
+        .because(what)
+        .because(Told::new(why, error))
+        .hint(advice(ErrorKind::CredentialsMissing))
 }
 
-enum Blame {
-    User,
-    Cloud,
-}
-
-/// What to do about an error code, where the code alone tells.
+/// What kind of refusal an error code is, where the code alone tells.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html> and each service's common errors.
-fn advice(code: &str) -> Option<(Blame, &'static str)> {
-    Some(match code {
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => (
-            Blame::User,
-            "The credentials have expired: log in again (for SSO `aws sso login`), then run the same command; it goes on \
-             from here.",
-        ),
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "UnauthorizedException" => (
-            Blame::User,
-            "AWS doesn't know these credentials. Check the profile or AWS_ACCESS_KEY_ID; in an opt-in region, also that \
-             the account has it enabled.",
-        ),
-        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestTimeTooSkewed" => {
-            (Blame::User, "Check AWS_SECRET_ACCESS_KEY, and this machine's clock.")
+fn kind_of(code: &str) -> ErrorKind {
+    match code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+            ErrorKind::CredentialsExpired
         }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => (
-            Blame::Cloud,
-            "Give the deploying identity the action that the message names; the README lists all that it needs.",
-        ),
-        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "SlowDown" => (
-            Blame::Cloud,
-            "AWS had too many requests from this account. Run the same command again; it goes on from here.",
-        ),
-        _ => return None,
-    })
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidAccessKeyId"
+        | "UnauthorizedException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "RequestTimeTooSkewed" => ErrorKind::CredentialsInvalid,
+        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "SlowDown" => ErrorKind::Throttled,
+        denied if DENIED.contains(&denied) => ErrorKind::AccessDenied,
+        _ => ErrorKind::ServiceError,
+    }
+}
+
+/// What to do about a refusal of this kind.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::CredentialsMissing => {
+            "Log in (`aws sso login` or `aws login`), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
+             with --profile. To try it without AWS, say --local."
+        }
+        ErrorKind::CredentialsExpired => {
+            "The credentials have expired: log in again (for SSO `aws sso login`), then run the same command; it goes on \
+             from here."
+        }
+        ErrorKind::CredentialsInvalid => {
+            "AWS doesn't know these credentials, or not their signature. Check the profile or AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, and this machine's clock; in an opt-in region, also that the account has it enabled."
+        }
+        ErrorKind::AccessDenied => {
+            "Give the deploying identity the action that the message names; the README lists all that it needs."
+        }
+        ErrorKind::Throttled => {
+            "AWS had too many requests from this account. Run the same command again; it goes on from here."
+        }
+        ErrorKind::Unreachable => {
+            "Check the network and the endpoint (AWS_ENDPOINT_URL, the profile's endpoint_url, the region's name), then run \
+             the same command again."
+        }
+        _ => "If the message doesn't tell enough, -vv shows the requests; `deployer status` shows where the stage is.",
+    }
 }
 
 /// The error that started it: the outer ones say only "dispatch failure".

@@ -9,16 +9,16 @@ use futures::future::{join_all, try_join_all};
 use serde::{Serialize, Serializer};
 
 use crate::address;
-use crate::cli::{DownArgs, Global};
+use crate::cli::DownArgs;
 use crate::cloud::Cloud;
-use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::context::{Context, Session};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Fact, fact};
 use crate::logs;
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 use crate::stack::ownership::{self, Adoption, Owner};
 use crate::stack::protection;
 use crate::stack::read::{self, Deployed, Stack};
@@ -27,8 +27,9 @@ use crate::stack::status::Meaning;
 use crate::table;
 
 /// Runs the command.
-pub async fn run(args: &DownArgs, global: &Global, reporter: &Reporter) -> Result<()> {
-    let context = &Context::connect(super::open(global, reporter)?, global, reporter).await?;
+pub async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
+    let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let _lock = context.lock().await?;
     let adoption = Adoption {
         stacks: &args.adopt,
@@ -99,7 +100,7 @@ async fn orphans(context: &Context<'_>) -> Result<BTreeMap<StackId, (Cloud, Stac
     for cloud in clouds {
         let names = match read::names_with_prefix(&cloud, &prefix).await {
             Ok(names) => names,
-            Err(error) if error.is_denied() => {
+            Err(error) if error.is_access_denied() => {
                 context.reporter.warn(format!(
                     "stacks whose templates are gone weren't looked for in {}: this identity may not list stacks \
                      (cloudformation:ListStacks)",
@@ -287,8 +288,11 @@ async fn check_unchanged(asked: &BTreeMap<StackId, Found>) -> Result<()> {
     if same.await?.into_iter().all(|same| same) {
         return Ok(());
     }
-    Err(Error::failed("the stage was changed while you were asked about it")
-        .hint("Nothing was removed. Run `deployer down` again: it asks about what is there now."))
+    Err(Error::new(
+        ErrorKind::ChangedMeanwhile,
+        "the stage was changed while you were asked about it",
+    )
+    .hint("Nothing was removed. Run `deployer down` again: it asks about what is there now."))
 }
 
 /// Deletes each stack once those that get something from it are gone. All that can be deleted is, whatever fails beside it.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::cli::{Global, GraphArgs, GraphFormat};
+use crate::cli::{GraphArgs, GraphFormat};
+use crate::context::Session;
 use crate::error::Result;
 use crate::project::Project;
 use crate::project::apis::{self, Route};
@@ -11,10 +12,11 @@ use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::tables;
 use crate::project::wiring::{Edge, Rule, Source};
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 
 /// Runs the command.
-pub fn run(args: &GraphArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+pub fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let graph = Graph::of(&project);
     match args.format {

@@ -3,13 +3,15 @@
 use serde::Serialize;
 
 use crate::cli::{EnvFormat, Global, LocalCommand, Output};
-use crate::error::{Context, Result};
+use crate::context::Session;
+use crate::error::{OrFail, Result};
 use crate::local::{self, LocalCloud, LocalStatus};
 use crate::project::Project;
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 
 /// Runs the command.
-pub async fn run(command: LocalCommand, global: &Global, reporter: &Reporter) -> Result<()> {
+pub async fn run(command: LocalCommand, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     match command {
         LocalCommand::Start => {
             local::ensure_running(reporter).await?;

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::up::packages::{Packages, Place, architecture};
-use crate::cli::{Global, PackageArgs};
-use crate::error::{Error, Result};
+use crate::cli::PackageArgs;
+use crate::context::Session;
+use crate::error::{Error, ErrorKind, Result};
 use crate::package::{LAMBDAS_GLIBC, Package};
 use crate::project::functions::Function;
 use crate::project::{Project, did_you_mean};
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 
 /// Runs the command.
-pub async fn run(args: &PackageArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+pub async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let wanted = wanted(&project, &args.functions)?;
     let packages = Packages::of_functions(&project, &wanted, &[], reporter).await?;
@@ -53,7 +55,7 @@ pub async fn run(args: &PackageArgs, global: &Global, reporter: &Reporter) -> Re
 fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function>> {
     let all = project.functions();
     if all.is_empty() {
-        return Err(Error::usage("no template has a function whose code is packed here").hint(
+        return Err(Error::new(ErrorKind::InvalidProject, "no template has a function whose code is packed here").hint(
             "Give one `Code: { S3Bucket: !Ref CodeBucket, S3Key: !Ref CodeKey }` and declare both as parameters: the first \
              binary of function/ that it needs is then built for it.",
         ));
@@ -61,7 +63,7 @@ fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function
     let known: Vec<String> = all.iter().map(name).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let error = Error::usage(format!("no template asks for `{name}`"));
+        let error = Error::new(ErrorKind::InvalidUsage, format!("no template asks for `{name}`"));
         return Err(match did_you_mean(name, &known) {
             Some(near) => error.hint(format!("Did you mean `{near}`?")),
             None => error.hint(format!("They ask for {}.", known.join(", "))),

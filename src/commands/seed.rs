@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 use serde::Serialize;
 
-use crate::cli::{Global, SeedArgs};
-use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::cli::SeedArgs;
+use crate::context::{Context, Session};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 use crate::seeding::{self, SeededTable};
 use crate::stack::follow;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::{self, Deployed, Stack};
 
 /// Runs the command. The items are read and checked before anything is asked of the cloud.
-pub async fn run(args: &SeedArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+pub async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let seeds = project.seeds(args.file.as_deref(), args.table.as_deref())?;
-    let context = Context::connect(project, global, reporter).await?;
+    let context = Context::connect(project, session).await?;
     let stacks = context.own_stacks(Adoption::default()).await?;
     reporter.working("seed", format!("{} items", seeds.count()));
     let seeded = try_join_all(seeds.by_stack().into_iter().map(async |(id, tables)| {
@@ -45,11 +46,14 @@ async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeMap<StackId,
         None => None,
     };
     found.ok_or_else(|| {
-        Error::failed(format!(
-            "the stage {} has no such table yet: there is no stack {}",
-            context.project.stage.name,
-            context.stack_name(id)
-        ))
+        Error::new(
+            ErrorKind::NotDeployed,
+            format!(
+                "the stage {} has no such table yet: there is no stack {}",
+                context.project.stage.name,
+                context.stack_name(id)
+            ),
+        )
         .hint(format!(
             "Deploy it first: `deployer up --stage {}`.",
             context.project.stage.name

@@ -7,18 +7,17 @@ use anstyle::AnsiColor;
 use serde::Serialize;
 
 use crate::address::{self, ApiAddress, RouteAddress};
-use crate::cli::Global;
-use crate::context::Context;
+use crate::context::{Context, Session};
 use crate::error::Result;
 use crate::project::functions::FUNCTION;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
-use crate::report::{Outcome, Paint, Reporter};
+use crate::report::{Outcome, Paint};
 use crate::stack::ownership;
 use crate::stack::read::{Deployed, Stack};
-use crate::stack::status::{Meaning, Outlook};
+use crate::stack::status::{Meaning, Severity};
 
 /// The version of the document: it grows when something in it is taken away or means something else.
 const SCHEMA: u32 = 2;
@@ -76,7 +75,7 @@ pub struct StackStatus {
     /// Its outputs, as its template names them. Off AWS the addresses in them are this host's.
     pub outputs: BTreeMap<String, String>,
     #[serde(skip)]
-    outlook: Option<Outlook>,
+    severity: Option<Severity>,
     #[serde(skip)]
     age: Option<String>,
 }
@@ -117,8 +116,9 @@ pub struct Table {
 }
 
 /// Runs the command.
-pub async fn run(global: &Global, reporter: &Reporter) -> Result<()> {
-    let context = &Context::connect(super::open(global, reporter)?, global, reporter).await?;
+pub async fn run(session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
+    let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let stage = context.survey().await?;
     // What can't be read of it is `up`'s to say.
     let seeds = context.project.seeds(None, None).unwrap_or_default();
@@ -197,7 +197,7 @@ fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStat
         foreign: foreign(context, stack),
         last_changed: stack.changed.map(rfc3339),
         outputs: stack.outputs.clone(),
-        outlook: Some(stack.meaning().outlook),
+        severity: Some(stack.meaning().severity),
         age: stack.changed.map(|then| age(then, SystemTime::now())),
     }
 }
@@ -237,9 +237,9 @@ impl Outcome for StageStatus {
         let ids = self.stacks.iter().map(|stack| &stack.id).chain(&self.missing);
         let width = ids.map(|id| id.as_str().chars().count()).max().unwrap_or_default();
         for stack in &self.stacks {
-            let (color, symbol) = match stack.outlook {
-                Some(Outlook::Good) => (AnsiColor::Green, "✓"),
-                Some(Outlook::Busy) => (AnsiColor::Yellow, "…"),
+            let (color, symbol) = match stack.severity {
+                Some(Severity::Good) => (AnsiColor::Green, "✓"),
+                Some(Severity::Busy) => (AnsiColor::Yellow, "…"),
                 _ => (AnsiColor::Red, "✗"),
             };
             let elsewhere = if stack.region == self.region {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{confirm_changes, read_contract, read_site};
-use crate::cli::{Global, VerifyArgs};
-use crate::context::Context;
+use crate::cli::VerifyArgs;
+use crate::context::{Context, Session};
 use crate::error::Result;
-use crate::report::Reporter;
 use crate::stack::ownership::Adoption;
 use crate::verify::{Selection, Stage, verify};
 
 /// Runs the command.
-pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+pub async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     project.check()?;
     let selection = Selection::new(&args.only, &args.skip)?;
@@ -22,7 +22,7 @@ pub async fn run(args: &VerifyArgs, global: &Global, reporter: &Reporter) -> Res
         .site_stack()
         .map(|_| read_site(&project, reporter))
         .transpose()?;
-    let context = Context::connect(project, global, reporter).await?;
+    let context = Context::connect(project, session).await?;
     let deployed = context.settled_survey(Adoption::default()).await?;
     let packages = BTreeMap::new();
     let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;

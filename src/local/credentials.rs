@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::hex;
 use crate::private;
 
@@ -35,9 +35,12 @@ impl Credentials {
             return Ok(None);
         };
         serde_json::from_str(&text).map(Some).map_err(|error| {
-            Error::failed(format!("could not understand {}", file.display()))
-                .because(error)
-                .hint("It has the local cloud's keys. Run `deployer local stop`, delete it, and run this again.")
+            Error::new(
+                ErrorKind::LocalCloud,
+                format!("could not understand {}", file.display()),
+            )
+            .because(error)
+            .hint("It has the local cloud's keys. Run `deployer local stop`, delete it, and run this again.")
         })
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::lock;
 use crate::private;
 use crate::report::Reporter;
@@ -194,7 +194,7 @@ impl Settings {
                 self.cloud(&record)
             }
             Some(record) => Err(self.silent(record.pid)),
-            None => Err(Error::failed("the local cloud isn't running")
+            None => Err(Error::new(ErrorKind::LocalCloud, "the local cloud isn't running")
                 .hint("Start it: `deployer local start`, or `deployer up --local` for the app as well.")),
         }
     }
@@ -263,10 +263,13 @@ impl Settings {
 
     async fn join(&self, record: &Record, reporter: &Reporter) -> Result<LocalCloud> {
         if record.port != self.port {
-            return Err(Error::usage(format!(
-                "the local cloud already runs on port {}, and {} was asked for",
-                record.port, self.port
-            ))
+            return Err(Error::new(
+                ErrorKind::InvalidSetup,
+                format!(
+                    "the local cloud already runs on port {}, and {} was asked for",
+                    record.port, self.port
+                ),
+            )
             .hint(format!(
                 "Use that one with `{PORT_VARIABLE}={} deployer up --local`, or stop it with `deployer local stop`.",
                 record.port
@@ -302,7 +305,8 @@ impl Settings {
         } else {
             return Ok(());
         };
-        Err(Error::usage(what).hint("Stop it with `deployer local stop`, then run this again; what is in it stays."))
+        Err(Error::new(ErrorKind::InvalidSetup, what)
+            .hint("Stop it with `deployer local stop`, then run this again; what is in it stays."))
     }
 
     async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
@@ -323,7 +327,9 @@ impl Settings {
                 Ok(()) => self.ended(),
                 Err(error) => error,
             }),
-            Err(error) => Probe::Failed(Error::failed("could not watch the local cloud start").because(error)),
+            Err(error) => {
+                Probe::Failed(Error::new(ErrorKind::LocalCloud, "could not watch the local cloud start").because(error))
+            }
         })
         .await;
         waited.in_time(|| self.silent(record.pid))?;
@@ -362,11 +368,14 @@ impl Settings {
         })
         .await;
         waited.in_time(|| {
-            Error::failed(format!(
-                "the local cloud (process {}) was told to stop {} seconds ago and still runs",
-                record.pid,
-                END.deadline.as_secs()
-            ))
+            Error::new(
+                ErrorKind::LocalCloud,
+                format!(
+                    "the local cloud (process {}) was told to stop {} seconds ago and still runs",
+                    record.pid,
+                    END.deadline.as_secs()
+                ),
+            )
             .hint(format!(
                 "See {}. `kill -9 {}` ends it and loses what changed since it was started.",
                 self.log_file().display(),
@@ -390,7 +399,7 @@ impl Settings {
 
     fn cloud(&self, record: &Record) -> Result<LocalCloud> {
         let credentials = Credentials::read(&self.state_dir())?.ok_or_else(|| {
-            Error::failed("the keys of the local cloud that runs are gone")
+            Error::new(ErrorKind::LocalCloud, "the keys of the local cloud that runs are gone")
                 .because(format!(
                     "there is no {}",
                     Credentials::file(&self.state_dir()).display()
@@ -408,7 +417,7 @@ impl Settings {
 
     fn ended(&self) -> Error {
         let log = self.log_file();
-        Error::failed("the local cloud ended as soon as it was started")
+        Error::new(ErrorKind::LocalCloud, "the local cloud ended as soon as it was started")
             .because(process::log_tail(&log))
             .hint(format!(
                 "See {}. If its installation is broken, delete {} and run this again.",
@@ -419,11 +428,14 @@ impl Settings {
 
     fn silent(&self, pid: u32) -> Error {
         let log = self.log_file();
-        Error::failed(format!(
-            "the local cloud (process {pid}) doesn't answer at {} after {} seconds",
-            Settings::endpoint(self.port),
-            START.deadline.as_secs()
-        ))
+        Error::new(
+            ErrorKind::LocalCloud,
+            format!(
+                "the local cloud (process {pid}) doesn't answer at {} after {} seconds",
+                Settings::endpoint(self.port),
+                START.deadline.as_secs()
+            ),
+        )
         .because(process::log_tail(&log))
         .hint(format!(
             "Run this again to wait longer, or stop it with `deployer local stop`. Its log is {}.",
@@ -434,11 +446,14 @@ impl Settings {
 
 fn taken(port: u16, who: &str) -> Error {
     let other = if port == 4577 { 4578 } else { 4577 };
-    Error::usage(format!("port {port}, where the local cloud would run, is taken"))
-        .because(who)
-        .hint(format!(
-            "Choose another: `{PORT_VARIABLE}={other} deployer up --local`."
-        ))
+    Error::new(
+        ErrorKind::InvalidSetup,
+        format!("port {port}, where the local cloud would run, is taken"),
+    )
+    .because(who)
+    .hint(format!(
+        "Choose another: `{PORT_VARIABLE}={other} deployer up --local`."
+    ))
 }
 
 /// Deletes what is in `folder`, which need not exist, and leaves the folder.

@@ -1,6 +1,6 @@
 //! The emulator's process: starting it, knowing it again, and ending it.
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::process::Child;
 
 use super::{Credentials, Settings, VERSION};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::hex;
 use crate::private;
 use crate::text::last_lines;
@@ -43,7 +43,7 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
     };
     // What it extracted for an earlier process is of no use to this one.
     match std::fs::remove_dir_all(folder.join(TEMPORARY)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).or_fail(cannot),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).or_fail(cannot),
         _ => {}
     }
     let (saved, buckets, temporary) = (own("state")?, own("s3")?, own(TEMPORARY)?);
@@ -128,9 +128,12 @@ impl Record {
             return Ok(None);
         };
         serde_json::from_str(&text).map(Some).map_err(|error| {
-            Error::failed(format!("could not understand {}", file.display()))
-                .because(error)
-                .hint("It says which local cloud runs. If none does, delete it and run this again.")
+            Error::new(
+                ErrorKind::LocalCloud,
+                format!("could not understand {}", file.display()),
+            )
+            .because(error)
+            .hint("It says which local cloud runs. If none does, delete it and run this again.")
         })
     }
 
@@ -144,7 +147,7 @@ impl Record {
     pub(super) fn remove(folder: &Path) -> Result<()> {
         let file = Self::file(folder);
         match std::fs::remove_file(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed.or_fail(|| format!("could not remove {}", file.display())),
         }
     }
@@ -183,8 +186,8 @@ fn birth_by_proc(pid: u32) -> Result<Option<String>> {
     let stat = match std::fs::read_to_string(&file) {
         Ok(stat) => stat,
         // Reading fails in a second way when the process ends between opening and reading: ESRCH.
-        Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(None),
-        Err(error) => return Err(Error::failed(format!("could not read {file}")).because(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(None),
+        Err(error) => return Err(Error::new(ErrorKind::LocalCloud, format!("could not read {file}")).because(error)),
     };
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Ok(start_in_stat(&stat).map(|ticks| format!("{ticks} {}", boot.trim())))
@@ -222,9 +225,11 @@ pub(super) fn terminate(pid: u32) -> Result<()> {
     match kill_process(id(pid)?, Signal::TERM) {
         // It has just ended by itself.
         Ok(()) | Err(Errno::SRCH) => Ok(()),
-        Err(error) => Err(Error::failed(format!("could not signal process {pid}"))
-            .because(error)
-            .hint(format!("Stop it with `kill {pid}`, as the user who started it."))),
+        Err(error) => Err(
+            Error::new(ErrorKind::LocalCloud, format!("could not signal process {pid}"))
+                .because(error)
+                .hint(format!("Stop it with `kill {pid}`, as the user who started it.")),
+        ),
     }
 }
 
@@ -234,7 +239,11 @@ pub(super) fn terminate_rest(emulator: u32) -> Result<()> {
     match kill_process_group(id(emulator)?, Signal::TERM) {
         // Usually nobody is left.
         Ok(()) | Err(Errno::SRCH) => Ok(()),
-        Err(error) => Err(Error::failed(format!("could not signal process group {emulator}")).because(error)),
+        Err(error) => Err(Error::new(
+            ErrorKind::LocalCloud,
+            format!("could not signal process group {emulator}"),
+        )
+        .because(error)),
     }
 }
 
@@ -242,7 +251,7 @@ fn id(pid: u32) -> Result<Pid> {
     i32::try_from(pid)
         .ok()
         .and_then(Pid::from_raw)
-        .ok_or_else(|| Error::failed(format!("{pid} is no process id")))
+        .ok_or_else(|| Error::new(ErrorKind::LocalCloud, format!("{pid} is no process id")))
 }
 
 /// The last lines of the log, or why there are none.

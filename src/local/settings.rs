@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use etcetera::BaseStrategy;
 
 use super::{MINISTACK, STAGES};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::private;
 use crate::venv::{self, Place};
 
@@ -84,18 +84,19 @@ fn parse_port(value: Option<OsString>) -> Result<u16> {
     let shown = value.to_string_lossy();
     match shown.parse() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(
-            Error::usage(format!("{PORT_VARIABLE} is `{shown}`, which is no port")).hint(format!(
-                "Set it to a number from 1 to 65535, or unset it for {DEFAULT_PORT}."
-            )),
-        ),
+        _ => Err(Error::new(
+            ErrorKind::InvalidSetup,
+            format!("{PORT_VARIABLE} is `{shown}`, which is no port"),
+        )
+        .hint(format!(
+            "Set it to a number from 1 to 65535, or unset it for {DEFAULT_PORT}."
+        ))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
 
     #[test]
     fn ports_are_numbers_from_1() {
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(parse("4577").expect("valid"), 4577);
         for bad in ["0", "65536", "-1", "http", "45 66"] {
             let error = parse(bad).expect_err(bad);
-            assert_eq!(error.exit(), Exit::Usage);
+            assert_eq!(error.kind(), ErrorKind::InvalidSetup);
             assert!(
                 error.to_string().contains(&format!("DEPLOYER_LOCAL_PORT is `{bad}`")),
                 "{error}"

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use tempfile::TempDir;
 
 use super::*;
-use crate::error::Exit;
 use crate::testing::{executable, quiet};
 
 /// Folders of the test's own and a free port; what was started there ends with it.
@@ -104,7 +103,7 @@ async fn a_taken_port_is_named_with_a_way_out_before_anything_is_installed() {
         }
     });
     let error = sandbox.settings.ensure_running(&quiet()).await.expect_err("taken");
-    assert_eq!(error.exit(), Exit::Usage);
+    assert_eq!(error.kind(), ErrorKind::InvalidSetup);
     assert_eq!(
         error.to_string(),
         format!(
@@ -125,7 +124,7 @@ async fn an_emulator_that_ends_at_once_is_quoted() {
     let sandbox = sandbox();
     pretend(&sandbox, "echo 'ImportError: libssl is missing' >&2; exit 1");
     let error = sandbox.settings.ensure_running(&quiet()).await.expect_err("broken");
-    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(error.kind(), ErrorKind::LocalCloud);
     assert!(
         error
             .to_string()
@@ -191,7 +190,7 @@ async fn one_that_does_not_come_up_is_left_to_be_waited_for_again() {
         .ensure_running(&quiet())
         .await
         .expect_err("never answers");
-    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(error.kind(), ErrorKind::LocalCloud);
     assert!(error.to_string().contains("after 30 seconds"), "{error}");
     let pid = sandbox.settings.status().await.expect("known").pid.expect("it runs");
     let again = sandbox.settings.ensure_running(&quiet()).await.expect_err("still not");

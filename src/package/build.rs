@@ -13,7 +13,7 @@ use tokio::process::Command;
 use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
 use super::{GET_CARGO_LAMBDA, Target, crates};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
@@ -51,8 +51,10 @@ pub(super) fn manifest_in(function_dir: &Path) -> Result<PathBuf> {
     if manifest.is_file() {
         return Ok(manifest);
     }
-    Err(Error::usage(format!("there is no {}", manifest.display()))
-        .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."))
+    Err(
+        Error::new(ErrorKind::InvalidProject, format!("there is no {}", manifest.display()))
+            .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."),
+    )
 }
 
 /// Binaries that were built.
@@ -141,10 +143,13 @@ impl Builder {
             ));
             return Ok((Self::Cargo, None));
         }
-        Err(Error::usage(format!(
-            "this machine can't build the function for {} without cargo-lambda or cargo-zigbuild",
-            architecture.as_str()
-        ))
+        Err(Error::new(
+            ErrorKind::InvalidSetup,
+            format!(
+                "this machine can't build the function for {} without cargo-lambda or cargo-zigbuild",
+                architecture.as_str()
+            ),
+        )
         .because(error)
         .hint(format!(
             "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
@@ -193,7 +198,7 @@ async fn answers(arguments: &[&str], path: Option<&OsStr>) -> Result<bool> {
 }
 
 pub(super) fn no_cargo(error: std::io::Error) -> Error {
-    Error::usage("could not start cargo")
+    Error::new(ErrorKind::InvalidSetup, "could not start cargo")
         .because(error)
         .hint("Install Rust (https://rustup.rs), then run the same command again.")
 }
@@ -244,9 +249,10 @@ impl Call<'_> {
             let file = folder.path().join(binary).join(BOOTSTRAP);
             match file.metadata() {
                 Ok(_) => Ok(file),
-                Err(error) => Err(Error::usage(format!(
-                    "cargo-lambda built `{binary}`, but no file where it was told to put it"
-                ))
+                Err(error) => Err(Error::new(
+                    ErrorKind::InvalidSetup,
+                    format!("cargo-lambda built `{binary}`, but no file where it was told to put it"),
+                )
                 .because(error)
                 .hint(
                     "Look for `extension` or `lambda_dir` in CargoLambda.toml and under [package.metadata.lambda] of \
@@ -341,9 +347,11 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
     if status.success() {
         return Ok(out);
     }
-    Err(Error::usage(format!("the function doesn't build ({status})"))
-        .because(said.trim())
-        .hint(remedy(&said)))
+    Err(
+        Error::new(ErrorKind::BuildFailed, format!("the function doesn't build ({status})"))
+            .because(said.trim())
+            .hint(remedy(&said)),
+    )
 }
 
 /// What helps against cargo's complaint.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::build::{manifest_in, no_cargo, real};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::did_you_mean;
 
 /// The names of the binaries that the crates below `function_dir` have, sorted. One that two crates have is there twice.
@@ -71,9 +71,12 @@ pub(super) fn packages<'a>(known: &'a [Binary], wanted: &[&str]) -> Result<Vec<&
             return Err(missing(name, known));
         };
         if let Some(other) = same.next() {
-            return Err(Error::usage(format!("function/ has two binaries named `{name}`"))
-                .because(format!("they are of {} and of {}", binary.package, other.package))
-                .hint("Give one of them another name."));
+            return Err(Error::new(
+                ErrorKind::InvalidProject,
+                format!("function/ has two binaries named `{name}`"),
+            )
+            .because(format!("they are of {} and of {}", binary.package, other.package))
+            .hint("Give one of them another name."));
         }
         elsewhere |= !binary.at_root;
         if !all.contains(&binary.package.as_str()) {
@@ -85,7 +88,11 @@ pub(super) fn packages<'a>(known: &'a [Binary], wanted: &[&str]) -> Result<Vec<&
 
 fn missing(name: &str, known: &[Binary]) -> Error {
     let names: Vec<&str> = known.iter().map(|binary| binary.name.as_str()).collect();
-    let error = Error::usage(format!("function/ has no binary named `{name}`")).because(match &*names {
+    let error = Error::new(
+        ErrorKind::InvalidProject,
+        format!("function/ has no binary named `{name}`"),
+    )
+    .because(match &*names {
         [] => "it has none".to_owned(),
         names => format!("it has {}", names.join(", ")),
     });
@@ -110,9 +117,11 @@ pub(super) async fn read(function_dir: &Path) -> Result<Vec<Binary>> {
         .await
         .map_err(no_cargo)?;
     if !output.status.success() {
-        return Err(Error::usage("cargo can't read the function's crate")
-            .because(String::from_utf8_lossy(&output.stderr).trim())
-            .hint("Nothing was changed. Correct function/Cargo.toml, then run the same command again."));
+        return Err(
+            Error::new(ErrorKind::InvalidProject, "cargo can't read the function's crate")
+                .because(String::from_utf8_lossy(&output.stderr).trim())
+                .hint("Nothing was changed. Correct function/Cargo.toml, then run the same command again."),
+        );
     }
     parse(&output.stdout, &manifest)
 }
@@ -162,7 +171,6 @@ fn parse(answer: &[u8], manifest: &Path) -> Result<Vec<Binary>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
 
     #[test]
     fn names_match_without_case_and_dashes() {
@@ -212,7 +220,7 @@ mod tests {
         let known = read(&function).await.expect("read");
         assert_eq!(packages(&known, &["bootstrap", "second"]).expect("there"), [""; 0]);
         let error = packages(&known, &["secnd"]).expect_err("none");
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidProject);
         assert_eq!(
             error.to_string(),
             "function/ has no binary named `secnd`: it has bootstrap, second"
@@ -248,7 +256,7 @@ mod tests {
         let error = binaries(&place.path().join("none")).await.expect_err("none");
         assert!(error.to_string().contains("there is no "), "{error}");
         let error = binaries(&place.path().join("broken")).await.expect_err("broken");
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidProject);
         assert!(
             error.to_string().starts_with("cargo can't read the function's crate: "),
             "{error}"

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{BOOTSTRAP, Entry, MAX_UNPACKED, Unusable};
 use super::snapshot::{Draft, Snapshot};
 use super::{not_copied, unusable};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 
 /// A file that was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,15 +27,18 @@ pub(super) fn copy(folder: &Path, scratch: &Path) -> Result<(Snapshot, Vec<Entry
     let root = folder
         .canonicalize()
         .or_fail(|| format!("could not read {}", folder.display()))
-        .map_err(Error::as_usage)?;
+        .map_err(|error| error.of_kind(ErrorKind::InvalidPackage))?;
     let mut found = Vec::new();
     collect(&root, &mut vec![root.clone()], "", &mut found)?;
     found.sort_unstable_by(|one, two| one.name.cmp(&two.name));
     if found.is_empty() {
-        return Err(Error::usage(format!(
-            "there are no files in {}, which is to be a function's code",
-            folder.display()
-        ))
+        return Err(Error::new(
+            ErrorKind::InvalidPackage,
+            format!(
+                "there are no files in {}, which is to be a function's code",
+                folder.display()
+            ),
+        )
         .hint("Put the function's code there, or name the folder or the zip that has it."));
     }
     // A binary has the same key, however it is given.
@@ -46,7 +49,7 @@ pub(super) fn copy(folder: &Path, scratch: &Path) -> Result<(Snapshot, Vec<Entry
     for Found { name, path, executable } in found {
         let file = File::open(&path)
             .or_fail(|| format!("could not read {}", path.display()))
-            .map_err(Error::as_usage)?;
+            .map_err(|error| error.of_kind(ErrorKind::InvalidPackage))?;
         if !is_binary {
             draft.note(format!("{}:{name}:{executable}:", name.len()).as_bytes());
         }
@@ -75,7 +78,11 @@ fn collect(root: &Path, open: &mut Vec<PathBuf>, prefix: &str, found: &mut Vec<F
         return Ok(());
     };
     let unreadable = || format!("could not read {}", folder.display());
-    for entry in folder.read_dir().or_fail(unreadable).map_err(Error::as_usage)? {
+    for entry in folder
+        .read_dir()
+        .or_fail(unreadable)
+        .map_err(|error| error.of_kind(ErrorKind::InvalidPackage))?
+    {
         let path = entry.or_fail(unreadable)?.path();
         let own = path
             .file_name()
@@ -88,7 +95,7 @@ fn collect(root: &Path, open: &mut Vec<PathBuf>, prefix: &str, found: &mut Vec<F
         if !real.starts_with(root) {
             return Err(refused(
                 &path,
-                format!("it is a link out of the function's folder, to {}", real.display()),
+                &format!("it is a link out of the function's folder, to {}", real.display()),
             ));
         }
         let metadata = real
@@ -114,8 +121,8 @@ fn collect(root: &Path, open: &mut Vec<PathBuf>, prefix: &str, found: &mut Vec<F
     Ok(())
 }
 
-fn refused(path: &Path, why: impl std::fmt::Display) -> Error {
-    Error::usage(format!("{} can't be packed", path.display()))
+fn refused(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidPackage, format!("{} can't be packed", path.display()))
         .because(why)
         .hint("Remove it from the function's folder, or put a file in its place.")
 }
@@ -127,7 +134,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::error::Exit;
     use crate::ident::hex;
 
     fn place(files: &[(&str, &str)]) -> TempDir {
@@ -152,7 +158,7 @@ mod tests {
 
     fn refusal(place: &TempDir) -> Error {
         let error = copy(&place.path().join("code"), place.path()).expect_err("refused");
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidPackage);
         error
     }
 

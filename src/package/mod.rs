@@ -28,7 +28,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::hex;
 use crate::project::Project;
 use crate::project::stages::Architecture;
@@ -205,7 +205,7 @@ pub async fn of_path(path: &Path) -> Result<Package> {
         let unreadable = || format!("could not read the function's code {}", path.display());
         let metadata = path.metadata().or_fail(unreadable).map_err(|error| {
             error
-                .as_usage()
+                .of_kind(ErrorKind::InvalidPackage)
                 .hint("A function's code is a folder, whose files are packed, or a zip.")
         })?;
         if metadata.is_dir() {
@@ -215,13 +215,17 @@ pub async fn of_path(path: &Path) -> Result<Package> {
         }
         let zip = copy_of_given(&path, &scratch)?;
         if !archive::is_zip(&zip.beginning::<4>().or_fail(unreadable)?) {
-            return Err(Error::usage(format!("{} is no zip", path.display())).hint(
+            return Err(Error::new(ErrorKind::InvalidPackage, format!("{} is no zip", path.display())).hint(
                 "A function's code is a folder, whose files are packed, or a zip. A binary is put into a folder, as \
                  `bootstrap`.",
             ));
         }
         let broken = |error: Unusable| {
-            let refused = Error::usage(format!("{} is no package for Lambda", path.display())).because(&error);
+            let refused = Error::new(
+                ErrorKind::InvalidPackage,
+                format!("{} is no package for Lambda", path.display()),
+            )
+            .because(error.to_string());
             refused.hint(match error {
                 Unusable::TooLarge(_) => "Leave out what the function doesn't need.",
                 _ => "Make the zip anew, or name the folder with the code instead: its files are packed.",
@@ -306,9 +310,12 @@ impl Prebuilt {
 /// A copy of a package that somebody gave.
 fn copy_of_given(file: &Path, scratch: &Path) -> Result<Snapshot> {
     let unreadable = |error: std::io::Error| {
-        Error::usage(format!("could not read the function's package {}", file.display()))
-            .because(error)
-            .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
+        Error::new(
+            ErrorKind::InvalidPackage,
+            format!("could not read the function's package {}", file.display()),
+        )
+        .because(error)
+        .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
     };
     let original = File::open(file).map_err(unreadable)?;
     let copy = Snapshot::take(original, MAX_UNPACKED + 1, scratch).map_err(|trouble| match trouble {
@@ -363,19 +370,22 @@ fn brought_along(library: &str, files: &[String]) -> bool {
 }
 
 fn unusable(file: &Path, error: &Unusable) -> Error {
-    Error::usage(format!("{} is no package for Lambda", file.display()))
-        .because(error)
-        .hint(error.remedy())
+    Error::new(
+        ErrorKind::InvalidPackage,
+        format!("{} is no package for Lambda", file.display()),
+    )
+    .because(error.to_string())
+    .hint(error.remedy())
 }
 
 impl Origin<'_> {
-    fn refuse(self, cause: impl std::fmt::Display) -> Error {
+    fn refuse(self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         let what = match self {
             Self::Built(_, BOOTSTRAP) => "the function".to_owned(),
             Self::Built(_, binary) => format!("the function's binary `{binary}`"),
             Self::Given(file) => file.display().to_string(),
         };
-        Error::usage(format!("{what} can't run on Lambda")).because(cause)
+        Error::new(ErrorKind::InvalidPackage, format!("{what} can't run on Lambda")).because(cause)
     }
 
     fn not_executable(self, error: &NotExecutable) -> Error {
@@ -415,7 +425,7 @@ impl Origin<'_> {
                 "Look for a target or a linker in .cargo/config.toml, CARGO_BUILD_TARGET and RUSTFLAGS, remove it, {again}."
             ),
         };
-        self.refuse(misfit).hint(hint)
+        self.refuse(misfit.to_string()).hint(hint)
     }
 }
 
@@ -532,7 +542,7 @@ impl Package {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| explain(&error, &what()))
+            .map_err(|error| explain(error, &what()))
     }
 }
 
@@ -566,7 +576,6 @@ mod tests {
     use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
     use super::*;
-    use crate::error::Exit;
     use crate::testing::quiet;
 
     #[test]
@@ -732,7 +741,7 @@ mod tests {
             ("missing", "could not read the function's code"),
         ] {
             let error = of_path(&place.path().join(name)).await.expect_err(name);
-            assert_eq!(error.exit(), Exit::Usage, "{name}");
+            assert_eq!(error.kind(), ErrorKind::InvalidPackage, "{name}");
             assert!(error.to_string().contains(words), "{error}");
             assert!(error.next_step().is_some(), "{name}");
         }

@@ -22,7 +22,7 @@ pub(crate) mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use functions::Function;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
@@ -73,9 +73,12 @@ impl Project {
         let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         let folder = dir.join("stacks");
         if !folder.is_dir() {
-            return Err(Error::usage(format!("there is no folder {}", folder.display()))
-                .because("a project folder has stacks/, function/ and site/")
-                .hint("Change to the project's folder, or name it with --project-dir."));
+            return Err(Error::new(
+                ErrorKind::InvalidUsage,
+                format!("there is no folder {}", folder.display()),
+            )
+            .because("a project folder has stacks/, function/ and site/")
+            .hint("Change to the project's folder, or name it with --project-dir."));
         }
         let file = folder.join("stages.yaml");
         let mut stages = Stages::parse(&source::read(&file)?, &file)?;
@@ -102,8 +105,11 @@ impl Project {
         }
         if stacks.is_empty() {
             problem.get_or_insert(
-                Error::usage(format!("there is no template in {}", folder.display()))
-                    .hint("Each stacks/<name>.yaml with `Resources:` becomes a stack."),
+                Error::new(
+                    ErrorKind::InvalidProject,
+                    format!("there is no template in {}", folder.display()),
+                )
+                .hint("Each stacks/<name>.yaml with `Resources:` becomes a stack."),
             );
         }
         let wiring = Wiring::of(Given {
@@ -190,7 +196,7 @@ impl Project {
         };
         if has_own && !said.is_empty() {
             let file = self.site_dir().join("config.json");
-            return Err(Error::usage(format!("{} is in the way", file.display())).hint(
+            return Err(Error::new(ErrorKind::InvalidProject, format!("{} is in the way", file.display())).hint(
                 "`siteConfig` in stacks/stages.yaml makes a file of that name: rename or remove the one, or leave out the \
                  other.",
             ));
@@ -198,9 +204,10 @@ impl Project {
         said.iter()
             .map(|(name, output)| {
                 let (stack, output) = self.output_called(output).map_err(|(what, hint)| {
-                    Error::usage(format!(
-                        "stacks/stages.yaml: `siteConfig` has `{name}: {output}`: {what}"
-                    ))
+                    Error::new(
+                        ErrorKind::InvalidProject,
+                        format!("stacks/stages.yaml: `siteConfig` has `{name}: {output}`: {what}"),
+                    )
                     .hint(hint)
                 })?;
                 Ok((name.clone(), stack, output))
@@ -297,11 +304,10 @@ impl Project {
             (None, []) => return Ok(Seeds::default()),
             (None, [only]) => only,
             (None, [first, second, ..]) => {
-                return Err(Error::usage(format!(
-                    "{} and {} both have seed items",
-                    first.display(),
-                    second.display()
-                ))
+                return Err(Error::new(
+                    ErrorKind::InvalidProject,
+                    format!("{} and {} both have seed items", first.display(), second.display()),
+                )
                 .hint("Put all of them into one file, and remove the other."));
             }
         };
@@ -395,7 +401,7 @@ fn check_parameters(stage: &Stage, stacks: &BTreeMap<StackId, StackTemplate>, wi
         .flat_map(|stack| stack.template.parameter_names())
         .collect();
     for name in stage.parameters.keys() {
-        let at = |what: String| stage.place_of(name).refuse(Error::usage(what));
+        let at = |what: String| stage.place_of(name).refuse(Error::new(ErrorKind::InvalidProject, what));
         if !declared.contains(name.as_str()) {
             let known: Vec<&str> = declared.iter().copied().collect();
             let error = at(format!("no template has a parameter `{name}`"));

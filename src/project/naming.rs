@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A resource with a name of the template's own choosing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,10 +90,13 @@ impl NamedResource {
         };
         match problem {
             None => Ok(()),
-            Some(problem) => Err(Error::usage(format!(
-                "{file}: the name `{}` of {} ({}) {problem}",
-                self.name, self.logical_id, self.resource_type
-            ))
+            Some(problem) => Err(Error::new(
+                ErrorKind::InvalidProject,
+                format!(
+                    "{file}: the name `{}` of {} ({}) {problem}",
+                    self.name, self.logical_id, self.resource_type
+                ),
+            )
             .hint("Shorten or correct the project's or stage's name, or the setting, in stacks/stages.yaml.")),
         }
     }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::suggest::did_you_mean;
 use super::yaml::{self, Kind, Name, Node, Position, correct};
 use super::{json, number, source};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The types that a key can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl Attribute {
 pub fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option<&str>) -> Result<Seeds> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let chosen = table.map(|name| find(name, tables)).transpose().map_err(|unknown| {
-        let error = Error::usage(format!("--table: {}", unknown.what));
+        let error = Error::new(ErrorKind::InvalidUsage, format!("--table: {}", unknown.what));
         error.hint(unknown.next_step)
     })?;
     let reader = Reader { file, tables };

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::position;
 use super::suggest::did_you_mean;
-use crate::error::{Error, Excerpt, Result};
+use crate::error::{Error, ErrorKind, Excerpt, Result};
 
 /// Reads a text file of the project, without the byte order mark that editors on Windows put in front.
 pub fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).map_err(|error| {
-        Error::usage(format!("could not read {}", file.display()))
+        Error::new(ErrorKind::InvalidProject, format!("could not read {}", file.display()))
             .because(error)
             .hint("Put the file there; a new project's own shows what is in it.")
     })?;
@@ -31,7 +31,8 @@ pub fn read(file: &Path) -> Result<String> {
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => format!("{} is UTF-16", file.display()),
                 _ => format!("{}:{line}: this isn't UTF-8", file.display()),
             };
-            Err(Error::usage(what).hint(format!("Save {} as UTF-8 and run the command again.", file.display())))
+            Err(Error::new(ErrorKind::InvalidProject, what)
+                .hint(format!("Save {} as UTF-8 and run the command again.", file.display())))
         }
     }
 }
@@ -168,7 +169,7 @@ pub fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
         Some((path, rest)) if path.starts_with('.') => rest,
         _ => what,
     };
-    let failure = place.refuse(Error::usage(what));
+    let failure = place.refuse(Error::new(ErrorKind::InvalidProject, what));
     match suggestion(what) {
         Some(near) => failure.hint(format!("Did you mean `{near}`?")),
         None => failure.hint(correct(file)),
@@ -195,7 +196,7 @@ mod tests {
 
     /// The place, and what is marked there.
     fn marked(place: Place) -> (String, String) {
-        let error = place.refuse(Error::usage("x"));
+        let error = place.refuse(Error::new(ErrorKind::InvalidProject, "x"));
         let marked = error
             .excerpts()
             .first()

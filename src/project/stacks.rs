@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::source;
 use super::template::Template;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,9 +94,12 @@ pub fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(stacks)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(|error| {
-            Error::usage(format!("could not read the folder {}", stacks.display()))
-                .because(error)
-                .hint("Make it readable, then run the same command again.")
+            Error::new(
+                ErrorKind::InvalidProject,
+                format!("could not read the folder {}", stacks.display()),
+            )
+            .because(error)
+            .hint("Make it readable, then run the same command again.")
         })?;
     files.retain(|file| is_template(file));
     files.sort();
@@ -110,7 +113,7 @@ pub fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
             } else {
                 "the same but for case"
             };
-            return Err(Error::usage(format!(
+            return Err(Error::new(ErrorKind::InvalidProject, format!(
                 "{} and {} would be one stack: their names are {how}",
                 other.file.display(),
                 file.display()
@@ -154,7 +157,7 @@ impl StackTemplate {
 
     /// Bad input: what stands at `path` of the template.
     pub fn error(&self, path: &[&str], what: impl Into<String>) -> Error {
-        source::at(&self.file, &self.text, path).refuse(Error::usage(what))
+        source::at(&self.file, &self.text, path).refuse(Error::new(ErrorKind::InvalidProject, what))
     }
 
     /// Points an error to what stands at `path` of the template, too.
@@ -168,7 +171,7 @@ impl StackTemplate {
             None => None,
             Some(region) => Some(region.as_str().map(str::to_owned).ok_or_else(|| {
                 source::at(&file, &text, &["Metadata", "Deployer", "Region"])
-                    .refuse(Error::usage("`Region` is no text"))
+                    .refuse(Error::new(ErrorKind::InvalidProject, "`Region` is no text"))
                     .hint("Write a region's name, such as us-east-1.")
             })?),
         };
@@ -200,25 +203,34 @@ impl StackTemplate {
 fn check_id(id: &str, file: &Path) -> Result<()> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if !id.starts_with(|c: char| c.is_ascii_alphabetic()) || !id.chars().all(legal) {
-        return Err(Error::usage(format!("{}: `{id}` can't be a part of a stack's name", file.display())).hint(
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!("{}: `{id}` can't be a part of a stack's name", file.display()),
+        )
+        .hint(
             "A stack is called after its template's file: rename it with letters, digits and hyphens only, beginning \
              with a letter. A file that is no template doesn't belong into stacks/.",
         ));
     }
     if id.len() > LONGEST_ID {
-        return Err(Error::usage(format!(
-            "{}: the name has {} characters; {LONGEST_ID} is the most",
-            file.display(),
-            id.len()
-        ))
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!(
+                "{}: the name has {} characters; {LONGEST_ID} is the most",
+                file.display(),
+                id.len()
+            ),
+        )
         .hint("A stack is called after its template's file: give it a shorter name."));
     }
     if STEPS.contains(&id) {
-        return Err(
-            Error::usage(format!("{}: a stack can't be called `{id}`", file.display())).hint(format!(
-                "`deployer up --only {id}` names a step of its own: give the file another name."
-            )),
-        );
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!("{}: a stack can't be called `{id}`", file.display()),
+        )
+        .hint(format!(
+            "`deployer up --only {id}` names a step of its own: give the file another name."
+        )));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::placeholder::{self, Values};
 use super::position::{self, Kind, Node};
 use super::source::{self, Place};
 use super::suggest::did_you_mean;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The parsed file.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Stages {
         };
         let root = position::parse(text).map_err(|error| {
             source::at_byte(file, text, error.at.start)
-                .refuse(Error::usage(error.message))
+                .refuse(Error::new(ErrorKind::InvalidProject, error.message))
                 .hint(source::correct(file))
         })?;
         let reader = Reader { source: &source };
@@ -200,8 +200,11 @@ impl Stages {
             }
         }
         let missing = |name: &str| {
-            Error::usage(format!("{}: missing field `{name}`", file.display()))
-                .hint("The file begins with `project: NAME`, and has the stages under `stages:`.")
+            Error::new(
+                ErrorKind::InvalidProject,
+                format!("{}: missing field `{name}`", file.display()),
+            )
+            .hint("The file begins with `project: NAME`, and has the stages under `stages:`.")
         };
         Ok(Self {
             project: project.ok_or_else(|| missing("project"))?,
@@ -239,7 +242,10 @@ impl Stages {
                 }
                 reader.check_placeholders(&written.text, &written.at.value)?;
                 if let Some(other) = section.parameters.get(&name) {
-                    let error = Error::usage(format!("`{key}` is `{name}` in an old spelling, and is there twice"));
+                    let error = Error::new(
+                        ErrorKind::InvalidProject,
+                        format!("`{key}` is `{name}` in an old spelling, and is there twice"),
+                    );
                     let error = self.source.at(&written.at.key).label("the old spelling").refuse(error);
                     return Err(self
                         .source
@@ -278,14 +284,14 @@ impl Stages {
         let file = self.source.file.display();
         let Some(own) = self.stages.get(name) else {
             let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
-            return Err(
-                Error::usage(format!("{file} has no stage `{name}`; it has {}", known.join(", "))).hint(
-                    match did_you_mean(name, &known) {
-                        Some(near) => format!("Did you mean `--stage {near}`?"),
-                        None => format!("Add `{name}:` under `stages:` in {file} to make it one."),
-                    },
-                ),
-            );
+            return Err(Error::new(
+                ErrorKind::InvalidUsage,
+                format!("{file} has no stage `{name}`; it has {}", known.join(", ")),
+            )
+            .hint(match did_you_mean(name, &known) {
+                Some(near) => format!("Did you mean `--stage {near}`?"),
+                None => format!("Add `{name}:` under `stages:` in {file} to make it one."),
+            }));
         };
         if let Some((key, written)) = self.sections().flat_map(|section| &section.others).next() {
             return Err(reader.unknown_setting(key, &written.at.key, &BTreeSet::new()));
@@ -402,7 +408,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn refuse(&self, at: &Range<usize>, what: &str) -> Error {
-        self.source.at(at).refuse(Error::usage(what))
+        self.source.at(at).refuse(Error::new(ErrorKind::InvalidProject, what))
     }
 
     /// The entries of a mapping, whose keys each stand once; nothing has none.
@@ -424,7 +430,7 @@ impl Reader<'_> {
                     .hint(source::correct(&self.source.file)));
             };
             if let Some(first) = entries.iter().find(|entry| entry.name == name) {
-                let error = Error::usage(format!("`{name}` is there twice"));
+                let error = Error::new(ErrorKind::InvalidProject, format!("`{name}` is there twice"));
                 let error = self.source.at(&key.span).label("again").refuse(error);
                 return Err(self
                     .source
@@ -627,25 +633,31 @@ fn check_name(what: &str, name: &str, longest: usize) -> Result<()> {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && !name.ends_with('-');
     if !well_formed {
-        return Err(
-            Error::usage(format!("the {what} name `{name}` would be refused by AWS")).hint(
-                "Use lower-case letters, digits and hyphens, beginning with a letter: it becomes part of stack, bucket \
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!("the {what} name `{name}` would be refused by AWS"),
+        )
+        .hint(
+            "Use lower-case letters, digits and hyphens, beginning with a letter: it becomes part of stack, bucket \
              and API stage names.",
-            ),
-        );
+        ));
     }
     if name.len() > longest {
-        return Err(Error::usage(format!(
-            "the {what} name `{name}` has {} characters; {longest} is the most",
-            name.len()
-        ))
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!(
+                "the {what} name `{name}` has {} characters; {longest} is the most",
+                name.len()
+            ),
+        )
         .hint("A bucket's name has room for 63 characters, project, stage, account and region together."));
     }
     // CloudFormation-made and S3 names refuse these beginnings.
     if name.starts_with("aws") || name.starts_with("xn--") || name.starts_with("sthree-") {
-        return Err(Error::usage(format!(
-            "the {what} name `{name}` begins with a prefix that AWS reserves"
-        ))
+        return Err(Error::new(
+            ErrorKind::InvalidProject,
+            format!("the {what} name `{name}` begins with a prefix that AWS reserves"),
+        )
         .hint("Choose another beginning."));
     }
     Ok(())

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::naming::{self, NamedResource};
 use super::source;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A template, its short forms (`!Ref x`) written out (`{"Ref": "x"}`).
 #[derive(Debug, Clone, PartialEq)]
@@ -27,21 +27,25 @@ impl Template {
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
         let yaml: serde_yaml::Value = source::parse_yaml(text, file)?;
         let value = to_json(yaml).map_err(|what| {
-            Error::usage(format!("{}: {what}", file.display()))
+            Error::new(ErrorKind::InvalidProject, format!("{}: {what}", file.display()))
                 .hint(format!("Correct {} and run the same command again.", file.display()))
         })?;
         let Value::Object(root) = value else {
-            return Err(
-                Error::usage(format!("{} is no CloudFormation template", file.display()))
-                    .hint("A template is a mapping with `Resources:`."),
-            );
+            return Err(Error::new(
+                ErrorKind::InvalidProject,
+                format!("{} is no CloudFormation template", file.display()),
+            )
+            .hint("A template is a mapping with `Resources:`."));
         };
         let template = Self { root };
         match template.root.get("Resources") {
             Some(Value::Object(resources)) if !resources.is_empty() => {}
             _ => {
-                return Err(Error::usage(format!("{} has no `Resources:`", file.display()))
-                    .hint("A stack needs at least one resource."));
+                return Err(Error::new(
+                    ErrorKind::InvalidProject,
+                    format!("{} has no `Resources:`", file.display()),
+                )
+                .hint("A stack needs at least one resource."));
             }
         }
         for (id, resource) in template.section("Resources") {
@@ -49,7 +53,10 @@ impl Template {
             let is_made = id.starts_with("Fn::");
             if !is_made && !resource.get("Type").is_some_and(Value::is_string) {
                 return Err(source::at(file, text, &["Resources", id])
-                    .refuse(Error::usage(format!("resource `{id}` has no `Type:`")))
+                    .refuse(Error::new(
+                        ErrorKind::InvalidProject,
+                        format!("resource `{id}` has no `Type:`"),
+                    ))
                     .hint("Say what it is: `Type: AWS::…`."));
             }
         }

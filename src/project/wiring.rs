@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::did_you_mean;
 use super::functions::Function;
 use super::stacks::{CODE_BUCKET, StackId, StackTemplate};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Where a parameter's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -442,7 +442,10 @@ fn without_value(stack: &StackTemplate, parameter: &str, stacks: &BTreeMap<Stack
 fn unbreakable(within: &[Edge], stacks: &BTreeMap<StackId, StackTemplate>) -> Error {
     let ids: BTreeSet<&str> = within.iter().map(|edge| edge.consumer.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
-    let mut error = Error::usage(format!("the stacks {} need one another", ids.join(" and ")));
+    let mut error = Error::new(
+        ErrorKind::InvalidProject,
+        format!("the stacks {} need one another", ids.join(" and ")),
+    );
     for edge in within {
         error = error.because(format!(
             "{}'s parameter `{}` gets its value from {}'s output `{}`",

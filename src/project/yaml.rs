@@ -10,7 +10,7 @@ use std::path::Path;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Where something stands in a file. Both count from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +22,10 @@ pub(crate) struct Position {
 impl Position {
     /// Bad input at this place of `file`, with a hint to correct it unless a better one is given first.
     pub(crate) fn error(self, file: &Path, what: impl fmt::Display) -> Error {
-        Error::usage(format!("{}:{}:{}: {what}", file.display(), self.line, self.column))
+        Error::new(
+            ErrorKind::InvalidProject,
+            format!("{}:{}:{}: {what}", file.display(), self.line, self.column),
+        )
     }
 
     fn of(marker: &Marker) -> Self {

@@ -7,7 +7,7 @@ use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
 use super::ledger::Outdated;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::report::Reporter;
 use crate::wait::{Probe, until};
 
@@ -37,12 +37,12 @@ pub(super) async fn begin(cloud: &Cloud, distribution: &str, outdated: &Outdated
         match request.invalidation_batch(batch.clone()).send().await {
             Ok(answer) => Probe::Ready(answer.invalidation.map(|made| made.id).unwrap_or_default()),
             Err(error) if code(&error) == "TooManyInvalidationsInProgress" => Probe::Pending,
-            Err(error) => Probe::Failed(explain(&error, &what())),
+            Err(error) => Probe::Failed(explain(error, &what())),
         }
     })
     .await
     .in_time(|| {
-        Error::failed(what())
+        Error::new(ErrorKind::TimedOut, what())
             .because("others have been under way for 5 minutes")
             .hint("The site is published. Run `deployer up --only site` later: it begins with this.")
     })
@@ -58,14 +58,15 @@ pub(super) async fn finish(cloud: &Cloud, distribution: &str, id: &str, reporter
                 Some(invalidation) if invalidation.status() == "Completed" => Probe::Ready(()),
                 _ => Probe::Pending,
             },
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the invalidation {id}"))),
+            Err(error) => Probe::Failed(explain(error, &format!("could not look at the invalidation {id}"))),
         }
     })
     .await
     .in_time(|| {
-        Error::failed(format!(
-            "CloudFront hasn't finished the invalidation {id} after 15 minutes"
-        ))
+        Error::new(
+            ErrorKind::TimedOut,
+            format!("CloudFront hasn't finished the invalidation {id} after 15 minutes"),
+        )
         .hint("The site is published. `deployer verify --only site` tells when everybody gets it.")
     })
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::fresh_token;
 
 const KEY: &str = "site/ledger.json";
@@ -175,7 +175,7 @@ async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str
             let there = content(cloud, bucket).await?;
             Ok(there.filter(|(there, _)| *there == text).map(|(_, etag)| etag))
         }
-        Err(error) => Err(explain(&error, &what())),
+        Err(error) => Err(explain(error, &what())),
     }
 }
 
@@ -184,7 +184,7 @@ async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<(Vec<u8>, String)
     let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
         Ok(answer) => answer,
         Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
-        Err(error) => return Err(explain(&error, &cannot_read(bucket))),
+        Err(error) => return Err(explain(error, &cannot_read(bucket))),
     };
     let etag = answer.e_tag.unwrap_or_default();
     let body = answer.body.collect().await.or_fail(|| cannot_read(bucket))?.to_vec();
@@ -257,7 +257,7 @@ impl<'a> Claim<'a> {
         self.etag = replace(self.cloud, self.bucket, &self.record, Some(&self.etag))
             .await?
             .ok_or_else(|| {
-                Error::failed("another publication has taken over")
+                Error::new(ErrorKind::ChangedMeanwhile, "another publication has taken over")
                     .because("this one didn't get through to S3 for a while")
                     .hint("Run `deployer up --only site` to publish this site after it.")
             })?;

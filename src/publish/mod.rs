@@ -19,7 +19,7 @@ use indicatif::HumanBytes;
 
 use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
@@ -193,7 +193,7 @@ async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter
     })
     .await
     .in_time(|| {
-        Error::failed(format!("another publication doesn't end: {other}"))
+        Error::new(ErrorKind::TimedOut, format!("another publication doesn't end: {other}"))
             .hint("Stop it, then run `deployer up --only site`.")
     })
 }

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::progress::Progress;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, OrFail, Result};
 use crate::site::etag::{Md5Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
@@ -121,7 +121,7 @@ impl<'a> Uploader<'a> {
                 self.progress.sent_bytes(object.size);
                 self.site.check(object)
             }
-            Err(error) => Err(self.refused(object, explain(&error, &self.what(object)))),
+            Err(error) => Err(self.refused(object, explain(error, &self.what(object)))),
         }
     }
 
@@ -139,7 +139,7 @@ impl<'a> Uploader<'a> {
             .cache_control(object.cache_control)
             .send()
             .await
-            .map_err(|error| explain(&error, &what))?;
+            .map_err(|error| explain(error, &what))?;
         let upload = begun.upload_id.unwrap_or_default();
         let sent = stream::iter(sums.iter().enumerate())
             .map(|(index, sum)| self.send_part(object, &path, &upload, index, sum, part_size))
@@ -176,7 +176,7 @@ impl<'a> Uploader<'a> {
         {
             return Ok(());
         }
-        Err(explain(&error, &self.what(object)))
+        Err(explain(error, &self.what(object)))
     }
 
     async fn send_part(
@@ -207,7 +207,7 @@ impl<'a> Uploader<'a> {
             .config_override(Cloud::for_sending(size))
             .send()
             .await
-            .map_err(|error| self.refused(object, explain(&error, &self.what(object))))?;
+            .map_err(|error| self.refused(object, explain(error, &self.what(object))))?;
         self.progress.sent_bytes(size);
         Ok(CompletedPart::builder()
             .part_number(number)

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::event::{Action, Replacement, ResourceChange, Severity, StackChanges, Verdict};
 use super::{Event, Paint, excerpt, stderr_line};
 use crate::error::Error;
-use crate::stack::change::{Action, Replacement, ResourceChange, StackPlan, Verdict};
-use crate::stack::status::Outlook;
 
 /// The least room for a part's name, in characters.
 const NARROWEST: usize = 12;
@@ -117,7 +116,7 @@ impl Human {
             Event::Plan { stacks } => {
                 // What follows is about these: it begins at one place from the first line on.
                 for stack in stacks {
-                    self.name(stack.id.as_str());
+                    self.name(&stack.id);
                 }
                 self.plan(stacks);
             }
@@ -134,18 +133,18 @@ impl Human {
                 self.end(part, &self.stderr.color(AnsiColor::Red, "✗"), message);
             }
             Event::Resource(event) => {
-                let failed = event.outlook() == Outlook::Failed;
+                let failed = event.severity == Severity::Failed;
                 if self.verbose || failed {
-                    let symbol = match event.outlook() {
-                        Outlook::Failed => self.stderr.color(AnsiColor::Red, "✗"),
-                        Outlook::Good => self.stderr.color(AnsiColor::Green, "✓"),
-                        Outlook::Busy => self.stderr.dim("…"),
-                        Outlook::Gone => self.stderr.dim("−"),
+                    let symbol = match event.severity {
+                        Severity::Failed => self.stderr.color(AnsiColor::Red, "✗"),
+                        Severity::Good => self.stderr.color(AnsiColor::Green, "✓"),
+                        Severity::Busy => self.stderr.dim("…"),
+                        Severity::Gone => self.stderr.dim("−"),
                     };
                     let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {r}"));
                     self.line(&format!(
                         "  {symbol} {} {} {} {}{reason}",
-                        self.name(event.id.as_str()),
+                        self.name(&event.id),
                         event.status,
                         event.logical_id,
                         self.stderr.dim(&event.resource_type)
@@ -209,7 +208,7 @@ impl Human {
         self.line(&format!("  {symbol} {} {message}{took}", self.name(part)));
     }
 
-    fn plan(&self, stacks: &[StackPlan]) {
+    fn plan(&self, stacks: &[StackChanges]) {
         for stack in stacks {
             let word = match &stack.verdict {
                 Verdict::Unchanged => {
@@ -229,7 +228,7 @@ impl Human {
                 self.stderr.dim(&counts)
             ));
             let all = self.verbose || stack.verdict == Verdict::Update;
-            for change in stack.changes.iter().filter(|change| all || change.loss().is_some()) {
+            for change in stack.changes.iter().filter(|change| all || change.loss.is_some()) {
                 self.line(&format!("      {}", self.change(change)));
             }
             for lifted in &stack.lifted {
@@ -246,8 +245,8 @@ impl Human {
             (_, Replacement::Perhaps) => self.stderr.color(AnsiColor::Yellow, "±"),
             _ => self.stderr.color(AnsiColor::Yellow, "~"),
         };
-        let loss = change.loss().map_or(String::new(), |loss| {
-            format!(" {}", self.stderr.color(AnsiColor::Red, &loss))
+        let loss = change.loss.as_deref().map_or(String::new(), |loss| {
+            format!(" {}", self.stderr.color(AnsiColor::Red, loss))
         });
         let scope = if change.properties.is_empty() {
             String::new()
@@ -286,7 +285,7 @@ impl Human {
         yes
     }
 
-    pub(super) fn error(&self, error: &Error, next: &str) {
+    pub(super) fn error(&self, error: &Error, next: &[String]) {
         self.clear();
         self.line(&format!(
             "{} {}",
@@ -304,6 +303,9 @@ impl Human {
             let told = error.message().starts_with(&one.place());
             self.line(&excerpt::render(one, !told, excerpt::width(), self.stderr.is_enabled()));
         }
-        self.line(&format!("{} {next}", self.stderr.color(AnsiColor::Cyan, "next:")));
+        for (index, step) in next.iter().enumerate() {
+            let lead = if index == 0 { "next:" } else { "  or:" };
+            self.line(&format!("{} {step}", self.stderr.color(AnsiColor::Cyan, lead)));
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
 
+pub mod event;
 mod excerpt;
 mod human;
 mod next_step;
@@ -12,73 +13,10 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Color, Global, Output};
-use crate::error::{Context, Error, Excerpt, Result};
-use crate::stack::change::StackPlan;
-use crate::stack::events::ResourceEvent;
+use crate::error::{Error, ErrorKind, Excerpt, Exit, OrFail, Result};
+pub use event::Event;
 use human::Human;
-use next_step::Flags;
-
-/// Something that happened, or is about to.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Event {
-    /// Where the run works: said before anything else, since a wrong account or endpoint is found here.
-    Target {
-        /// The project's name.
-        project: String,
-        /// The stage's name.
-        stage: String,
-        /// The account's number.
-        account: String,
-        /// The region.
-        region: String,
-        /// The endpoint, when it isn't AWS.
-        endpoint: Option<String>,
-    },
-    /// What will change.
-    Plan {
-        /// One entry a stack.
-        stacks: Vec<StackPlan>,
-    },
-    /// A part of the work began, or has something new to say.
-    Working {
-        /// Which part.
-        part: String,
-        /// What it does.
-        message: String,
-    },
-    /// A part of the work is done.
-    Finished {
-        /// Which part.
-        part: String,
-        /// What it did.
-        message: String,
-        /// Whether anything was changed.
-        changed: bool,
-    },
-    /// A part of the work failed; the error follows at the end.
-    Stopped {
-        /// Which part.
-        part: String,
-        /// Why, in a line.
-        message: String,
-    },
-    /// CloudFormation did something with a resource.
-    Resource(ResourceEvent),
-    /// Something will be lost if the answer is yes.
-    Losing {
-        /// What is about to be done.
-        what: String,
-        /// What goes with it, a line each.
-        losses: Vec<String>,
-    },
-    /// Something to know that is no failure.
-    Warning {
-        /// The sentence.
-        message: String,
-    },
-}
+pub use next_step::Flags;
 
 /// "2 added, 1 overwritten": what there are any of.
 pub fn counted(counts: &[(usize, &str)]) -> String {
@@ -94,6 +32,43 @@ pub fn counted(counts: &[(usize, &str)]) -> String {
 pub trait Outcome: Serialize {
     /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Text for people.
+    Text,
+    /// One JSON document on stdout; events as JSON lines on stderr.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a run is told.
+#[derive(Debug)]
+pub struct Options {
+    /// How results are written.
+    pub format: Format,
+    /// When to use colour.
+    pub color: Color,
+    /// Show results, warnings and errors only.
+    pub quiet: bool,
+    /// Show every resource's events.
+    pub verbose: bool,
+    /// Take every question's answer for yes.
+    pub yes: bool,
+    /// What the commands in hints are completed by.
+    pub flags: Flags,
 }
 
 /// Shows events, asks questions and prints results.
@@ -163,24 +138,24 @@ impl Paint {
 }
 
 impl Reporter {
-    /// A reporter for the given command-line options.
-    pub fn new(global: &Global) -> Self {
+    /// A reporter that tells what it is told in the way that is asked for.
+    pub fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let automated = is_automated(std::env::var_os("CI").as_deref());
         Self {
-            style: match global.output {
-                Output::Human => Style::Human(Human::new(
-                    Paint::new(global.color, terminal),
-                    Paint::new(global.color, std::io::stdout().is_terminal()),
-                    terminal && !global.quiet && !automated,
-                    global.quiet,
-                    global.verbose > 0,
+            style: match options.format {
+                Format::Text => Style::Human(Human::new(
+                    Paint::new(options.color, terminal),
+                    Paint::new(options.color, std::io::stdout().is_terminal()),
+                    terminal && !options.quiet && !automated,
+                    options.quiet,
+                    options.verbose,
                 )),
-                Output::Json => Style::Json,
+                Format::Json => Style::Json,
             },
-            yes: global.yes,
+            yes: options.yes,
             somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
-            flags: Flags::of(global),
+            flags: options.flags,
             questions: tokio::sync::Mutex::default(),
         }
     }
@@ -262,18 +237,22 @@ impl Reporter {
         self.flags.add_to(text)
     }
 
-    /// Shows an error: what, why, and what to do next.
-    pub fn error(&self, error: &Error) {
-        let next = self.next_step(error.next_step().unwrap_or("-v shows more of what happened."));
+    /// Shows an error: what, why, and what to do next. `exit` is what the process ends with.
+    pub fn error(&self, error: &Error, exit: Exit) {
+        let mut next: Vec<String> = error.next_steps().iter().map(|step| self.next_step(step)).collect();
+        if next.is_empty() {
+            next.push("-v shows more of what happened.".to_owned());
+        }
         match &self.style {
             Style::Human(human) => human.error(error, &next),
             Style::Json => json_line(&json!({
                 "event": "error",
+                "code": error.kind(),
                 "message": error.message(),
-                "causes": error.causes(),
+                "causes": error.causes().collect::<Vec<_>>(),
                 "places": error.excerpts().iter().map(place).collect::<Vec<_>>(),
-                "nextStep": next,
-                "exitCode": error.exit() as u8,
+                "nextSteps": next,
+                "exitCode": exit as u8,
             })),
         }
     }
@@ -293,7 +272,7 @@ impl Reporter {
         if self.yes {
             return Ok(false);
         }
-        let refused = Error::refused(format!("did not {what}"));
+        let refused = Error::new(ErrorKind::Declined, format!("did not {what}"));
         match &self.style {
             Style::Human(human) if self.somebody_there => {
                 if human.ask("Continue? [y/N] ").await {

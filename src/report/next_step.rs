@@ -1,35 +1,18 @@
 //! Commands that messages name, with the flags that the run had: without `--local` or `--stage`, the next step would be
 //! another place's.
 
-use crate::cli::Global;
+use std::borrow::Cow;
 
-/// The flags of a run that say where it works.
+/// The flags of a run that say where it works, and the commands that take them.
 #[derive(Debug, Default)]
-pub(super) struct Flags(Vec<(&'static str, String)>);
-
-/// The commands that take those flags.
-const COMMANDS: &[&str] = &["up", "down", "package", "seed", "status", "verify"];
+pub struct Flags {
+    /// Such as `--stage` and `dev`; a value is none for a switch.
+    pub flags: Vec<(&'static str, Option<String>)>,
+    /// Such as `up`.
+    pub commands: Vec<String>,
+}
 
 impl Flags {
-    pub(super) fn of(global: &Global) -> Self {
-        let mut flags = Vec::new();
-        if global.local {
-            flags.push(("--local", String::new()));
-        }
-        if global.stage != "prod" {
-            flags.push(("--stage", global.stage.clone()));
-        }
-        if global.project_dir.as_os_str() != "." {
-            flags.push(("--project-dir", global.project_dir.display().to_string()));
-        }
-        for (name, value) in [("--region", &global.region), ("--profile", &global.profile)] {
-            if let Some(value) = value {
-                flags.push((name, value.clone()));
-            }
-        }
-        Self(flags)
-    }
-
     /// `text`, each `` `deployer <command> …` `` in it completed by those flags that it doesn't say itself.
     pub(super) fn add_to(&self, text: &str) -> String {
         let mut parts = text.split('`');
@@ -39,13 +22,13 @@ impl Flags {
             result.push('`');
             result.push_str(part);
             let command = part.strip_prefix("deployer ").and_then(|rest| rest.split(' ').next());
-            if quoted && command.is_some_and(|command| COMMANDS.contains(&command)) {
-                for (name, value) in self.0.iter().filter(|(name, _)| !part.contains(name)) {
+            if quoted && command.is_some_and(|command| self.commands.iter().any(|known| known == command)) {
+                for (name, value) in self.flags.iter().filter(|(name, _)| !part.contains(name)) {
                     result.push(' ');
                     result.push_str(name);
-                    if !value.is_empty() {
+                    if let Some(value) = value {
                         result.push(' ');
-                        result.push_str(value);
+                        result.push_str(&quoted_for_shell(value));
                     }
                 }
             }
@@ -55,16 +38,27 @@ impl Flags {
     }
 }
 
+/// `value` as a shell reads it back, whatever is in it.
+fn quoted_for_shell(value: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        Cow::Borrowed(value)
+    } else {
+        Cow::Owned(format!("'{}'", value.replace('\'', r"'\''")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::Cli;
 
-    fn add(args: &[&str], text: &str) -> String {
-        let args = ["deployer"].iter().chain(args).chain(&["status"]);
-        Flags::of(&Cli::parse_from(args).global).add_to(text)
+    fn add(flags: &[(&'static str, &str)], text: &str) -> String {
+        let value = |value: &str| (!value.is_empty()).then(|| value.to_owned());
+        let flags = Flags {
+            flags: flags.iter().map(|(name, text)| (*name, value(text))).collect(),
+            commands: ["up", "down", "status"].map(str::to_owned).to_vec(),
+        };
+        flags.add_to(text)
     }
 
     #[test]
@@ -72,16 +66,13 @@ mod tests {
         let text = "Run `deployer up` again; `deployer status --stage dev` and `deployer local reset`, `aws x`.";
         assert_eq!(add(&[], text), text);
         assert_eq!(
-            add(&["--local", "--stage", "dev"], text),
+            add(&[("--local", ""), ("--stage", "dev")], text),
             "Run `deployer up --local --stage dev` again; `deployer status --stage dev --local` and `deployer local \
              reset`, `aws x`."
         );
         assert_eq!(
-            add(
-                &["--profile", "p", "--region", "r", "--project-dir", "d"],
-                "`deployer down`"
-            ),
-            "`deployer down --project-dir d --region r --profile p`"
+            add(&[("--project-dir", "my site's")], "`deployer down`"),
+            r"`deployer down --project-dir 'my site'\''s'`"
         );
     }
 }

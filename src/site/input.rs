@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::etag::{Hasher, Sum, part_size};
 use super::stamp::Stamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a file is read in; a whole one may not fit into memory.
 pub(super) const PIECE: usize = 128 * 1024;
@@ -127,11 +127,17 @@ impl Problems {
         self.0.sort();
         match self.0.as_slice() {
             [] => Ok(()),
-            [(problem, next_step)] => Err(Error::usage(problem).hint(*next_step)),
+            [(problem, next_step)] => Err(Error::new(ErrorKind::InvalidProject, problem).hint(*next_step)),
             [(_, next_step), ..] => {
                 let count = self.0.len();
-                let error = Error::usage(format!("{count} files of {} can't be published", folder.display()));
-                let error = self.0.iter().fold(error, |error, (problem, _)| error.because(problem));
+                let error = Error::new(
+                    ErrorKind::InvalidProject,
+                    format!("{count} files of {} can't be published", folder.display()),
+                );
+                let error = self
+                    .0
+                    .iter()
+                    .fold(error, |error, (problem, _)| error.because(problem.as_str()));
                 Err(error.hint(*next_step))
             }
         }
@@ -178,6 +184,6 @@ mod tests {
             error.to_string(),
             "2 files of site can't be published: b is wrong: could not read a: permission denied"
         );
-        assert_eq!(error.exit(), crate::error::Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidProject);
     }
 }

@@ -24,7 +24,7 @@ use std::time::SystemTime;
 
 use md5::{Digest as _, Md5};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use etag::Sum;
 use fingerprint::Names;
 use input::{Input, PIECE, Problems};
@@ -141,7 +141,11 @@ fn gone(file: &Path) -> Error {
 }
 
 fn changed(file: &Path) -> Error {
-    Error::failed(format!("{} was changed while the site was published", file.display())).hint(ONCE_IT_IS_WRITTEN)
+    Error::new(
+        ErrorKind::ChangedMeanwhile,
+        format!("{} was changed while the site was published", file.display()),
+    )
+    .hint(ONCE_IT_IS_WRITTEN)
 }
 
 const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever writes the site has finished.";

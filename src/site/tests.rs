@@ -433,7 +433,7 @@ fn all_that_cannot_be_read_is_named() {
             plainly(dir.path(), listing.keys, listing.problems).map(|_| ())
         };
         let error = error.expect_err("files are gone");
-        assert_eq!(error.exit(), crate::error::Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidProject);
         let text = error.to_string();
         for part in [
             "4 files",

@@ -32,16 +32,16 @@ pub(super) async fn operation<T, E, R>(
     what: impl FnOnce() -> String,
 ) -> Result<()>
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let Err(error) = answer else { return Ok(()) };
     // Says of itself that the same request was there before.
     if code(&error) == "TokenAlreadyExistsException" {
         return Ok(());
     }
-    let refusal = explain(&error, &what());
-    if is_denied(&error) {
+    let refusal = explain(error, &what());
+    if refusal.is_access_denied() {
         return Err(refusal);
     }
     until(patience(cloud), async || {
@@ -64,8 +64,8 @@ pub(super) async fn change_set<E, R>(
     error: &SdkError<E, R>,
 ) -> Option<DescribeChangeSetOutput>
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
     if is_denied(error) {
         return None;

@@ -1,12 +1,11 @@
 //! What a change set means: which resources change, and what would be lost.
 
-use serde::Serialize;
-
 use crate::project::stacks::StackId;
+use crate::report::event;
+pub use crate::report::event::{Action, Replacement, Verdict};
 
 /// What is to happen to a stack.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct StackPlan {
     /// What the stack is called within its project.
     pub id: StackId,
@@ -18,20 +17,6 @@ pub struct StackPlan {
     pub changes: Vec<ResourceChange>,
     /// What protects data now and won't any more, a sentence each.
     pub lifted: Vec<String>,
-}
-
-/// What is to happen to a stack, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// It is as the project wants it.
-    Unchanged,
-    /// It doesn't exist.
-    Create,
-    /// Its first creation failed; it is removed and created anew.
-    Recreate,
-    /// It differs.
-    Update,
 }
 
 /// How CloudFormation works at it.
@@ -47,35 +32,8 @@ pub enum Mode {
     RevertDrift,
 }
 
-/// What happens to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Action {
-    /// It is created.
-    Add,
-    /// It is changed or replaced.
-    Modify,
-    /// It leaves the stack.
-    Remove,
-    /// Anything else: an import, or what CloudFormation can't tell yet.
-    Other,
-}
-
-/// Whether a changed resource is replaced by a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Replacement {
-    /// It is changed in place.
-    Never,
-    /// CloudFormation knows only when it happens.
-    Perhaps,
-    /// It is.
-    Always,
-}
-
 /// One resource's change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceChange {
     /// What happens.
     pub action: Action,
@@ -135,6 +93,19 @@ const HAS_ID: &[&str] = &[
 ];
 
 impl ResourceChange {
+    fn shown(&self) -> event::ResourceChange {
+        event::ResourceChange {
+            action: self.action,
+            logical_id: self.logical_id.clone(),
+            physical_id: self.physical_id.clone(),
+            resource_type: self.resource_type.clone(),
+            replacement: self.replacement,
+            retained: self.retained,
+            properties: self.properties.clone(),
+            loss: self.loss(),
+        }
+    }
+
     /// A resource that will be created.
     pub fn addition(logical_id: &str, resource_type: &str) -> Self {
         Self {
@@ -190,35 +161,14 @@ impl ResourceChange {
 }
 
 impl StackPlan {
-    /// "5 to create", "2 to change, 1 to remove".
-    pub fn summary(&self) -> String {
-        let count = |wanted: fn(&ResourceChange) -> bool, what: &str| {
-            let number = self.changes.iter().filter(|change| wanted(change)).count();
-            (number > 0).then(|| format!("{number} to {what}"))
-        };
-        let counts: Vec<String> = [
-            count(|c| c.action == Action::Add, "create"),
-            count(
-                |c| c.action == Action::Modify && c.replacement == Replacement::Never,
-                "change",
-            ),
-            count(
-                |c| c.action == Action::Modify && c.replacement == Replacement::Perhaps,
-                "change or replace",
-            ),
-            count(
-                |c| c.action == Action::Modify && c.replacement == Replacement::Always,
-                "replace",
-            ),
-            count(|c| c.action == Action::Remove, "remove"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if counts.is_empty() {
-            "outputs only".to_owned()
-        } else {
-            counts.join(", ")
+    /// The plan as it is shown.
+    pub fn shown(&self) -> event::StackChanges {
+        event::StackChanges {
+            id: self.id.to_string(),
+            name: self.name.clone(),
+            verdict: self.verdict,
+            changes: self.changes.iter().map(ResourceChange::shown).collect(),
+            lifted: self.lifted.clone(),
         }
     }
 

@@ -6,8 +6,8 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
-    EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
-    ValidationStatus,
+    EventFilter, ExecutionStatus, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement,
+    ResourceChange as SdkChange, ValidationStatus,
 };
 
 use super::begun;
@@ -17,12 +17,14 @@ use super::status::Meaning;
 use super::wanted::Rendered;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
-use crate::wait::{Probe, until};
+use crate::journal::Entry;
+use crate::wait::{Probe, Waited, until};
 
-/// A change set that can be executed.
-#[derive(Debug, Clone)]
+/// A change set that can be executed. It goes when the run ends and it was neither [executed](execute) nor
+/// [discarded](discard).
+#[derive(Debug)]
 pub struct ChangeSet {
     /// Its ARN.
     pub arn: String,
@@ -32,6 +34,7 @@ pub struct ChangeSet {
     pub changes: Vec<ResourceChange>,
     /// How it is carried out.
     pub mode: Mode,
+    entry: Entry,
 }
 
 /// Whether a change set makes a stack or changes one.
@@ -56,6 +59,12 @@ pub async fn create(
     mode: Mode,
 ) -> Result<Option<ChangeSet>> {
     let token = fresh_token();
+    let entry = {
+        let (cloud, stack, token) = (cloud.clone(), stack.to_owned(), token.clone());
+        let journal = cloud.journal.clone();
+        let undo = move || async move { undo_creation(&cloud, &stack, &token, purpose).await };
+        journal.undoable(undo).await
+    };
     let mut request = cloud
         .cloudformation
         .create_change_set()
@@ -85,7 +94,10 @@ pub async fn create(
         Ok(answer) => (answer.id, answer.stack_id),
         Err(error) => match begun::change_set(cloud, stack, &token, &error).await {
             Some(made) => (made.change_set_id, made.stack_id),
-            None => return Err(refused(cloud, &error, stack, &rendered.file)),
+            None => {
+                entry.done();
+                return Err(refused(cloud, error, stack, &rendered.file));
+            }
         },
     };
     let (arn, stack_arn) = (arn.unwrap_or_default(), stack_arn.unwrap_or_default());
@@ -96,6 +108,7 @@ pub async fn create(
             arn,
             stack_arn,
             mode,
+            entry,
         }));
     }
     let reason = made.status_reason().unwrap_or_default().to_owned();
@@ -105,11 +118,18 @@ pub async fn create(
         validation_findings(cloud, &arn).await
     };
     let cleared = clear(cloud, &arn, &stack_arn, purpose).await;
+    if cleared.is_ok() {
+        entry.done();
+    }
     if means_no_changes(&reason) {
         cleared?;
         return Ok(None);
     }
-    let mut error = Error::failed(format!("CloudFormation refuses the change to the stack {stack}")).because(reason);
+    let mut error = Error::new(
+        ErrorKind::StackFailed,
+        format!("CloudFormation refuses the change to the stack {stack}"),
+    )
+    .because(reason);
     for finding in findings {
         error = error.because(finding);
     }
@@ -176,13 +196,16 @@ async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<Descri
                 Some(ChangeSetStatus::CreateComplete | ChangeSetStatus::Failed) => Probe::Ready(found),
                 _ => Probe::Pending,
             },
-            Err(error) => Probe::Failed(explain(&error, &format!("could not read the change set for {stack}"))),
+            Err(error) => Probe::Failed(explain(error, &format!("could not read the change set for {stack}"))),
         }
     })
     .await
     .in_time(|| {
-        Error::failed(format!("the change set for {stack} isn't ready after 10 minutes"))
-            .hint("Run the same command again; AWS's health dashboard may tell more.")
+        Error::new(
+            ErrorKind::TimedOut,
+            format!("the change set for {stack} isn't ready after 10 minutes"),
+        )
+        .hint("Run the same command again; AWS's health dashboard may tell more.")
     })
 }
 
@@ -215,7 +238,7 @@ async fn all_changes(cloud: &Cloud, arn: &str, first: DescribeChangeSetOutput) -
             .next_token(token)
             .send()
             .await
-            .map_err(|error| explain(&error, "could not read the rest of a change set"))?;
+            .map_err(|error| explain(error, "could not read the rest of a change set"))?;
     }
 }
 
@@ -310,7 +333,7 @@ pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result
                 cloud.note_unknown_types(&rendered.body, &types);
                 Ok(types)
             }
-            _ => Err(refused(cloud, &error, stack, &rendered.file)),
+            _ => Err(refused(cloud, error, stack, &rendered.file)),
         },
         _ => {
             cloud.note_unknown_types(&rendered.body, &[]);
@@ -326,35 +349,117 @@ fn unknown_types(message: &str) -> Option<Vec<String>> {
     Some(types.split(',').map(|one| one.trim().to_owned()).collect())
 }
 
-fn refused<E, R>(cloud: &Cloud, error: &SdkError<E, R>, stack: &str, file: &str) -> Error
+fn refused<E, R>(cloud: &Cloud, error: SdkError<E, R>, stack: &str, file: &str) -> Error
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
     // An ARN has the name between slashes.
     let stack = stack.split('/').nth(1).unwrap_or(stack);
-    if code(error) == "ValidationError" {
-        let error =
-            Error::usage(format!("CloudFormation refuses {file} for the stack {stack}")).because(message(error));
-        let error = if cloud.endpoint.is_aws() {
-            error
-        } else {
-            error.because("it is an emulator's, which may not know a type or a property that AWS has")
-        };
-        error.hint(format!(
-            "Nothing was changed by it. Correct {file} and run the same command again."
-        ))
-    } else {
-        explain(error, &format!("could not make a change set for the stack {stack}"))
+    if code(&error) != "ValidationError" {
+        return explain(error, &format!("could not make a change set for the stack {stack}"));
     }
+    let message = message(&error).to_owned();
+    if let Some(kind) = state_in_the_way(&message) {
+        return Error::new(kind, format!("the stack {stack} takes no change now"))
+            .because(message)
+            .hint(match kind {
+                ErrorKind::StackBusy => {
+                    "Another run is at work on it. Wait until `deployer status` shows that it has ended, then run the same \
+                     command again."
+                }
+                _ => "Run the same command again: it deals with the state that the stack is in then.",
+            });
+    }
+    let error = Error::new(
+        ErrorKind::TemplateRefused,
+        format!("CloudFormation refuses {file} for the stack {stack}"),
+    )
+    .because(message);
+    let error = if cloud.endpoint.is_aws() {
+        error
+    } else {
+        error.because("it is an emulator's, which may not know a type or a property that AWS has")
+    };
+    error.hint(format!(
+        "Nothing was changed by it. Correct {file} and run the same command again."
+    ))
+}
+
+/// A `ValidationError` that is about the stack's state and not about its template. CloudFormation has no code of its own for
+/// it: "Stack:arn:… is in UPDATE_IN_PROGRESS state and can not be updated.", "Stack [x] already exists and cannot be created
+/// again with the changeSet [y]."
+fn state_in_the_way(message: &str) -> Option<ErrorKind> {
+    if message.contains("already exists and cannot be created again") {
+        return Some(ErrorKind::ChangedMeanwhile);
+    }
+    let (_, rest) = message.split_once(" is in ")?;
+    let (state, rest) = rest.split_once(" state")?;
+    if !rest.contains("can not be updated") && !rest.contains("cannot be updated") {
+        return None;
+    }
+    Some(if state.ends_with("_IN_PROGRESS") {
+        ErrorKind::StackBusy
+    } else {
+        ErrorKind::StackBlocked
+    })
 }
 
 /// Deletes a change set that won't be executed.
-pub async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
+///
+/// # Errors
+/// It can't be deleted; then it is tried again as the run ends.
+pub async fn discard(cloud: &Cloud, change_set: ChangeSet) -> Result<()> {
+    delete(cloud, &change_set.arn).await?;
+    change_set.entry.done();
+    Ok(())
+}
+
+/// What the request for a change set has made, wherever it was interrupted: looked for by name, since its ARN may never have
+/// arrived.
+async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<()> {
+    let found = until(cloud.pace(APPEARING), async || {
+        let describe = cloud.cloudformation.describe_change_set();
+        let answer = describe.stack_name(stack).change_set_name(name).send().await;
+        match answer {
+            Ok(found) => Probe::Ready(found),
+            // The request may still be on its way.
+            Err(error)
+                if code(&error) == "ChangeSetNotFound" || error.as_service_error().is_some_and(read::is_missing) =>
+            {
+                Probe::Pending
+            }
+            Err(error) => Probe::Failed(explain(
+                error,
+                "could not look for a change set that nobody needs any more",
+            )),
+        }
+    });
+    let found = match found.await {
+        Waited::Ready(found) => found,
+        Waited::TimedOut => return Ok(()),
+        Waited::Failed(error) => return Err(error),
+    };
+    if found.execution_status() == Some(&ExecutionStatus::Available) || found.status() == Some(&ChangeSetStatus::Failed)
+    {
+        let (arn, stack_arn) = (
+            found.change_set_id.unwrap_or_default(),
+            found.stack_id.unwrap_or_default(),
+        );
+        clear(cloud, &arn, &stack_arn, purpose).await
+    } else {
+        delete(cloud, &found.change_set_id.unwrap_or_default()).await
+    }
+}
+
+/// How long a request that was under way when its run ended may take to show.
+const APPEARING: Duration = Duration::from_secs(2);
+
+async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
     let delete = cloud.cloudformation.delete_change_set().change_set_name(arn);
     match delete.send().await {
         // Gone is gone: by a request whose answer got lost, or with its stack.
-        Err(error) if code(&error) != "ChangeSetNotFound" => Err(explain(&error, "could not delete a change set")),
+        Err(error) if code(&error) != "ChangeSetNotFound" => Err(explain(error, "could not delete a change set")),
         _ => Ok(()),
     }
 }
@@ -373,11 +478,11 @@ async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> R
         .send()
         .await
         .map(|_| ())
-        .map_err(|error| explain(&error, "could not remove the empty stack that a failed change set left"))
+        .map_err(|error| explain(error, "could not remove the empty stack that a failed change set left"))
 }
 
 /// Starts a change set. Returns the token that the operation's events carry, all of them after `bookmark`.
-pub async fn execute(cloud: &Cloud, change_set: &ChangeSet, bookmark: &Bookmark) -> Result<String> {
+pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) -> Result<String> {
     let token = fresh_token();
     let mut request = cloud
         .cloudformation
@@ -395,6 +500,9 @@ pub async fn execute(cloud: &Cloud, change_set: &ChangeSet, bookmark: &Bookmark)
     }
     let arn = change_set.stack_arn.as_str();
     let what = || format!("could not start the change to {arn}");
+    // From here on it is CloudFormation's. Should the request not arrive, an empty stack or a change set may stay, which
+    // `up` clears away; taking one back that is being executed would be worse.
+    change_set.entry.done();
     begun::operation(cloud, arn, &token, bookmark, request.send().await, what).await?;
     Ok(token)
 }
@@ -411,6 +519,18 @@ mod tests {
             Some(vec!["AWS::A::B".to_owned(), "AWS::C::D".to_owned()])
         );
         assert_eq!(unknown_types("Template format error: something else"), None);
+    }
+
+    #[test]
+    fn a_state_in_the_way_is_no_fault_of_the_template() {
+        let busy = "Stack:arn:aws:cloudformation:eu-central-1:1:stack/a/b is in UPDATE_IN_PROGRESS state and can not be updated.";
+        assert_eq!(state_in_the_way(busy), Some(ErrorKind::StackBusy));
+        let blocked = busy.replace("UPDATE_IN_PROGRESS", "ROLLBACK_FAILED");
+        assert_eq!(state_in_the_way(&blocked), Some(ErrorKind::StackBlocked));
+        let made = "Stack [a] already exists and cannot be created again with the changeSet [b].";
+        assert_eq!(state_in_the_way(made), Some(ErrorKind::ChangedMeanwhile));
+        let fault = "Template error: the value is in no state to be used";
+        assert_eq!(state_in_the_way(fault), None);
     }
 
     #[test]

@@ -5,11 +5,11 @@ use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
 use super::read::{self, Bookmark, Stack};
 use super::remove::{Data, Doomed};
-use super::status::{self, Meaning, Outlook};
+use super::status::{self, Meaning, Severity};
 use super::wanted::{Rendered, Wanted};
 use super::{begun, follow, remove};
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::template::Template;
 use crate::report::Reporter;
@@ -120,17 +120,17 @@ async fn plan_update(
         (Err(error), _) | (_, Err(error)) => {
             // Nobody gets this plan, so what was made for it goes.
             if let Some(made) = made {
-                let _ = change_set::delete(cloud, &made.arn).await;
+                let _ = change_set::discard(cloud, made).await;
             }
             return Err(error);
         }
     };
-    if let Some(express) = &made
-        && wanted.mode == Mode::Express
-        && express.changes.iter().any(ResourceChange::leaves)
+    let leaves = |made: &mut ChangeSet| made.changes.iter().any(ResourceChange::leaves);
+    if wanted.mode == Mode::Express
+        && let Some(express) = made.take_if(leaves)
     {
         // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone.
-        change_set::delete(cloud, &express.arn).await?;
+        change_set::discard(cloud, express).await?;
         made = make(Mode::Standard).await?;
     }
     Ok(match made {
@@ -158,9 +158,9 @@ impl Planned {
     }
 
     /// Gives the plan up; whatever was made for it is removed.
-    pub async fn discard(&self, cloud: &Cloud) -> Result<()> {
-        match &self.step {
-            Step::Update(_, made, _) => change_set::delete(cloud, &made.arn).await,
+    pub async fn discard(self, cloud: &Cloud) -> Result<()> {
+        match self.step {
+            Step::Update(_, made, _) => change_set::discard(cloud, made).await,
             Step::Nothing(_) | Step::Create | Step::Recreate(_) | Step::Outputs(_) => Ok(()),
         }
     }
@@ -198,26 +198,26 @@ pub async fn apply(
         Step::Update(stack, made, bookmark) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
             // CloudFormation removes what left the template only after it took the new deployment's snapshot, which
             // then still has it. So the definition changes first, and the snapshot is taken after it.
-            change_set::delete(cloud, &made.arn).await?;
+            let mode = made.mode;
+            change_set::discard(cloud, made).await?;
             let deployed = read::deployed_template(cloud, &stack.arn).await?;
             let first = wanted.render_keeping_deployment(&deployed)?;
-            let mode = made.mode;
             let make = async |rendered: &Rendered| {
                 change_set::create(cloud, &stack.arn, rendered, Purpose::Update, mode).await
             };
             let mut latest = stack.clone();
             if let Some(made) = make(&first).await? {
-                latest = execute(cloud, wanted, &made, bookmark, reporter, &mut watch).await?;
+                latest = execute(cloud, wanted, made, bookmark, reporter, &mut watch).await?;
             }
             match make(&wanted.render()?).await? {
                 Some(made) => {
                     let bookmark = read::bookmark(cloud, &latest.arn).await?;
-                    execute(cloud, wanted, &made, bookmark, reporter, &mut watch).await
+                    execute(cloud, wanted, made, bookmark, reporter, &mut watch).await
                 }
                 None => Ok(latest),
             }
         }
-        Step::Update(_, made, bookmark) => execute(cloud, wanted, &made, bookmark, reporter, watch).await,
+        Step::Update(_, made, bookmark) => execute(cloud, wanted, made, bookmark, reporter, watch).await,
         Step::Outputs(stack) => update(cloud, wanted, stack, reporter, watch).await,
     }
 }
@@ -231,6 +231,7 @@ async fn update(
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
+    let _operation = cloud.journal.operation(under_way("update", &wanted.name)).await;
     let Some(token) = change_set::update_directly(cloud, &stack.arn, &wanted.render()?, &bookmark).await? else {
         return Ok(stack);
     };
@@ -254,20 +255,21 @@ async fn create(
         .await?
         .ok_or_else(|| Error::failed(format!("CloudFormation finds nothing to create in {}", wanted.name)))?;
     // All that a new stack tells is of this.
-    execute(cloud, wanted, &made, Bookmark::default(), reporter, watch).await
+    execute(cloud, wanted, made, Bookmark::default(), reporter, watch).await
 }
 
 async fn execute(
     cloud: &Cloud,
     wanted: &Wanted,
-    made: &ChangeSet,
+    made: ChangeSet,
     bookmark: Bookmark,
     reporter: &Reporter,
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
-    let arn = made.stack_arn.as_str();
+    let arn = made.stack_arn.clone();
+    let _operation = cloud.journal.operation(under_way("change", &wanted.name)).await;
     let token = change_set::execute(cloud, made, &bookmark).await?;
-    ended_well(cloud, wanted, arn, &token, bookmark, reporter, watch).await
+    ended_well(cloud, wanted, &arn, &token, bookmark, reporter, watch).await
 }
 
 /// Follows an operation to its end, which must be a good one.
@@ -281,7 +283,7 @@ async fn ended_well(
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
     let ended = follow::to_end(cloud, &wanted.id, arn, token, bookmark, reporter, watch).await?;
-    if status::of_stack(&ended.status).outlook != Outlook::Good {
+    if status::of_stack(&ended.status).severity != Severity::Good {
         return Err(follow::failure(&wanted.name, &ended));
     }
     follow::in_status(cloud, arn, &ended.status).await
@@ -295,6 +297,7 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
     let token = fresh_token();
+    let _operation = cloud.journal.operation(under_way("rollback", &stack.name)).await;
     let answer = cloud
         .cloudformation
         .continue_update_rollback()
@@ -311,10 +314,18 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
     follow::in_status(cloud, &stack.arn, &ended.status).await
 }
 
+/// How the journal tells an operation that CloudFormation goes on with by itself.
+pub(super) fn under_way(operation: &str, stack: &str) -> String {
+    format!("the {operation} of the stack {stack}")
+}
+
 fn unusable(stack: &Stack) -> Error {
-    let error = Error::failed(format!("the stack {} is in {}", stack.name, stack.status));
+    let error = Error::new(
+        ErrorKind::StackBlocked,
+        format!("the stack {} is in {}", stack.name, stack.status),
+    );
     let error = match &stack.reason {
-        Some(reason) => error.because(reason),
+        Some(reason) => error.because(reason.as_str()),
         None => error,
     };
     error.hint(match stack.meaning().meaning {

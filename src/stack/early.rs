@@ -105,7 +105,7 @@ async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
                 None => Probe::Pending,
             },
             Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_distribution()) => Probe::Pending,
-            Err(error) => Probe::Failed(explain(&error, &format!("could not look at the distribution {id}"))),
+            Err(error) => Probe::Failed(explain(error, &format!("could not look at the distribution {id}"))),
         }
     })
     .await

@@ -1,13 +1,11 @@
 //! What CloudFormation tells about an operation, and the cause of its failure.
 
-use serde::Serialize;
-
-use super::status::{self, Outlook};
+use super::status::{self, Severity};
 use crate::project::stacks::StackId;
+use crate::report::event::ResourceProgress;
 
 /// One event of a stack's operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceEvent {
     /// What the stack is called within its project.
     pub id: StackId,
@@ -24,7 +22,6 @@ pub struct ResourceEvent {
     /// Why, where CloudFormation says.
     pub reason: Option<String>,
     /// What the caller gave to tell the operation's events from others.
-    #[serde(skip)]
     pub token: Option<String>,
 }
 
@@ -32,8 +29,22 @@ pub struct ResourceEvent {
 pub const STACK: &str = "AWS::CloudFormation::Stack";
 
 impl ResourceEvent {
+    /// The event as it is shown.
+    pub fn shown(&self) -> ResourceProgress {
+        ResourceProgress {
+            id: self.id.to_string(),
+            stack: self.stack.clone(),
+            logical_id: self.logical_id.clone(),
+            physical_id: self.physical_id.clone(),
+            resource_type: self.resource_type.clone(),
+            status: self.status.clone(),
+            reason: self.reason.clone(),
+            severity: self.severity(),
+        }
+    }
+
     /// How it reads.
-    pub fn outlook(&self) -> Outlook {
+    pub fn severity(&self) -> Severity {
         status::of_resource(&self.status)
     }
 
@@ -65,7 +76,7 @@ pub fn root_cause(events: &[ResourceEvent]) -> Option<&ResourceEvent> {
         .or_else(|| {
             events
                 .iter()
-                .find(|event| event.is_of_stack() && event.outlook() == Outlook::Failed)
+                .find(|event| event.is_of_stack() && event.severity() == Severity::Failed)
         })
 }
 

@@ -8,7 +8,7 @@ use super::events::{self, ResourceEvent};
 use super::read::{self, Bookmark, Stack};
 use super::status::{self, Meaning};
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
 use crate::report::{Event, Reporter};
 use crate::wait::{Probe, until};
@@ -52,7 +52,7 @@ pub async fn to_end(
         let mut ended = None;
         for event in new.into_iter().filter(|event| event.belongs_to(token)) {
             heard = Instant::now();
-            reporter.event(&Event::Resource(event.clone()));
+            reporter.event(&Event::Resource(event.shown()));
             if event.is_of_stack() {
                 ended = has_ended(&event.status).then(|| event.status.clone());
             } else {
@@ -74,10 +74,13 @@ pub async fn to_end(
     })
     .await;
     let status = end.in_time(|| {
-        Error::failed(format!(
-            "the operation on {arn} hasn't ended after {} minutes",
-            LONGEST_OPERATION.as_secs() / 60
-        ))
+        Error::new(
+            ErrorKind::TimedOut,
+            format!(
+                "the operation on {arn} hasn't ended after {} minutes",
+                LONGEST_OPERATION.as_secs() / 60
+            ),
+        )
         .hint("CloudFormation goes on. `deployer status` shows where it is; the same command again waits on.")
     })?;
     Ok(Ended { status, events: all })
@@ -91,16 +94,22 @@ pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> 
             Ok(Some(stack)) if stack.status == status => Probe::Ready(stack),
             Ok(Some(_)) => Probe::Pending,
             Ok(None) => Probe::Failed(
-                Error::failed(format!("{arn} ended in {status} and is gone"))
-                    .hint("Somebody else has removed it. Run the same command again."),
+                Error::new(
+                    ErrorKind::ChangedMeanwhile,
+                    format!("{arn} ended in {status} and is gone"),
+                )
+                .hint("Somebody else has removed it. Run the same command again."),
             ),
             Err(error) => Probe::Failed(error),
         }
     })
     .await
     .in_time(|| {
-        Error::failed(format!("{arn} ended in {status} but isn't in it"))
-            .hint("Another operation has begun on it. Run the same command again.")
+        Error::new(
+            ErrorKind::ChangedMeanwhile,
+            format!("{arn} ended in {status} but isn't in it"),
+        )
+        .hint("Another operation has begun on it. Run the same command again.")
     })
 }
 
@@ -130,8 +139,11 @@ pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Repor
     })
     .await
     .in_time(|| {
-        Error::failed(format!("the stack {} is still in {}", stack.name, stack.status))
-            .hint("`deployer status` shows its state; run the same command again later.")
+        Error::new(
+            ErrorKind::StackBusy,
+            format!("the stack {} is still in {}", stack.name, stack.status),
+        )
+        .hint("`deployer status` shows its state; run the same command again later.")
     })
 }
 
@@ -140,14 +152,20 @@ pub fn failure(name: &str, ended: &Ended) -> Error {
     let what = match ended.status.as_str() {
         // Nobody asks about a failure to delete what is deleted: it vanished under another operation.
         "DELETE_COMPLETE" => {
-            return Error::failed(format!("the stack {name} was removed while it was worked on"))
-                .hint("Somebody else runs `deployer down`, or another `deployer up`. Run the same command again.");
+            return Error::new(
+                ErrorKind::ChangedMeanwhile,
+                format!("the stack {name} was removed while it was worked on"),
+            )
+            .hint("Somebody else runs `deployer down`, or another `deployer up`. Run the same command again.");
         }
         status if status.starts_with("DELETE") => "deleted",
         status if status.starts_with("UPDATE") => "updated",
         _ => "created",
     };
-    let error = Error::failed(format!("the stack {name} could not be {what} ({})", ended.status));
+    let error = Error::new(
+        ErrorKind::StackFailed,
+        format!("the stack {name} could not be {what} ({})", ended.status),
+    );
     let Some(cause) = events::root_cause(&ended.events) else {
         return error.hint("Run the same command again; `deployer status` shows the stack's state.");
     };

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::digest::{self, DIGEST};
 use super::read::Stack;
 use super::status::Meaning;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
@@ -126,10 +126,11 @@ pub fn check(
 ) -> Result<()> {
     let stage = format!("the stage {} of the project {}", project.stage.name, project.name);
     if let Some(unknown) = adoption.stacks.iter().find(|name| !names.contains(name)) {
-        return Err(
-            Error::usage(format!("--adopt {unknown}: {stage} has no stack of that name"))
-                .hint(format!("It has {}.", names.join(", "))),
-        );
+        return Err(Error::new(
+            ErrorKind::InvalidUsage,
+            format!("--adopt {unknown}: {stage} has no stack of that name"),
+        )
+        .hint(format!("It has {}.", names.join(", "))));
     }
     let adopted = |stack: &Stack| adoption.stacks.contains(&stack.name);
     let owners: Vec<(&Stack, Owner)> = stacks.values().map(|stack| (stack, owner(stack, project))).collect();
@@ -140,9 +141,16 @@ pub fn check(
         .collect();
     if let Some((first, owner, whose)) = others.first() {
         let error = if others.len() == 1 {
-            Error::usage(format!("the stack {} isn't one of {stage}", first.name)).because(whose)
+            Error::new(
+                ErrorKind::StackForeign,
+                format!("the stack {} isn't one of {stage}", first.name),
+            )
+            .because(whose.as_str())
         } else {
-            let error = Error::usage(format!("{} stacks of these names aren't of {stage}", others.len()));
+            let error = Error::new(
+                ErrorKind::StackForeign,
+                format!("{} stacks of these names aren't of {stage}", others.len()),
+            );
             others.iter().fold(error, |error, (stack, _, whose)| {
                 error.because(format!("{}: {whose}", stack.name))
             })
@@ -169,16 +177,17 @@ pub fn check(
         return Ok(());
     }
     let adopt: String = unsaid.iter().map(|name| format!(" --adopt {name}")).collect();
-    Err(
-        Error::usage(format!("whose the stack {} is can't be told", unsaid.join(", ")))
-            .because(format!(
-                "an earlier version deployed it without saying so, and no other stack is there to name {stage}"
-            ))
-            .hint(format!(
-                "Nothing was changed. If it is this stage's, `deployer up{adopt}` goes on with it and what is in it, and \
-                 `deployer down{adopt}` removes it."
-            )),
+    Err(Error::new(
+        ErrorKind::StackForeign,
+        format!("whose the stack {} is can't be told", unsaid.join(", ")),
     )
+    .because(format!(
+        "an earlier version deployed it without saying so, and no other stack is there to name {stage}"
+    ))
+    .hint(format!(
+        "Nothing was changed. If it is this stage's, `deployer up{adopt}` goes on with it and what is in it, and \
+                 `deployer down{adopt}` removes it."
+    )))
 }
 
 /// A template with the parameters that say whose its stack is and what it was made from.

@@ -13,7 +13,7 @@ use super::ownership::PROTECTED;
 use super::status::{self, Status};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
 
@@ -68,12 +68,12 @@ impl Stack {
     pub fn output(&self, key: &str) -> Result<String> {
         self.outputs.get(key).cloned().ok_or_else(|| {
             if self.meaning().meaning == status::Meaning::Ready {
-                Error::failed(format!("the stack {} has no output `{key}`", self.name)).hint(
+                Error::new(ErrorKind::NotDeployed, format!("the stack {} has no output `{key}`", self.name)).hint(
                     "`deployer up` without --only brings it to what its template says. If that has no such output, or has it \
                      under a condition, give it one.",
                 )
             } else {
-                Error::failed(format!("the stack {} is in {}", self.name, self.status))
+                Error::new(ErrorKind::NotDeployed, format!("the stack {} is in {}", self.name, self.status))
                     .hint("Run `deployer up`; it goes on from there.")
             }
         })
@@ -89,7 +89,7 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
     let stacks = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default(),
         Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
-        Err(error) => return Err(explain(&error, &format!("could not read the stack {name}"))),
+        Err(error) => return Err(explain(error, &format!("could not read the stack {name}"))),
     };
     Ok(stacks
         .into_iter()
@@ -125,7 +125,7 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
 
 /// CloudFormation has no error of its own for a missing stack: `ValidationError` with a sentence. The only place where
 /// that sentence is matched.
-fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
+pub(super) fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError")
         && error
             .message()
@@ -141,7 +141,7 @@ pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
         .template_stage(TemplateStage::Original)
         .send()
         .await
-        .map_err(|error| explain(&error, &format!("could not read the template of {arn}")))?;
+        .map_err(|error| explain(error, &format!("could not read the template of {arn}")))?;
     Template::parse(
         answer.template_body().unwrap_or_default(),
         Path::new("deployed template"),
@@ -153,7 +153,7 @@ pub async fn names_with_prefix(cloud: &Cloud, prefix: &str) -> Result<Vec<String
     let mut pages = cloud.cloudformation.list_stacks().into_paginator().items().send();
     let mut names = Vec::new();
     while let Some(stack) = pages.next().await {
-        let stack = stack.map_err(|error| explain(&error, "could not list the stacks"))?;
+        let stack = stack.map_err(|error| explain(error, "could not list the stacks"))?;
         let is_gone = stack.stack_status() == Some(&StackStatus::DeleteComplete);
         names.extend(stack.stack_name.filter(|name| !is_gone && name.starts_with(prefix)));
     }
@@ -203,7 +203,7 @@ pub async fn resources(cloud: &Cloud, stack: &str) -> Result<Vec<Resource>> {
         match resource {
             Ok(resource) => found.extend(made(resource)),
             Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(Vec::new()),
-            Err(error) => return Err(explain(&error, &format!("could not list the resources of {stack}"))),
+            Err(error) => return Err(explain(error, &format!("could not list the resources of {stack}"))),
         }
     }
     Ok(found)
@@ -259,7 +259,7 @@ pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
                 .map(str::to_owned),
         )),
         Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(Bookmark(None)),
-        Err(error) => Err(explain(&error, &format!("could not read the events of {arn}"))),
+        Err(error) => Err(explain(error, &format!("could not read the events of {arn}"))),
     }
 }
 
@@ -286,7 +286,7 @@ async fn new_events(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark) -> Result
         let page = match page {
             Ok(page) => page,
             Err(error) if error.as_service_error().is_some_and(is_missing) => break,
-            Err(error) => return Err(explain(&error, &format!("could not read the events of {arn}"))),
+            Err(error) => return Err(explain(error, &format!("could not read the events of {arn}"))),
         };
         for event in page.stack_events.unwrap_or_default() {
             if event.event_id.is_some() && event.event_id == bookmark.0 {

@@ -4,14 +4,15 @@ use futures::future::try_join_all;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
+use super::deploy::under_way;
 use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Resource, Stack};
-use super::status::{self, Meaning, Outlook};
+use super::status::{self, Meaning, Severity};
 use super::wanted::Rendered;
 use super::{begun, follow, release as protections};
 use crate::bucket;
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
@@ -60,6 +61,8 @@ pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, 
     }
     reporter.working(id.as_str(), format!("deleting {}", stack.name));
     let token = fresh_token();
+    let _operation = cloud.journal.operation(under_way("deletion", &stack.name)).await;
+    cloud.journal.note_change();
     let answer = cloud
         .cloudformation
         .delete_stack()
@@ -81,10 +84,11 @@ pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, 
 async fn delete_tables(cloud: &Cloud, resources: &[Resource], data: Data) -> Result<()> {
     for name in read::names_of(resources, "AWS::DynamoDB::Table") {
         if data == Data::IfEmpty && !table::is_empty(cloud, name).await? {
-            return Err(
-                Error::failed(format!("the table {name} of a failed creation has items in it"))
-                    .hint("Save them, then remove it with `deployer down --delete-data`."),
-            );
+            return Err(Error::new(
+                ErrorKind::Protected,
+                format!("the table {name} of a failed creation has items in it"),
+            )
+            .hint("Save them, then remove it with `deployer down --delete-data`."));
         }
         table::delete(cloud, name).await?;
     }
@@ -95,13 +99,15 @@ fn refuse_protected(stack: &Stack) -> Result<()> {
     if !stack.termination_protected {
         return Ok(());
     }
-    Err(
-        Error::failed(format!("the stack {} has termination protection", stack.name)).hint(format!(
-            "Somebody switched it on. If it may go: `aws cloudformation update-termination-protection \
-             --no-enable-termination-protection --stack-name {}`.",
-            stack.name
-        )),
+    Err(Error::new(
+        ErrorKind::Protected,
+        format!("the stack {} has termination protection", stack.name),
     )
+    .hint(format!(
+        "Somebody switched it on. If it may go: `aws cloudformation update-termination-protection \
+             --no-enable-termination-protection --stack-name {}`.",
+        stack.name
+    )))
 }
 
 /// Lifts the protections of a stack's data by an update, so that its deletion deletes them, too.
@@ -135,10 +141,11 @@ pub async fn release(
         return Ok(released);
     };
     let bookmark = bookmark?;
-    let token = change_set::execute(cloud, &made, &bookmark).await?;
+    let _operation = cloud.journal.operation(under_way("change", &stack.name)).await;
+    let token = change_set::execute(cloud, made, &bookmark).await?;
     let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
-    match status::of_stack(&ended.status).outlook {
-        Outlook::Good => follow::in_status(cloud, &stack.arn, &ended.status)
+    match status::of_stack(&ended.status).severity {
+        Severity::Good => follow::in_status(cloud, &stack.arn, &ended.status)
             .await
             .map(|_| released),
         _ => Err(follow::failure(&stack.name, &ended)),

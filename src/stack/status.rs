@@ -1,20 +1,6 @@
 //! What a stack's status means, in one table.
 
-use serde::Serialize;
-
-/// How a status reads to people: its colour and symbol follow from this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outlook {
-    /// As it should be.
-    Good,
-    /// Something is under way.
-    Busy,
-    /// Something went wrong.
-    Failed,
-    /// No longer there.
-    Gone,
-}
+pub use crate::report::event::Severity;
 
 /// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +29,7 @@ pub struct Status {
     /// What can be done.
     pub meaning: Meaning,
     /// How it reads.
-    pub outlook: Outlook,
+    pub severity: Severity,
 }
 
 /// Looks up a stack status, as CloudFormation spells it. An unknown one is taken for an operation under way: waiting
@@ -53,30 +39,30 @@ pub struct Status {
 /// `UPDATE_ROLLBACK_COMPLETE` allows an update but tells of a failure.
 pub fn of_stack(status: &str) -> Status {
     use Meaning::{Busy, Dead, Gone, HalfDeleted, Halted, Ready, Shell, Wedged};
-    let (meaning, outlook) = match status {
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => (Ready, Outlook::Good),
-        "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => (Ready, Outlook::Failed),
-        "REVIEW_IN_PROGRESS" => (Shell, Outlook::Busy),
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => (Dead, Outlook::Failed),
-        "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => (Halted, Outlook::Failed),
-        "UPDATE_ROLLBACK_FAILED" => (Wedged, Outlook::Failed),
-        "DELETE_FAILED" => (HalfDeleted, Outlook::Failed),
-        "DELETE_COMPLETE" => (Gone, Outlook::Gone),
-        _ => (Busy, Outlook::Busy),
+    let (meaning, severity) = match status {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => (Ready, Severity::Good),
+        "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => (Ready, Severity::Failed),
+        "REVIEW_IN_PROGRESS" => (Shell, Severity::Busy),
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => (Dead, Severity::Failed),
+        "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => (Halted, Severity::Failed),
+        "UPDATE_ROLLBACK_FAILED" => (Wedged, Severity::Failed),
+        "DELETE_FAILED" => (HalfDeleted, Severity::Failed),
+        "DELETE_COMPLETE" => (Gone, Severity::Gone),
+        _ => (Busy, Severity::Busy),
     };
-    Status { meaning, outlook }
+    Status { meaning, severity }
 }
 
 /// How a resource's status reads: those end in `_COMPLETE`, `_FAILED` or `_IN_PROGRESS`, rollbacks among them.
-pub fn of_resource(status: &str) -> Outlook {
+pub fn of_resource(status: &str) -> Severity {
     if status == "DELETE_COMPLETE" || status == "DELETE_SKIPPED" {
-        Outlook::Gone
+        Severity::Gone
     } else if status.ends_with("_FAILED") || status.contains("ROLLBACK") && status.ends_with("_COMPLETE") {
-        Outlook::Failed
+        Severity::Failed
     } else if status.ends_with("_COMPLETE") {
-        Outlook::Good
+        Severity::Good
     } else {
-        Outlook::Busy
+        Severity::Busy
     }
 }
 
@@ -125,11 +111,11 @@ mod tests {
             "UPDATE_ROLLBACK_COMPLETE",
             "IMPORT_ROLLBACK_COMPLETE",
         ] {
-            assert_eq!(of_stack(status).outlook, Outlook::Failed, "{status}");
-            assert_eq!(of_resource(status), Outlook::Failed, "{status}");
+            assert_eq!(of_stack(status).severity, Severity::Failed, "{status}");
+            assert_eq!(of_resource(status), Severity::Failed, "{status}");
         }
-        assert_eq!(of_stack("UPDATE_COMPLETE").outlook, Outlook::Good);
-        assert_eq!(of_resource("DELETE_SKIPPED"), Outlook::Gone);
-        assert_eq!(of_resource("CREATE_IN_PROGRESS"), Outlook::Busy);
+        assert_eq!(of_stack("UPDATE_COMPLETE").severity, Severity::Good);
+        assert_eq!(of_resource("DELETE_SKIPPED"), Severity::Gone);
+        assert_eq!(of_resource("CREATE_IN_PROGRESS"), Severity::Busy);
     }
 }

@@ -9,7 +9,7 @@ use super::emulated;
 use super::ownership::{self, Labels};
 use super::protection::{self, Resolved};
 use crate::cloud::Emulator;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::naming::NamedResource;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::template::{Scope, Template};
@@ -190,11 +190,14 @@ impl Wanted {
     fn rendered(&self, template: &Template, digest: String) -> Result<Rendered> {
         let body = template.to_json();
         if body.len() > LARGEST_TEMPLATE {
-            return Err(Error::usage(format!(
-                "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE}",
-                self.file,
-                body.len()
-            ))
+            return Err(Error::new(
+                ErrorKind::InvalidProject,
+                format!(
+                    "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE}",
+                    self.file,
+                    body.len()
+                ),
+            )
             .hint("Move some of its resources to another template in stacks/."));
         }
         let mut parameters: BTreeMap<String, Option<String>> = self

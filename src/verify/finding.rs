@@ -76,7 +76,7 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self {
-            kind: if error.is_denied() {
+            kind: if error.is_access_denied() {
                 Kind::NotProven
             } else {
                 Kind::Failed
@@ -90,8 +90,8 @@ impl From<Error> for Problem {
 /// An answer, or why there is none; `what` says what was being done, as a lowercase fragment.
 pub(super) fn asked<T, E, R>(answer: Result<T, SdkError<E, R>>, what: &str) -> Result<T, Problem>
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
 {
-    answer.map_err(|error| explain(&error, what).into())
+    answer.map_err(|error| explain(error, what).into())
 }

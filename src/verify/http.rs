@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Problem;
 use crate::cloud::Endpoint;
-use crate::error::{Context, Result};
+use crate::error::{OrFail, Result};
 use crate::site::etag::Hasher;
 use crate::wait::{Pace, Probe, until};
 

@@ -31,7 +31,7 @@ use futures::{FutureExt, TryFutureExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::did_you_mean;
 use crate::project::stacks::StackId;
 use crate::report::Reporter;
@@ -141,7 +141,10 @@ impl Selection {
         let layers = Layer::ALL.iter().map(|layer| layer.as_str());
         let known: Vec<&str> = checks::ALL.iter().map(|check| check.id()).chain(layers).collect();
         if let Some(unknown) = only.iter().chain(skip).find(|name| !known.contains(&name.as_str())) {
-            let error = Error::usage(format!("there is no check and no layer `{unknown}`"));
+            let error = Error::new(
+                ErrorKind::InvalidUsage,
+                format!("there is no check and no layer `{unknown}`"),
+            );
             return Err(match did_you_mean(unknown, &known) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")),
                 None => error.hint(format!("There is {}.", known.join(", "))),

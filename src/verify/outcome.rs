@@ -4,7 +4,7 @@ use anstyle::AnsiColor;
 use serde::Serialize;
 
 use super::layer::Layer;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::report::{Outcome, Paint, Reporter, counted};
 
 /// How a check ended.
@@ -97,7 +97,7 @@ impl Verification {
             1 => ("a check failed".to_owned(), failed),
             count => (format!("{count} checks failed"), failed),
         };
-        let mut error = Error::unverified(what);
+        let mut error = Error::new(ErrorKind::Unverified, what);
         for check in &told {
             error = error.because(format!("{} {}: {}", check.check, check.resource, check.evidence));
         }

@@ -21,7 +21,7 @@ use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::contract::Contract;
 use crate::project::seed::{Item, Key, KeyAttribute};
 use crate::project::seeds::StageSeeds;
@@ -108,11 +108,14 @@ impl<'a> Stage<'a> {
                 .get(&definition.id)
                 .filter(|found| found.stack.meaning().meaning == Meaning::Ready);
             let found = found.ok_or_else(|| {
-                Error::failed(format!(
-                    "the stage {} isn't complete: the stack {} isn't there, or isn't ready",
-                    context.project.stage.name,
-                    context.stack_name(&definition.id)
-                ))
+                Error::new(
+                    ErrorKind::NotDeployed,
+                    format!(
+                        "the stage {} isn't complete: the stack {} isn't there, or isn't ready",
+                        context.project.stage.name,
+                        context.stack_name(&definition.id)
+                    ),
+                )
                 .hint("Deploy it first: `deployer up`.")
             })?;
             Ok(Stack::new(context, definition, found))

@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use super::status::{self, StageStatus};
 use super::{confirm_changes, read_contract, read_site};
-use crate::cli::{Global, UpArgs};
-use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::cli::UpArgs;
+use crate::context::{Context, Session};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Teller, fact};
 use crate::package::Package;
 use crate::project::seeds::StageSeeds;
@@ -35,7 +35,8 @@ use provision::Stop;
 use scope::Scope;
 
 /// Runs the command.
-pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<()> {
+pub async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     // What the folder alone can tell is told before anything is asked of the cloud.
     project.check()?;
@@ -48,7 +49,7 @@ pub async fn run(args: &UpArgs, global: &Global, reporter: &Reporter) -> Result<
         Some(site) => project.site_config(site.has_config())?,
         None => Vec::new(),
     };
-    let context = Context::connect(project, global, reporter).await?;
+    let context = Context::connect(project, session).await?;
     let _lock = context.lock().await?;
     let before = context
         .settled_survey(Adoption {
@@ -110,6 +111,22 @@ impl Outcome for UpOutcome {
     }
 }
 
+/// What several parts failed for, each with its own next step.
+fn several(failures: Vec<Error>) -> Error {
+    let what = format!("{} parts failed", failures.len());
+    let several = Error::new(ErrorKind::SeveralFailed, what);
+    let several = failures.into_iter().fold(several, |error, failure| {
+        let steps = failure.next_steps().to_vec();
+        let error = steps.into_iter().fold(error, Error::hint);
+        error.because(failure)
+    });
+    if several.next_step().is_none() {
+        several.hint("Run the same command again.")
+    } else {
+        several
+    }
+}
+
 struct Up<'a> {
     context: &'a Context<'a>,
     scope: Scope,
@@ -152,24 +169,15 @@ impl Up<'_> {
                 (built, Ok(plans)) => (built, plans),
             },
         };
-        let packages = match packages {
-            Ok(packages) => packages,
-            Err(error) => {
-                plans.discard(self.context).await;
-                return Err(error);
-            }
-        };
+        let packages = packages?;
         let shown: Vec<StackPlan> = plans.in_order(&self.context.project).cloned().collect();
         let losses: Vec<String> = shown.iter().flat_map(|plan| self.losses(plan)).collect();
-        self.reporter().event(&Event::Plan { stacks: shown });
-        if !losses.is_empty()
-            && let Err(refusal) = self
-                .reporter()
-                .confirm(CHANGING_DATA, &losses, "Nothing was changed.")
-                .await
-        {
-            plans.discard(self.context).await;
-            return Err(refusal);
+        self.reporter().event(&Event::Plan {
+            stacks: shown.iter().map(StackPlan::shown).collect(),
+        });
+        if !losses.is_empty() {
+            let otherwise = "Nothing was changed.";
+            self.reporter().confirm(CHANGING_DATA, &losses, otherwise).await?;
         }
         let keys = packages
             .iter()
@@ -186,20 +194,12 @@ impl Up<'_> {
             .collect();
         match <[Error; 1]>::try_from(failures) {
             Ok([only]) => Err(only),
-            Err(failures) => match failures.first() {
-                None if is_skipped => Err(Error::failed(
-                    "not all was done: a stack lacks an output that another part needs",
-                )
-                .hint("It is as it was deployed before. Run `deployer up` without --only once.")),
-                None => Ok((stacks, keys, known)),
-                Some(first) => {
-                    let mut all = Error::failed(format!("{} parts failed", failures.len()));
-                    for failure in &failures {
-                        all = all.because(failure);
-                    }
-                    Err(all.hint(first.next_step().unwrap_or("Run the same command again.")))
-                }
-            },
+            Err(failures) if failures.is_empty() && is_skipped => Err(Error::failed(
+                "not all was done: a stack lacks an output that another part needs",
+            )
+            .hint("It is as it was deployed before. Run `deployer up` without --only once.")),
+            Err(failures) if failures.is_empty() => Ok((stacks, keys, known)),
+            Err(failures) => Err(several(failures)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::scope::Scope;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::package::{self, Build, Package, Prebuilt, Target};
 use crate::project::functions::{self, Code, Function};
 use crate::project::stacks::StackId;
@@ -254,7 +254,8 @@ fn given_files<'a>(given: &[String], wanted: &BTreeSet<&'a str>) -> Result<BTree
     let listed = || wanted.iter().copied().collect::<Vec<_>>().join(", ");
     for argument in given {
         if wanted.is_empty() {
-            return Err(Error::usage(
+            return Err(Error::new(
+                ErrorKind::InvalidUsage,
                 "--function-package has no use here: no function is among what --only names, or in the templates",
             )
             .hint("Leave one of the two out, or use `--only function`."));
@@ -270,12 +271,17 @@ fn given_files<'a>(given: &[String], wanted: &BTreeSet<&'a str>) -> Result<BTree
             _ => {
                 let known: Vec<&str> = wanted.iter().copied().collect();
                 let id = argument.split_once('=').map(|(id, _)| id);
-                let error = Error::usage(match id {
-                    Some(id) => format!("--function-package {argument}: no template asks for a binary `{id}`"),
-                    None => {
-                        format!("--function-package {argument}: there are several functions, and it isn't said which")
-                    }
-                });
+                let error = Error::new(
+                    ErrorKind::InvalidUsage,
+                    match id {
+                        Some(id) => format!("--function-package {argument}: no template asks for a binary `{id}`"),
+                        None => {
+                            format!(
+                                "--function-package {argument}: there are several functions, and it isn't said which"
+                            )
+                        }
+                    },
+                );
                 return Err(match id.and_then(|id| did_you_mean(id, &known)) {
                     Some(near) => error.hint(format!("Did you mean `{near}=…`?")),
                     None => error.hint(format!(
@@ -286,15 +292,22 @@ fn given_files<'a>(given: &[String], wanted: &BTreeSet<&'a str>) -> Result<BTree
             }
         };
         if files.insert(id, PathBuf::from(file)).is_some() {
-            return Err(Error::usage(format!("--function-package gives `{id}` twice")).hint("Leave one of them out."));
+            return Err(Error::new(
+                ErrorKind::InvalidUsage,
+                format!("--function-package gives `{id}` twice"),
+            )
+            .hint("Leave one of them out."));
         }
     }
     Ok(files)
 }
 
 fn not_here() -> Error {
-    Error::usage("an emulator runs functions on this machine, which isn't Linux as Lambda is")
-        .hint("Leave out --function-package: the functions are built for this machine then.")
+    Error::new(
+        ErrorKind::InvalidUsage,
+        "an emulator runs functions on this machine, which isn't Linux as Lambda is",
+    )
+    .hint("Leave out --function-package: the functions are built for this machine then.")
 }
 
 fn no_binary(project: &Project, function: &Function, name: &str, binaries: &[String]) -> Error {
@@ -333,7 +346,7 @@ fn too_many(project: &Project, function: &Function, name: &str, several: &[&str]
 fn at_key(project: &Project, function: &Function, what: String) -> Error {
     match project.stack(&function.stack) {
         Some(stack) => stack.error(&["Parameters", &function.key_parameter], what),
-        None => Error::usage(what),
+        None => Error::new(ErrorKind::InvalidUsage, what),
     }
 }
 

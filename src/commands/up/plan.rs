@@ -6,7 +6,6 @@ use futures::future::join_all;
 
 use super::{Built, Up};
 use crate::conflicts;
-use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::fact::Fact;
 use crate::project::Project;
@@ -19,7 +18,7 @@ use crate::stack::read::Stack;
 use crate::stack::wanted::Wanted;
 
 /// The plans that could be made before anything is created: of stacks that are to be created, and of those for which all
-/// that they need is known.
+/// that they need is known. Those that aren't carried out are given up as the run ends: see [`journal`](crate::journal).
 #[derive(Default)]
 pub(super) struct Plans(pub(super) BTreeMap<StackId, Planned>);
 
@@ -30,15 +29,6 @@ impl Plans {
             .filter_map(|stack| self.0.get(&stack.id))
             .map(|planned| &planned.plan)
     }
-
-    pub(super) async fn discard(&self, context: &Context<'_>) {
-        for (id, planned) in &self.0 {
-            // The refusal is what is reported; a change set that stays behind changes nothing.
-            if let Err(error) = planned.discard(context.cloud_of(id)).await {
-                context.reporter.warn(error.to_string());
-            }
-        }
-    }
 }
 
 impl Up<'_> {
@@ -47,11 +37,7 @@ impl Up<'_> {
         // Names of stacks that are to be created are looked at beside the planning: what they will be is known.
         let (planned, free) = tokio::join!(self.plan_all(built), self.check_new_names());
         let plans = planned?;
-        let checked = self.check_names(&plans, free).await;
-        if let Err(error) = checked {
-            plans.discard(self.context).await;
-            return Err(error);
-        }
+        self.check_names(&plans, free).await?;
         Ok(plans)
     }
 
@@ -62,27 +48,14 @@ impl Up<'_> {
             async move { (stack, self.plan_beforehand(stack, built).await) }
         }))
         .await;
-        // All have ended, so that whatever was made can be given up when one failed.
-        let mut failure = None;
+        // All have ended: what one was refused for is told, not that another was given up for it.
         let mut plans = Plans::default();
         for (stack, planned) in planned {
-            match planned {
-                Ok(Some(planned)) => {
-                    plans.0.insert(stack.id.clone(), planned);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    failure.get_or_insert(error);
-                }
+            if let Some(planned) = planned? {
+                plans.0.insert(stack.id.clone(), planned);
             }
         }
-        match failure {
-            None => Ok(plans),
-            Some(error) => {
-                plans.discard(self.context).await;
-                Err(error)
-            }
-        }
+        Ok(plans)
     }
 
     /// A stack's plan: that of its creation, or what changes with what is deployed of the others. None if something that

@@ -188,12 +188,7 @@ impl Up<'_> {
             return self.settle(stack, before.stack.clone(), &tellers, facts).await;
         }
         self.tell_unchanged(stack, planned.as_ref(), &tellers, facts).await;
-        let Ok(inputs) = self.inputs(stack, facts, true).await else {
-            if let Some(planned) = planned {
-                planned.discard(self.context.cloud_of(&stack.id)).await?;
-            }
-            return Err(Stop::Skipped);
-        };
+        let inputs = self.inputs(stack, facts, true).await?;
         let wanted = self.wanted(stack, inputs);
         let planned = match planned {
             Some(planned) if planned.fits(&wanted) || planned.plan.verdict == Verdict::Create => planned,
@@ -311,16 +306,13 @@ impl Up<'_> {
         let planned = self.plan_stack(wanted, before).await?;
         if planned.changes_something() {
             self.reporter().event(&Event::Plan {
-                stacks: vec![planned.plan.clone()],
+                stacks: vec![planned.plan.shown()],
             });
         }
         let losses = losses(&planned.plan);
         let otherwise = format!("{} wasn't changed; what was done beside it stays.", wanted.name);
-        if !losses.is_empty()
-            && let Err(refusal) = self.reporter().confirm(CHANGING_DATA, &losses, &otherwise).await
-        {
-            planned.discard(self.context.cloud_of(&wanted.id)).await?;
-            return Err(refusal);
+        if !losses.is_empty() {
+            self.reporter().confirm(CHANGING_DATA, &losses, &otherwise).await?;
         }
         Ok(planned)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::functions::Function;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::tables::TABLES;
@@ -119,10 +119,11 @@ impl Scope {
             .into_iter()
             .find(|id| left_alone(id) && !before.contains_key(*id))
         {
-            return Err(
-                Error::failed(format!("the stack {id}, which this part needs, isn't deployed"))
-                    .hint("Run `deployer up` without --only once."),
-            );
+            return Err(Error::new(
+                ErrorKind::NotDeployed,
+                format!("the stack {id}, which this part needs, isn't deployed"),
+            )
+            .hint("Run `deployer up` without --only once."));
         }
         // What is there may be what another version of its template made, or half a creation.
         for (id, output) in outputs.into_iter().filter(|(id, _)| left_alone(id)) {
@@ -155,7 +156,10 @@ fn stack_called(name: &str, project: &Project) -> Result<StackId> {
     }
     let mut known: Vec<&str> = project.stacks().map(|stack| stack.id.as_str()).collect();
     known.extend([FUNCTION, SITE, SEED]);
-    let error = Error::usage(format!("--only {name}: there is no such stack or step"));
+    let error = Error::new(
+        ErrorKind::InvalidUsage,
+        format!("--only {name}: there is no such stack or step"),
+    );
     Err(match did_you_mean(name, &known) {
         Some(near) => error.hint(format!("Did you mean `--only {near}`?")),
         None => error.hint(format!("There is {}.", known.join(", "))),
@@ -163,7 +167,10 @@ fn stack_called(name: &str, project: &Project) -> Result<StackId> {
 }
 
 fn lacks(name: &str, why: &str) -> Error {
-    Error::usage(format!("--only {name}: this project has no such step"))
-        .because(why)
-        .hint("Leave it out.")
+    Error::new(
+        ErrorKind::InvalidUsage,
+        format!("--only {name}: this project has no such step"),
+    )
+    .because(why)
+    .hint("Leave it out.")
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::stacks::StackId;
 use super::{Project, source};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 pub use fill::{Open, SETTINGS, fill, fill_value, first_output};
 
@@ -126,11 +126,14 @@ impl Contract {
             [] => return Ok(Self::default()),
             [only] => only,
             [first, second, ..] => {
-                return Err(Error::usage(format!(
-                    "{} and {} are both the app's contract",
-                    first.display(),
-                    second.display()
-                ))
+                return Err(Error::new(
+                    ErrorKind::InvalidProject,
+                    format!(
+                        "{} and {} are both the app's contract",
+                        first.display(),
+                        second.display()
+                    ),
+                )
                 .hint("Put all of it into one file, and remove the other."));
             }
         };
@@ -200,7 +203,7 @@ mod tests {
             .excerpts()
             .first()
             .map(|one| one.text[one.span.clone()].to_owned());
-        assert_eq!(error.exit(), crate::error::Exit::Usage);
+        assert_eq!(error.kind(), ErrorKind::InvalidProject);
         (message, error.next_step().unwrap_or_default().to_owned(), marked)
     }
 

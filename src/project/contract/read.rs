@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::fill::{Piece, SETTINGS, pieces};
 use super::{Body, Contract, Event, Expectation, Invocation, Request, Skip};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::StackId;
 use crate::project::yaml::{self, Kind, Name, Node, Position};
@@ -49,7 +49,8 @@ impl<'n> Fields<'n> {
 
 impl Reader<'_> {
     fn refuse(&self, position: Position, what: impl Into<String>) -> Error {
-        source::at_column(self.file, self.text, position.line, position.column).refuse(Error::usage(what))
+        source::at_column(self.file, self.text, position.line, position.column)
+            .refuse(Error::new(ErrorKind::InvalidProject, what))
     }
 
     fn correct(&self) -> String {
@@ -202,7 +203,8 @@ impl Reader<'_> {
             None => Ok(()),
             Some(variable) => Err(self
                 .place_of(node.position, &format!("${{env:{variable}}}"))
-                .refuse(Error::usage(
+                .refuse(Error::new(
+                    ErrorKind::InvalidProject,
                     "an environment variable can't stand here, where reports would show it",
                 ))
                 .hint("Headers, `apiKey`, bodies and events may have one.")),
@@ -222,7 +224,7 @@ impl Reader<'_> {
             }
             self.project.output_called(name).map_err(|(what, hint)| {
                 let place = self.place_of(node.position, &format!("${{{name}}}"));
-                place.refuse(Error::usage(what)).hint(hint)
+                place.refuse(Error::new(ErrorKind::InvalidProject, what)).hint(hint)
             })?;
         }
         Ok(())

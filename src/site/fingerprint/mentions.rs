@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::super::names::{folder_and_name, url_segment};
-use crate::error::{Context, Result};
+use crate::error::{OrFail, Result};
 
 /// The file names to look for, and which were found.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::input::Problems;
 use super::names;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file in `site/` that names what isn't published, in gitignore's syntax. Git's own files say what isn't kept in the
 /// repository, which is another question: what a build made is ignored there, and is just what has to be published.
@@ -34,14 +34,20 @@ pub(super) struct Listing {
 /// There is no `index.html`, or the ignore file is wrong.
 pub(super) fn list(folder: &Path) -> Result<Listing> {
     let absent = || {
-        Error::usage(format!("there is no {}", folder.join("index.html").display()))
-            .hint("The site's files belong into the project's site/ folder, with an index.html.")
+        Error::new(
+            ErrorKind::InvalidProject,
+            format!("there is no {}", folder.join("index.html").display()),
+        )
+        .hint("The site's files belong into the project's site/ folder, with an index.html.")
     };
     let real = folder.canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => absent(),
-        _ => Error::usage(format!("could not read {}", folder.display()))
-            .because(error)
-            .hint("Correct its permissions."),
+        _ => Error::new(
+            ErrorKind::InvalidProject,
+            format!("could not read {}", folder.display()),
+        )
+        .because(error)
+        .hint("Correct its permissions."),
     })?;
     let mut walk = Walk {
         ignored: ignored(folder)?,
@@ -80,7 +86,7 @@ fn ignored(folder: &Path) -> Result<Gitignore> {
     let mut builder = GitignoreBuilder::new(folder);
     let wrong = |error: ignore::Error| {
         // It names the file and the line itself.
-        Error::usage("the site's ignore file can't be read")
+        Error::new(ErrorKind::InvalidProject, "the site's ignore file can't be read")
             .because(error)
             .hint(format!(
                 "Correct {}; it has the syntax of a .gitignore file.",

@@ -104,7 +104,7 @@ fn an_ignore_file_that_is_wrong_is_told_with_its_line() {
     write(dir.path(), ".deployerignore", "*.map\na[z-a]\n");
     let error = refused(dir.path());
     assert!(error.to_string().contains(".deployerignore: line 2"), "{error}");
-    assert_eq!(error.exit(), crate::error::Exit::Usage);
+    assert_eq!(error.kind(), ErrorKind::InvalidProject);
 
     write(dir.path(), ".deployerignore", "*.html\n");
     let error = refused(dir.path());
@@ -176,10 +176,7 @@ fn a_link_that_leads_out_or_nowhere_or_in_circles_is_refused_by_name_and_target(
     symlink("../b", dir.path().join("a/to-b")).expect("a link");
     symlink("../a", dir.path().join("b/to-a")).expect("a link");
     let error = refused(dir.path());
-    assert!(
-        error.causes().iter().all(|cause| cause.contains("never end")),
-        "{error}"
-    );
+    assert!(error.causes().all(|cause| cause.contains("never end")), "{error}");
     // The index itself.
     let dir = TempDir::new().expect("a folder");
     symlink("missing.html", dir.path().join("index.html")).expect("a link");

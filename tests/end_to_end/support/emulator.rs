@@ -150,7 +150,7 @@ pub(crate) fn python() -> PathBuf {
                 .enable_all()
                 .build()
                 .expect("a runtime");
-            let reporter = deployer::report::Reporter::new(&super::command::quiet());
+            let reporter = deployer::report::Reporter::new(super::command::quiet().reporting());
             std::thread::spawn(move || runtime.block_on(deployer::local::install(&reporter)))
                 .join()
                 .expect("the installation ends")

@@ -1,37 +1,29 @@
 //! What can go wrong, as people read it: what failed, why, and the next command to run.
 
+mod kind;
+
+use std::error::Error as StdError;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The exit codes of `deployer`; part of its interface, see the README.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Everything asked for is done.
-    Done = 0,
-    /// Something failed on the way.
-    Failed = 1,
-    /// The command line, the project's files or the machine's set-up must change first.
-    Usage = 2,
-    /// What is deployed isn't as it should be.
-    Unverified = 3,
-    /// The user said no, nobody could be asked, or the run was interrupted.
-    Refused = 5,
-}
+pub use kind::{ErrorKind, Exit, Phase};
 
-/// An error with its causes and a hint.
+/// An error of a [`ErrorKind`] with its causes and hints.
 ///
-/// Messages are lowercase fragments that nest ("could not create the stack x: …"); the hint is a sentence of its own
+/// Messages are lowercase fragments that nest ("could not create the stack x: …"); a hint is a sentence of its own
 /// and names the next command.
 #[derive(Debug, Clone)]
 pub struct Error {
-    exit: Exit,
-    denied: bool,
+    kind: ErrorKind,
     message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
+    causes: Vec<Cause>,
+    hints: Vec<String>,
     excerpts: Vec<Excerpt>,
 }
+
+/// What an error came of: any error as it is, or a sentence. Shared, since several may wait for what failed.
+type Cause = Arc<dyn StdError + Send + Sync>;
 
 /// A part of a user's file that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,62 +59,44 @@ impl Excerpt {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    fn new(exit: Exit, message: impl Into<String>) -> Self {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
-            exit,
-            denied: false,
+            kind,
             message: message.into(),
             causes: Vec::new(),
-            hint: None,
+            hints: Vec::new(),
             excerpts: Vec::new(),
         }
     }
 
-    /// Something failed on the way (exit 1).
+    /// One that has no kind of its own.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(Exit::Failed, message)
+        Self::new(ErrorKind::Failed, message)
     }
 
-    /// Bad input: the command line, a file or the set-up (exit 2).
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, message)
-    }
-
-    /// What is deployed isn't as it should be (exit 3).
-    pub fn unverified(message: impl Into<String>) -> Self {
-        Self::new(Exit::Unverified, message)
-    }
-
-    /// Refused by the user or for want of one, or interrupted (exit 5).
-    pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Exit::Refused, message)
-    }
-
-    /// The same as bad input (exit 2): nothing was begun because of it.
+    /// The same of another kind, where more is known than when it was made.
     #[must_use]
-    pub fn as_usage(mut self) -> Self {
-        self.exit = Exit::Usage;
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
         self
     }
 
-    /// The same for want of a permission.
+    /// Adds a cause, the nearest first: an error, which is kept, or a sentence.
     #[must_use]
-    pub fn for_want_of_permission(mut self) -> Self {
-        self.denied = true;
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.causes.push(Cause::from(cause.into()));
         self
     }
 
-    /// Adds a cause, the nearest first.
-    #[must_use]
-    pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string());
-        self
-    }
-
-    /// Says what to do next. The first hint stays: it was given where most was known.
+    /// Says what to do next, after what was said before. A hint is given where most is known, which is where the error is
+    /// made.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint.get_or_insert(hint.into());
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -140,14 +114,14 @@ impl Error {
         self
     }
 
-    /// The process's exit code.
-    pub fn exit(&self) -> Exit {
-        self.exit
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     /// Whether the cloud refused it for want of a permission: what was asked about may be right or wrong.
-    pub fn is_denied(&self) -> bool {
-        self.denied
+    pub fn is_access_denied(&self) -> bool {
+        self.kind == ErrorKind::AccessDenied
     }
 
     /// What failed, in one line without causes.
@@ -155,9 +129,9 @@ impl Error {
         &self.message
     }
 
-    /// Why, the nearest cause first.
-    pub fn causes(&self) -> &[String] {
-        &self.causes
+    /// Why, the nearest cause first, each in its own words.
+    pub fn causes(&self) -> impl Iterator<Item = String> {
+        self.causes.iter().map(ToString::to_string)
     }
 
     /// The parts of the user's files that it is about.
@@ -165,9 +139,14 @@ impl Error {
         &self.excerpts
     }
 
-    /// What to do next.
+    /// What to do next, first of all.
     pub fn next_step(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.hints.first().map(String::as_str)
+    }
+
+    /// All that may be done next, the most likely first.
+    pub fn next_steps(&self) -> &[String] {
+        &self.hints
     }
 }
 
@@ -181,15 +160,19 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.causes.first().map(|cause| &**cause as &(dyn StdError + 'static))
+    }
+}
 
 /// Turns any error into [`Error`] with a sentence about what was being done.
-pub trait Context<T> {
+pub trait OrFail<T> {
     /// Fails with `message`, the original error being its cause.
     fn or_fail(self, message: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T, E: fmt::Display> Context<T> for std::result::Result<T, E> {
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrFail<T> for std::result::Result<T, E> {
     fn or_fail(self, message: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| Error::failed(message()).because(error))
     }
@@ -204,10 +187,25 @@ mod tests {
         let error = Error::failed("could not read the stack")
             .because("access denied")
             .hint("first")
-            .hint("second");
+            .hint("second")
+            .hint("first");
         assert_eq!(error.to_string(), "could not read the stack: access denied");
         assert_eq!(error.next_step(), Some("first"));
-        assert_eq!(error.exit(), Exit::Failed);
+        assert_eq!(error.next_steps(), ["first", "second"]);
+    }
+
+    #[test]
+    fn what_it_came_of_is_kept() {
+        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "gone");
+        let error = Error::failed("outer").because(Error::new(ErrorKind::TimedOut, "inner").because(missing));
+        let inner = error.source().and_then(|source| source.downcast_ref::<Error>());
+        let inner = inner.expect("an error of ours");
+        assert_eq!(inner.kind(), ErrorKind::TimedOut);
+        let innermost = inner
+            .source()
+            .and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(innermost.map(std::io::Error::kind), Some(std::io::ErrorKind::NotFound));
+        assert_eq!(error.to_string(), "outer: inner: gone");
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! Noting in the run's journal that a request may have changed something: seen here, where all requests pass, so that no
+//! caller can forget it.
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use crate::journal::Journal;
+
+/// What operations that change nothing begin with.
+const READS: &[&str] = &["BatchGet", "Describe", "Get", "Head", "List", "Simulate", "Validate"];
+
+/// Operations that change nothing of a stage, whatever they are called: plans that are made and thrown away, with the empty
+/// stack that a plan for a new one makes (a real deletion is noted by who asks for it), and calls of the app itself.
+const HARMLESS: &[&str] = &["CreateChangeSet", "DeleteChangeSet", "DeleteStack", "Invoke"];
+
+#[derive(Debug)]
+pub(super) struct NoteChanges(pub(super) Journal);
+
+#[dyn_dispatch_hint]
+impl Intercept for NoteChanges {
+    fn name(&self) -> &'static str {
+        "NoteChanges"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if writes(bag) {
+            self.0.note_change();
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // What was refused wasn't done. Without an answer, or when the service failed at it, it may have been.
+        let is_refused = context
+            .response()
+            .is_some_and(|response| response.status().is_client_error());
+        if is_refused && writes(bag) {
+            self.0.note_refusal();
+        }
+        Ok(())
+    }
+}
+
+fn writes(bag: &ConfigBag) -> bool {
+    bag.load::<Metadata>().is_some_and(|metadata| is_write(metadata.name()))
+}
+
+fn is_write(operation: &str) -> bool {
+    !READS.iter().any(|read| operation.starts_with(read)) && !HARMLESS.contains(&operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_change_something_is_known_by_its_name() {
+        for write in [
+            "ExecuteChangeSet",
+            "UpdateStack",
+            "PutItem",
+            "PutObject",
+            "DeleteObjects",
+            "CreateInvalidation",
+        ] {
+            assert!(is_write(write), "{write}");
+        }
+        for read in [
+            "GetCallerIdentity",
+            "HeadObject",
+            "BatchGetItem",
+            "SimulatePrincipalPolicy",
+            "CreateChangeSet",
+        ] {
+            assert!(!is_write(read), "{read}");
+        }
+    }
+}

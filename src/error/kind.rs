@@ -1,0 +1,162 @@
+//! What kinds of errors there are, and the exit code of each.
+
+use serde::Serialize;
+
+/// What kind of thing went wrong. Each has a stable code, its name in kebab case, for scripts to match on: `"code"` in an
+/// error's JSON line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The command line asks for something that isn't there, or contradicts itself.
+    InvalidUsage,
+    /// A file of the project is wrong or missing: a template, a setting, seed items, the contract, the site.
+    InvalidProject,
+    /// What is to be a function's code can't run on Lambda, or can't be read.
+    InvalidPackage,
+    /// The functions don't compile.
+    BuildFailed,
+    /// This machine lacks a program, a setting or a free port.
+    InvalidSetup,
+    /// The credentials are of another account than the stage is to be in.
+    WrongAccount,
+    /// There are no credentials.
+    CredentialsMissing,
+    /// There were, until a moment ago.
+    CredentialsExpired,
+    /// AWS doesn't know them, or the signature is wrong.
+    CredentialsInvalid,
+    /// Who the credentials are of can't be asked.
+    IdentityUnknown,
+    /// The credentials lack a permission.
+    AccessDenied,
+    /// CloudFormation refuses a template before it does anything.
+    TemplateRefused,
+    /// A name that the stage is to have is somebody else's.
+    NameTaken,
+    /// A stack of the stage's names is somebody else's.
+    StackForeign,
+    /// Another operation runs on a stack.
+    StackBusy,
+    /// CloudFormation began and could not do it.
+    StackFailed,
+    /// A stack is in a state that nothing can be done in.
+    StackBlocked,
+    /// A protection is in the way.
+    Protected,
+    /// What is asked about, or needed, isn't deployed.
+    NotDeployed,
+    /// Somebody else changed the same thing meanwhile.
+    ChangedMeanwhile,
+    /// AWS had too many requests.
+    Throttled,
+    /// There was no connection, or no answer.
+    Unreachable,
+    /// A service refused a request for a reason that has no kind here; the message has its own code.
+    ServiceError,
+    /// Something took longer than it may.
+    TimedOut,
+    /// The local cloud doesn't do what it should.
+    LocalCloud,
+    /// Several parts of a run failed, each for a reason of its own.
+    SeveralFailed,
+    /// Anything else.
+    Failed,
+    /// What is deployed isn't as it should be.
+    Unverified,
+    /// The user said no, or nobody could be asked.
+    Declined,
+    /// A signal ended the run.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// Its name for scripts, such as `stack-busy`.
+    pub fn code(self) -> String {
+        let named = serde_json::to_value(self).ok();
+        named
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// Whether a run has changed something yet, on AWS or in the local cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Everything is as it was.
+    Reading,
+    /// Something was changed, or may have been: no run that failed then may say that nothing was begun.
+    Changing,
+}
+
+/// The exit codes of `deployer`; part of its interface, see the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for is done.
+    Done = 0,
+    /// Something failed on the way.
+    Failed = 1,
+    /// The command line, the project's files or the machine's set-up must change first; nothing was begun.
+    Usage = 2,
+    /// What is deployed isn't as it should be.
+    Unverified = 3,
+    /// The user said no, nobody could be asked, or the run was interrupted.
+    Refused = 5,
+}
+
+impl Exit {
+    /// The exit code of an error.
+    pub fn of(kind: ErrorKind, phase: Phase) -> Self {
+        match kind {
+            ErrorKind::InvalidUsage
+            | ErrorKind::InvalidProject
+            | ErrorKind::InvalidPackage
+            | ErrorKind::BuildFailed
+            | ErrorKind::InvalidSetup
+            | ErrorKind::WrongAccount
+            | ErrorKind::CredentialsMissing
+            | ErrorKind::CredentialsExpired
+            | ErrorKind::CredentialsInvalid
+            | ErrorKind::IdentityUnknown
+            | ErrorKind::TemplateRefused
+            | ErrorKind::NameTaken
+            | ErrorKind::StackForeign => match phase {
+                Phase::Reading => Self::Usage,
+                Phase::Changing => Self::Failed,
+            },
+            ErrorKind::AccessDenied
+            | ErrorKind::StackBusy
+            | ErrorKind::StackFailed
+            | ErrorKind::StackBlocked
+            | ErrorKind::Protected
+            | ErrorKind::NotDeployed
+            | ErrorKind::ChangedMeanwhile
+            | ErrorKind::Throttled
+            | ErrorKind::Unreachable
+            | ErrorKind::ServiceError
+            | ErrorKind::TimedOut
+            | ErrorKind::LocalCloud
+            | ErrorKind::SeveralFailed
+            | ErrorKind::Failed => Self::Failed,
+            ErrorKind::Unverified => Self::Unverified,
+            ErrorKind::Declined | ErrorKind::Interrupted => Self::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_name() {
+        assert_eq!(ErrorKind::StackBusy.code(), "stack-busy");
+        assert_eq!(ErrorKind::CredentialsExpired.code(), "credentials-expired");
+    }
+
+    #[test]
+    fn nothing_says_that_nothing_was_begun_after_a_change() {
+        assert_eq!(Exit::of(ErrorKind::CredentialsExpired, Phase::Reading), Exit::Usage);
+        assert_eq!(Exit::of(ErrorKind::CredentialsExpired, Phase::Changing), Exit::Failed);
+        assert_eq!(Exit::of(ErrorKind::Interrupted, Phase::Changing), Exit::Refused);
+    }
+}
