@@ -1,5 +1,5 @@
 //! What the site's bucket doesn't tell: who is publishing, which assets only earlier pages refer to, with what headers
-//! objects were sent, and what CloudFront must still forget.
+//! objects were sent, what those hold whose ETag isn't their MD5, and what CloudFront must still forget.
 //!
 //! It is one small object in the artifacts bucket: everything in the site's own is served. Each write names the version
 //! that it replaces, and S3 refuses it if that is no longer the one, so of two publications at the same time only one
@@ -15,6 +15,7 @@ use rustix::process::{Pid, test_kill_process};
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
 
+use super::contents::Contents;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, OrFail, Result};
@@ -38,6 +39,8 @@ pub(super) struct Ledger {
     pub(super) retired: BTreeMap<String, u64>,
     /// The headers that objects were sent with, by class of object (see `plan.rs`).
     pub(super) headers: BTreeMap<String, String>,
+    /// What objects hold whose ETag doesn't tell it.
+    pub(super) contents: Contents,
     /// What CloudFront must still forget.
     pub(super) outdated: Option<Outdated>,
 }
@@ -225,16 +228,24 @@ impl<'a> Claim<'a> {
         }))
     }
 
-    /// Does `work` while renewing the claim.
+    /// Does `work` while renewing the claim; each time what was `sent` so far is noted, so that after an interruption it
+    /// isn't sent again.
     ///
     /// # Errors
     /// That of `work`; or the claim was lost, and `work` is given up.
-    pub(super) async fn hold<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn hold<T>(
+        &mut self,
+        work: impl Future<Output = Result<T>>,
+        sent: impl Fn() -> Contents,
+    ) -> Result<T> {
         tokio::pin!(work);
         loop {
             match tokio::time::timeout(RENEWAL, &mut work).await {
                 Ok(done) => return done,
-                Err(_) => self.renew().await?,
+                Err(_) => {
+                    self.record.ledger.contents.extend(&sent());
+                    self.renew().await?;
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 //! still gets what belongs to it. What the bucket can't tell is in the [`ledger`], which also keeps two publications at
 //! once apart.
 
+mod contents;
 mod invalidation;
 mod ledger;
 mod plan;
@@ -23,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
+pub use contents::Contents;
 use ledger::{ABANDONED, Claim};
 use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
@@ -59,7 +61,24 @@ pub struct Published {
     /// How long that took.
     pub took: Duration,
     /// What the bucket has, if nothing was to be done.
-    pub listing: Option<Listing>,
+    pub there: Option<There>,
+}
+
+/// What a site's bucket has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct There {
+    /// The objects.
+    pub listing: Listing,
+    /// What those hold whose ETag doesn't tell it.
+    pub contents: Contents,
+}
+
+/// What the objects of a site hold whose ETag doesn't tell it, from the ledger in the bucket `artifacts`.
+///
+/// # Errors
+/// It can't be read.
+pub async fn contents(cloud: &Cloud, artifacts: &str) -> Result<Contents> {
+    Ok(ledger::read(cloud, artifacts).await?.ledger.contents)
 }
 
 impl Published {
@@ -118,17 +137,25 @@ pub async fn publish(
     let total = plan.waves.iter().map(Vec::len).sum();
     let progress = Progress::new(reporter, total, plan.outcome.bytes);
     let uploader = Uploader::new(cloud, &place.bucket, site, progress);
-    let invalidation = match claim.hold(carry_out(cloud, &plan, &uploader, place)).await {
+    let work = carry_out(cloud, &plan, &uploader, place);
+    let invalidation = match claim.hold(work, || uploader.sent()).await {
         Ok(invalidation) => invalidation,
         Err(error) => {
-            // The next run finds out by itself what is left. That nobody waits for this one is only a kindness.
-            let _ = claim.give_back(|_| {}).await;
+            // The next run finds out by itself what is left. That nobody waits for this one, and that what was sent is
+            // known, is only a kindness.
+            let _ = claim.give_back(|ledger| ledger.contents.extend(&uploader.sent())).await;
             return Err(error);
         }
     };
     let took = started.elapsed();
     let Plan { done, outcome, .. } = plan;
-    claim.give_back(|ledger| *ledger = done).await?;
+    let sent = uploader.sent();
+    claim
+        .give_back(|ledger| {
+            *ledger = done;
+            ledger.contents.extend(&sent);
+        })
+        .await?;
     if let Some(id) = invalidation.filter(|_| wait) {
         invalidation::finish(cloud, &place.distribution, &id, reporter).await?;
     }
@@ -164,7 +191,10 @@ async fn begin<'a>(
         if plan.is_empty(&before.ledger) {
             let outcome = plan.outcome;
             return Ok(Begun::Nothing(Published {
-                listing: Some(there),
+                there: Some(There {
+                    listing: there,
+                    contents: before.ledger.contents,
+                }),
                 ..outcome
             }));
         }

@@ -59,7 +59,7 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
         let same_headers = ledger.headers.get(&class) == Some(&sent_with);
         headers.entry(class).or_insert(sent_with);
         match there.get(&*object.key) {
-            Some(etag) if *etag == object.etag() && same_headers => {
+            Some(etag) if same_headers && ledger.contents.sum_of(&object.key, etag) == object.sum.to_string() => {
                 outcome.unchanged += 1;
                 continue;
             }
@@ -78,11 +78,12 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
     }
     let wanted: HashSet<&str> = objects.iter().map(|object| &*object.key).collect();
     let gone = || there.iter().filter(|(key, _)| !wanted.contains(key.as_str()));
-    let changes = outcome.new + outcome.changed > 0 || gone().any(|(key, etag)| !is_hashed_name(key, etag));
+    let is_asset = |key: &str, etag: &str| is_hashed_name(key, ledger.contents.sum_of(key, etag));
+    let changes = outcome.new + outcome.changed > 0 || gone().any(|(key, etag)| !is_asset(key, etag));
     let publication = ledger.publication + u64::from(changes);
     let (mut remove, mut retired) = (Vec::new(), BTreeMap::new());
     for (key, etag) in gone() {
-        if is_hashed_name(key, etag) {
+        if is_asset(key, etag) {
             let since = ledger.retired.get(key).copied().unwrap_or(publication);
             if publication - since.min(publication) < GRACE {
                 retired.insert(key.clone(), since);
@@ -101,10 +102,14 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
         outdated.into_iter().collect()
     };
     outcome.invalidated.clone_from(&paths);
+    let sent = waves.iter().flatten().map(|object| &*object.key);
+    let replaced: HashSet<&str> = sent.chain(remove.iter().map(String::as_str)).collect();
     let done = Ledger {
         publication,
         retired,
         headers,
+        // Those of what is sent are known when it is.
+        contents: ledger.contents.of(there, &replaced),
         outdated: None,
     };
     let begun = Ledger {
@@ -116,6 +121,7 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
             .map(|(class, sent_with)| (class.clone(), sent_with.clone()))
             .collect(),
         retired: ledger.retired.clone(),
+        contents: ledger.contents.of(there, &HashSet::new()),
         publication: ledger.publication,
         outdated: (!paths.is_empty()).then(|| match &ledger.outdated {
             Some(pending) if pending.paths == paths => pending.clone(),
@@ -167,17 +173,16 @@ fn paths(key: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
-    use md5::{Digest as _, Md5};
-
     use super::*;
-    use crate::site::etag::Sum;
+    use crate::publish::contents::Contents;
+    use crate::site::sum::Sum;
     use crate::site::{Content, IMMUTABLE, NO_CACHE};
 
     /// An object with a text for its content; an asset's name follows it, as in a site.
     fn object(kind: Kind, key: &str, text: &str) -> Object {
-        let sum = Sum::whole(Md5::digest(text).into());
+        let sum = Sum::of(text);
         let key = match kind {
-            Kind::Asset => key.replace('.', &format!(".{}.", &sum.etag()[..16])),
+            Kind::Asset => key.replace('.', &format!(".{}.", &sum.to_string()[..16])),
             Kind::Plain | Kind::Page => key.to_owned(),
         };
         Object {
@@ -194,13 +199,27 @@ mod tests {
 
     /// What S3 lists and the ledger says after `objects` were published on top of `there` and `ledger`.
     fn after(objects: &[Object], there: &Listing, ledger: &Ledger) -> (Listing, Ledger) {
+        published(objects, there, ledger, |object| object.sum.to_string())
+    }
+
+    /// The same with ETags of S3's own making.
+    fn published(
+        objects: &[Object],
+        there: &Listing,
+        ledger: &Ledger,
+        etag: impl Fn(&Object) -> String,
+    ) -> (Listing, Ledger) {
         let plan = plan(objects, there, ledger);
-        let mut now = there.clone();
-        now.extend(objects.iter().map(|object| (object.key.to_string(), object.etag())));
+        let (mut now, mut done) = (there.clone(), plan.done);
+        for object in plan.waves.iter().flatten() {
+            let etag = etag(object);
+            done.contents.note(&object.key, &object.sum, &etag);
+            now.insert(object.key.to_string(), etag);
+        }
         for key in &plan.remove {
             now.remove(key);
         }
-        (now, plan.done)
+        (now, done)
     }
 
     fn keys(wave: &[&Object]) -> Vec<String> {
@@ -318,6 +337,52 @@ mod tests {
         let objects = [data, config()];
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());
         assert!(plan(&objects, &there, &ledger).is_empty(&ledger));
+    }
+
+    #[test]
+    fn what_an_etag_does_not_tell_the_ledger_does() {
+        let encrypted = |object: &Object| format!("{:?}", object.sum);
+        let (there, ledger) = published(&site("1"), &Listing::new(), &Ledger::default(), encrypted);
+        let again = site("1");
+        let again = plan(&again, &there, &ledger);
+        assert!(again.is_empty(&ledger) && again.outcome.unchanged == 5, "{again:?}");
+
+        let objects = site("2");
+        let next = plan(&objects, &there, &ledger);
+        assert_eq!(next.waves.iter().map(Vec::len).sum::<usize>(), 3);
+        assert_eq!(
+            next.outcome.kept, 1,
+            "the asset that earlier pages load is known as one"
+        );
+        assert_eq!(
+            next.begun.contents, ledger.contents,
+            "what was sent before is there still"
+        );
+        let of = |ledger: &Ledger| -> Vec<String> {
+            let json = serde_json::to_value(&ledger.contents).expect("JSON");
+            json.as_object().expect("a map").keys().cloned().collect()
+        };
+        assert_eq!(
+            of(&next.done).len(),
+            3,
+            "nothing is said of what isn't sent yet: {:?}",
+            of(&next.done)
+        );
+
+        // Somebody put another object there, and the ledger of a version that keeps no sums.
+        let mut changed = there.clone();
+        changed.insert("robots.txt".to_owned(), "another".to_owned());
+        let objects = site("1");
+        assert_eq!(keys(&plan(&objects, &changed, &ledger).waves[1]), ["robots.txt"]);
+        let older = Ledger {
+            contents: Contents::default(),
+            ..ledger.clone()
+        };
+        let (there, renewed) = published(&objects, &there, &older, encrypted);
+        assert_eq!(renewed.contents, ledger.contents, "all is sent once more");
+        assert!(plan(&objects, &there, &renewed).is_empty(&renewed));
+        let (_, gone) = published(&[], &there, &renewed, encrypted);
+        assert_eq!(of(&gone).len(), 1, "the asset stays a while: {:?}", of(&gone));
     }
 
     #[test]

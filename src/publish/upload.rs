@@ -1,22 +1,30 @@
 //! Sending objects, many at once, in little memory.
 //!
-//! Each request says the MD5 of its bytes as they were when they were compared, so that S3 itself refuses a file that has
-//! changed since, or was changed on the way.
+//! Each request says the MD5 of its bytes, so that S3 itself refuses what was changed on the way. That of a file sent in one
+//! piece is the one that was compared; of one in parts it is reckoned as they are sent, and that the file is still what was
+//! compared is looked at before the parts become an object.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use md5::{Digest as _, Md5};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::contents::Contents;
 use super::progress::Progress;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, OrFail, Result};
-use crate::site::etag::{Md5Sum, part_size};
+use crate::ident::{hex, unhex};
+use crate::site::sum::{Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
 /// How many objects of up to [`TURN`] bytes are sent at once. A request takes S3 some 30 ms, most of which is waiting.
@@ -49,6 +57,8 @@ pub(super) struct Uploader<'a> {
     turns: Semaphore,
     /// For what is in memory, by the MiB.
     room: Semaphore,
+    /// What is there now, where its ETag doesn't tell it.
+    sent: Mutex<Contents>,
 }
 
 impl<'a> Uploader<'a> {
@@ -61,6 +71,7 @@ impl<'a> Uploader<'a> {
             progress,
             turns: Semaphore::new(AT_ONCE),
             room: Semaphore::new(ROOM as usize),
+            sent: Mutex::default(),
         }
     }
 
@@ -77,15 +88,29 @@ impl<'a> Uploader<'a> {
     }
 
     async fn send(&self, object: &Object) -> Result<()> {
-        match (object.sum.parts(), part_size(object.size)) {
-            (Some(parts), Some(size)) => self.send_in_parts(object, parts, size).await?,
-            _ => self.send_whole(object).await?,
+        let etag = match (&object.sum, part_size(object.size)) {
+            (Sum::Md5(md5), _) => self.send_whole(object, md5).await?,
+            (Sum::Sha256(_), size) => self.send_in_parts(object, size.unwrap_or(object.size)).await?,
+        };
+        // Without one, it is sent again the next time.
+        if let Some(etag) = etag {
+            self.lock_sent().note(&object.key, &object.sum, etag.trim_matches('"'));
         }
         self.progress.sent_object();
         Ok(())
     }
 
-    async fn send_whole(&self, object: &Object) -> Result<()> {
+    /// What of that which was sent so far has an ETag that doesn't tell what it is.
+    pub(super) fn sent(&self) -> Contents {
+        self.lock_sent().clone()
+    }
+
+    fn lock_sent(&self) -> MutexGuard<'_, Contents> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the ETag.
+    async fn send_whole(&self, object: &Object, md5: &[u8; 16]) -> Result<Option<String>> {
         let _turn = self.turn(object.size).await;
         let _room = match &object.content {
             Content::OnDisk(_) => None,
@@ -106,7 +131,7 @@ impl<'a> Uploader<'a> {
             .bucket(self.bucket)
             .key(&*object.key)
             .content_length(length(object.size)?)
-            .content_md5(BASE64.encode(object.sum.md5()))
+            .content_md5(BASE64.encode(md5))
             .content_type(&*object.content_type)
             .cache_control(object.cache_control)
             .body(body)
@@ -117,16 +142,18 @@ impl<'a> Uploader<'a> {
             .send()
             .await;
         match answer {
-            Ok(_) => {
+            Ok(answer) => {
                 self.progress.sent_bytes(object.size);
-                self.site.check(object)
+                self.site.check(object)?;
+                Ok(answer.e_tag)
             }
             Err(error) => Err(self.refused(object, explain(error, &self.what(object)))),
         }
     }
 
     /// In parts, for which S3 has no limit of 5 GiB, and of which only the one that failed is sent again.
-    async fn send_in_parts(&self, object: &Object, sums: &[Md5Sum], part_size: u64) -> Result<()> {
+    /// Returns the ETag.
+    async fn send_in_parts(&self, object: &Object, part_size: u64) -> Result<Option<String>> {
         let (s3, what) = (&self.cloud.s3, self.what(object));
         let Body::File(path) = self.site.body(object)? else {
             return Err(Error::failed(what).because("only files are sent in parts"));
@@ -141,8 +168,8 @@ impl<'a> Uploader<'a> {
             .await
             .map_err(|error| explain(error, &what))?;
         let upload = begun.upload_id.unwrap_or_default();
-        let sent = stream::iter(sums.iter().enumerate())
-            .map(|(index, sum)| self.send_part(object, &path, &upload, index, sum, part_size))
+        let sent = stream::iter(0..object.size.div_ceil(part_size))
+            .map(|index| self.send_part(object, &path, &upload, index, part_size))
             .buffered(LONG_AT_ONCE)
             .try_collect::<Vec<CompletedPart>>()
             .await
@@ -159,22 +186,23 @@ impl<'a> Uploader<'a> {
         completed
     }
 
-    async fn complete(&self, object: &Object, upload: &str, parts: Vec<CompletedPart>) -> Result<()> {
+    async fn complete(&self, object: &Object, upload: &str, parts: Vec<CompletedPart>) -> Result<Option<String>> {
         let s3 = &self.cloud.s3;
+        let expected = etag_of(&parts);
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = s3.complete_multipart_upload().bucket(self.bucket).key(&*object.key);
         let request = request.upload_id(upload).multipart_upload(parts).customize();
         // S3 may be minutes about it.
-        let Err(error) = request.config_override(Cloud::for_sending(object.size)).send().await else {
-            return Ok(());
+        let error = match request.config_override(Cloud::for_sending(object.size)).send().await {
+            Ok(answer) => return Ok(answer.e_tag),
+            Err(error) => error,
         };
         // When the answer was lost, the same request again finds no upload, or doesn't come through; the object is there.
         if let Ok(there) = s3.head_object().bucket(self.bucket).key(&*object.key).send().await
-            && there
-                .e_tag()
-                .is_some_and(|etag| etag.trim_matches('"') == object.etag())
+            && expected.is_some()
+            && there.e_tag().map(|etag| etag.trim_matches('"')) == expected.as_deref()
         {
-            return Ok(());
+            return Ok(expected);
         }
         Err(explain(error, &self.what(object)))
     }
@@ -184,14 +212,14 @@ impl<'a> Uploader<'a> {
         object: &Object,
         path: &Path,
         upload: &str,
-        index: usize,
-        sum: &Md5Sum,
+        index: u64,
         part_size: u64,
     ) -> Result<CompletedPart> {
-        let offset = index as u64 * part_size;
+        let offset = index * part_size;
         let size = part_size.min(object.size - offset);
         let _turn = self.turn(size).await;
         let number = i32::try_from(index + 1).or_fail(|| self.what(object))?;
+        let md5 = md5_of(path.to_owned(), offset, size).await?;
         let answer = self
             .cloud
             .s3
@@ -201,7 +229,7 @@ impl<'a> Uploader<'a> {
             .upload_id(upload)
             .part_number(number)
             .content_length(length(size)?)
-            .content_md5(BASE64.encode(sum))
+            .content_md5(BASE64.encode(md5))
             .body(stream_of(path, offset, size).await?)
             .customize()
             .config_override(Cloud::for_sending(size))
@@ -236,6 +264,32 @@ async fn read(path: PathBuf) -> Result<Vec<u8>> {
     tokio::fs::read(&path)
         .await
         .or_fail(|| format!("could not read {}", path.display()))
+}
+
+/// The MD5 of a part of a file.
+async fn md5_of(path: PathBuf, mut offset: u64, size: u64) -> Result<[u8; 16]> {
+    let what = format!("could not read {}", path.display());
+    let read = move || -> io::Result<[u8; 16]> {
+        let (file, mut md5) = (File::open(path)?, Md5::new());
+        let (mut buffer, end) = (vec![0; PIECE], offset + size);
+        while offset < end {
+            let left = usize::try_from(end - offset).map_or(PIECE, |left| left.min(PIECE));
+            file.read_exact_at(&mut buffer[..left], offset)?;
+            md5.update(&buffer[..left]);
+            offset += left as u64;
+        }
+        Ok(md5.finalize().into())
+    };
+    let read = tokio::task::spawn_blocking(read).await.or_fail(|| what.clone())?;
+    read.or_fail(|| what)
+}
+
+/// The ETag that S3 gives an object made of these parts, unless it encrypts by KMS: the MD5 of their MD5s, with their
+/// number.
+fn etag_of(parts: &[CompletedPart]) -> Option<String> {
+    let md5 = |part: &CompletedPart| unhex(part.e_tag()?.trim_matches('"'));
+    let md5s: Vec<Vec<u8>> = parts.iter().map(md5).collect::<Option<_>>()?;
+    Some(format!("{}-{}", hex(&Md5::digest(md5s.concat())), parts.len()))
 }
 
 async fn stream_of(path: &Path, offset: u64, size: u64) -> Result<ByteStream> {

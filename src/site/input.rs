@@ -2,19 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Mutex;
 
-use super::etag::{Hasher, Sum, part_size};
 use super::stamp::Stamp;
+use super::sum::{Hasher, Sum};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a file is read in; a whole one may not fit into memory.
 pub(super) const PIECE: usize = 128 * 1024;
-
-/// Taken by who sums a large file.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -52,7 +47,11 @@ impl Input {
                 Err(error) => return Err(error),
             }
         }
-        self.is_as_it_was()
+        if Stamp::of(&self.file.metadata()?) == self.stamp {
+            Ok(())
+        } else {
+            Err(changed())
+        }
     }
 
     /// Reads it for its sum alone.
@@ -60,26 +59,9 @@ impl Input {
     /// # Errors
     /// As [`Self::stream`].
     pub(super) fn sum(self, buffer: &mut [u8]) -> io::Result<Sum> {
-        let size = self.stamp.size();
-        let Some(part) = part_size(size) else {
-            let mut hasher = Hasher::new(size);
-            self.stream(buffer, |piece| hasher.update(piece))?;
-            return Ok(hasher.finish());
-        };
-        // One after the other: a large file keeps all cores busy by itself.
-        let _turn = TURN.lock();
-        let sum = Sum::read_in_parts(size, part, |piece, at| self.file.read_exact_at(piece, at));
-        // That it is too short says the same with less.
-        self.is_as_it_was()?;
-        sum
-    }
-
-    fn is_as_it_was(&self) -> io::Result<()> {
-        if Stamp::of(&self.file.metadata()?) == self.stamp {
-            Ok(())
-        } else {
-            Err(changed())
-        }
+        let mut hasher = Hasher::new(Some(self.stamp.size()));
+        self.stream(buffer, |piece| hasher.update(piece))?;
+        Ok(hasher.finish())
     }
 
     /// Reads it whole; the caller has looked at its size.

@@ -1,20 +1,20 @@
-//! What tells a content in a name: the first half of its MD5.
+//! What tells a content in a name: the beginning of its sum.
 
 use std::fmt;
 
-use super::etag::Md5Sum;
 use super::names::{LONGEST_KEY, folder_and_name};
+use super::sum::Sum;
 
-/// The first 64 bits of an MD5. Among a thousand million versions of one file, two having the same is a chance of one in
+/// The first 64 bits of a sum. Among a thousand million versions of one file, two having the same is a chance of one in
 /// forty; nobody gains by making two on purpose, since both are the author's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Mark([u8; 8]);
 
 impl Mark {
     /// Of what is published.
-    pub(super) fn of(md5: &Md5Sum) -> Self {
+    pub(super) fn of(sum: &Sum) -> Self {
         let mut mark = [0; 8];
-        mark.copy_from_slice(&md5[..8]);
+        mark.copy_from_slice(&sum.bytes()[..8]);
         Self(mark)
     }
 
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn it_stands_before_the_last_extension() {
-        let mark = Mark::of(&[0, 0x1a, 0x2b, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        let mark = Mark::of(&Sum::Md5([0, 0x1a, 0x2b, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
         assert_eq!(mark.to_string(), "001a2b0304050607");
         for (key, expected) in [
             ("style.css", Some("style.001a2b0304050607.css")),

@@ -10,16 +10,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::etag::{Md5Sum, Sum};
 use super::kind::Sort;
 use super::mark::Mark;
 use super::parallel;
 use super::source::Source;
 use super::stamp::Stamp;
-use crate::ident::{hex, unhex};
 
 /// Changes with all that decides what is found in a file.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 2");
 
 /// The tick of file systems that tell parts of a second: the kernel's, 10 ms at most.
 const TICK: Duration = Duration::from_millis(20);
@@ -40,9 +38,7 @@ struct Entry {
     key: String,
     stamp: Stamp,
     size: u64,
-    /// Of the content, or of each part, one after the other.
-    sums: String,
-    in_parts: bool,
+    sum: String,
     is_rewritten: bool,
     is_marked: bool,
 }
@@ -116,34 +112,24 @@ pub(super) fn remember(memo: &Path, began: SystemTime, sources: &[Source], finge
 
 impl Entry {
     fn of(source: &Source) -> Self {
-        let parts = source.sum.parts();
         Self {
             key: source.key.to_string(),
             stamp: source.stamp,
             size: source.size,
-            sums: parts.map_or_else(|| hex(source.sum.md5()), |parts| hex(parts.as_flattened())),
-            in_parts: parts.is_some(),
+            sum: source.sum.to_string(),
             is_rewritten: source.is_rewritten,
             is_marked: source.mark.is_some(),
         }
     }
 
     fn source(self) -> Option<Source> {
-        let bytes = unhex(&self.sums)?;
-        let (sums, []) = bytes.as_chunks::<16>() else {
-            return None;
-        };
-        let sum = match sums {
-            parts if self.in_parts => Sum::in_parts(parts.to_vec()),
-            [whole] => Sum::whole(Md5Sum::from(*whole)),
-            _ => return None,
-        };
+        let sum = self.sum.parse().ok()?;
         Some(Source {
             sort: Sort::of(&self.key),
             key: self.key.into(),
             stamp: self.stamp,
             size: self.size,
-            mark: self.is_marked.then(|| Mark::of(sum.md5())),
+            mark: self.is_marked.then(|| Mark::of(&sum)),
             sum,
             is_rewritten: self.is_rewritten,
         })

@@ -3,7 +3,6 @@
 //! [`folder`] lists the files and [`names`] judges what they are called, [`fingerprint`] gives them second names, and
 //! [`object`] is what is published in the end.
 
-pub mod etag;
 mod fingerprint;
 mod folder;
 mod input;
@@ -15,6 +14,7 @@ mod object;
 mod parallel;
 mod source;
 mod stamp;
+pub mod sum;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -22,10 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use md5::{Digest as _, Md5};
-
 use crate::error::{Error, ErrorKind, Result};
-use etag::Sum;
 use fingerprint::Names;
 use input::{Input, PIECE, Problems};
 use kind::{Sort, content_type};
@@ -33,6 +30,7 @@ pub use names::{folder_and_name, is_hashed_name, url_path};
 pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, Kind, NO_CACHE, Object, Served};
 use source::Source;
 pub use stamp::Stamp;
+use sum::Sum;
 
 /// The site's folder as it was read. Cloning it is cheap.
 #[derive(Debug, Clone, Default)]
@@ -92,9 +90,7 @@ impl Site {
                 let text = String::from_utf8(bytes).ok();
                 let text = text.and_then(|text| self.names.rewritten(&text, key, Sort::of(key)).ok());
                 match text {
-                    Some(text) if Sum::whole(Md5::digest(&text).into()) == object.sum => {
-                        Ok(Body::Bytes(text.into_bytes()))
-                    }
+                    Some(text) if Sum::of(&text) == object.sum => Ok(Body::Bytes(text.into_bytes())),
                     _ => Err(changed(&file)),
                 }
             }
@@ -123,7 +119,7 @@ impl Site {
         let served = |path: String, object: &Object| Served {
             key: Arc::clone(&object.key),
             path,
-            etag: object.etag(),
+            sum: object.sum,
             size: object.size,
             content_type: Arc::clone(&object.content_type),
             cache_control: object.cache_control,
@@ -241,7 +237,7 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
                 Content::OnDisk(file)
             },
             size: source.size,
-            sum: source.sum.clone(),
+            sum: source.sum,
             content_type: Arc::clone(content_type),
             cache_control: if is_page || fingerprints {
                 NO_CACHE

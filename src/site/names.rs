@@ -182,10 +182,10 @@ pub fn folder_and_name(key: &str) -> (&str, &str) {
     key.split_at(key.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// Whether an object in the bucket, with its ETag, has a name that this deployer made from its content.
-pub fn is_hashed_name(key: &str, etag: &str) -> bool {
+/// Whether an object in the bucket has a name that this deployer made from its content, of which this is the sum.
+pub fn is_hashed_name(key: &str, sum: &str) -> bool {
     let mark = folder_and_name(key).1.rsplit('.').nth(1);
-    mark.is_some_and(|mark| mark.len() == 16 && etag.starts_with(mark))
+    mark.is_some_and(|mark| mark.len() == 16 && sum.starts_with(mark))
 }
 
 #[cfg(test)]

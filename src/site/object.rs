@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use md5::{Digest as _, Md5};
 use serde_json::json;
 
-use super::etag::Sum;
 use super::kind::content_type;
 use super::stamp::Stamp;
+use super::sum::Sum;
 
 /// The object that tells the page its API's address. The page asks for it; nobody edits it.
 pub const CONFIG: &str = "config.json";
@@ -79,17 +78,12 @@ impl Object {
             key: CONFIG.into(),
             kind: Kind::Plain,
             size: text.len() as u64,
-            sum: Sum::whole(Md5::digest(&text).into()),
+            sum: Sum::of(&text),
             content_type: content_type(Path::new(CONFIG)).into(),
             cache_control: NO_CACHE,
             stamp: None,
             content: Content::Made(text.into()),
         }
-    }
-
-    /// What S3 lists it with.
-    pub fn etag(&self) -> String {
-        self.sum.etag()
     }
 }
 
@@ -100,8 +94,8 @@ pub struct Served {
     pub key: Arc<str>,
     /// Its URL's path, escaped.
     pub path: String,
-    /// Its ETag, without the quotes.
-    pub etag: String,
+    /// What its bytes are, in short.
+    pub sum: Sum,
     /// How many bytes it has.
     pub size: u64,
     /// Its `Content-Type`.

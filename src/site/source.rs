@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::etag::Sum;
 use super::kind::Sort;
 use super::mark::Mark;
 use super::stamp::Stamp;
+use super::sum::Sum;
 
 /// A file of the site, and what is published of it under its own name.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Problem;
 use crate::cloud::Endpoint;
 use crate::error::{OrFail, Result};
-use crate::site::etag::Hasher;
+use crate::site::sum::{Hasher, Sum};
 use crate::wait::{Pace, Probe, until};
 
 /// For a connection, and for each next part of an answer: a large file may take longer in all.
@@ -57,8 +57,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// What S3 would call the whole body.
-    pub(super) etag: String,
+    /// Of the whole body.
+    pub(super) sum: Sum,
 }
 
 /// How much of a body is kept. What is longer is a file of the site, of which the sum is enough.
@@ -175,7 +175,7 @@ pub(super) async fn send_once(client: &Client, request: &Request) -> Result<Answ
         )
     };
     let mut answer: Response = builder.send().await.map_err(unreachable)?;
-    let (mut body, mut hasher) = (Vec::new(), Hasher::new(answer.content_length().unwrap_or_default()));
+    let (mut body, mut hasher) = (Vec::new(), Hasher::new(answer.content_length()));
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
         hasher.update(&chunk);
         body.extend(chunk.iter().take(KEPT - body.len()));
@@ -185,7 +185,7 @@ pub(super) async fn send_once(client: &Client, request: &Request) -> Result<Answ
         status: answer.status().as_u16(),
         headers: answer.headers().clone(),
         body,
-        etag: hasher.finish().etag(),
+        sum: hasher.finish(),
     })
 }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use super::shared::Shared;
 use crate::bucket::Listing;
 use crate::project::seed::{Item, Key, SeedTable};
+use crate::publish::{Contents, Place, There};
 
 /// The answers that a run may know already.
 #[derive(Debug, Default)]
 pub struct Known {
     /// What lies in a bucket, by its name.
     pub(super) listings: Shared<Arc<Listing>>,
+    /// What the ledger in a bucket says of the site's objects, by the bucket's name.
+    pub(super) contents: Shared<Arc<Contents>>,
     /// Which of its seed items each table has, by stack and logical id.
     pub(super) seeded: Shared<Arc<BTreeSet<Key>>>,
     /// Functions' packages, by bucket and key.
@@ -28,9 +31,10 @@ pub(super) enum Stored {
 }
 
 impl Known {
-    /// A bucket has just these objects.
-    pub async fn has_objects(&self, bucket: &str, listing: Listing) {
-        self.listings.know(bucket, Arc::new(listing)).await;
+    /// The site's bucket has just these objects.
+    pub async fn has_objects(&self, place: &Place, there: There) {
+        self.listings.know(&place.bucket, Arc::new(there.listing)).await;
+        self.contents.know(&place.artifacts, Arc::new(there.contents)).await;
     }
 
     /// A table has all of these items.

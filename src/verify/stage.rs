@@ -25,11 +25,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::project::contract::Contract;
 use crate::project::seed::{Item, Key, KeyAttribute};
 use crate::project::seeds::StageSeeds;
-use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::template::{Scope, Template};
 use crate::project::wiring::Source;
 use crate::project::{DISTRIBUTION_ID, Project, SITE_BUCKET, naming, source};
+use crate::publish::{self, Contents};
 use crate::seeding;
 use crate::site::Site;
 use crate::stack::read::Deployed;
@@ -487,6 +488,19 @@ impl<'a> Published<'a> {
         let objects = stage.site.map(|site| site.objects()).unwrap_or_default();
         let expected = objects.iter().map(|object| &*object.key);
         stage.listing(self.stack.cloud, &self.bucket, expected, round).await
+    }
+
+    /// What its objects hold whose ETag doesn't tell it, as far as the caller may know.
+    pub(super) async fn contents(&self, stage: &Stage<'_>, round: Round) -> Result<Arc<Contents>, Problem> {
+        let artifacts = stage.project.artifacts_stack().and_then(|it| stage.stack(&it.id));
+        let Some(bucket) = artifacts.and_then(|stack| stack.deployed.stack.outputs.get(CODE_BUCKET)) else {
+            return Ok(Arc::default());
+        };
+        let ask = async || Ok(Arc::new(publish::contents(self.stack.cloud, bucket).await?));
+        match stage.known.contents.get(bucket, round, ask).await {
+            Err(problem) if problem.kind == Kind::NotProven => Ok(Arc::default()),
+            answer => answer,
+        }
     }
 
     /// Refuses to ask for an object that isn't there. When nothing is, nothing was published yet.

@@ -586,8 +586,8 @@ impl Up<'_> {
         let published = publish::publish(cloud, site, &place, &config, self.wait, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
-        if let Some(listing) = published.listing {
-            known.has_objects(&place.bucket, listing).await;
+        if let Some(there) = published.there {
+            known.has_objects(&place, there).await;
         }
         Ok(())
     }

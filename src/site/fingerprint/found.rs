@@ -3,8 +3,8 @@
 use md5::{Digest as _, Md5};
 
 use super::edit::{self, Edit};
-use crate::site::etag::Sum;
 use crate::site::stamp::Stamp;
+use crate::site::sum::Sum;
 
 /// A file as it was read, and what is published of it.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Found {
     pub(super) fn of(stamp: Stamp, sum: Sum) -> Self {
         Self {
             stamp,
-            file_sum: sum.clone(),
+            file_sum: sum,
             size: stamp.size(),
             sum,
             is_rewritten: false,
@@ -40,7 +40,7 @@ impl Found {
                 md5.update(part);
                 self.size += part.len() as u64;
             }
-            self.sum = Sum::whole(md5.finalize().into());
+            self.sum = Sum::Md5(md5.finalize().into());
             self.is_rewritten = true;
         }
         self

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use md5::{Digest as _, Md5};
-
 use super::css::Place;
 use super::found::Found;
 use super::integrity::Digests;
@@ -18,12 +16,12 @@ use super::order::order;
 use super::reference::{Base, target};
 use super::{LARGEST, Names, css, edit, html};
 use crate::error::Result;
-use crate::site::etag::{Hasher, Sum};
 use crate::site::input::{Input, PIECE, Problems, changed};
 use crate::site::kind::Sort;
 use crate::site::mark::Mark;
 use crate::site::parallel;
 use crate::site::source::Source;
+use crate::site::sum::{Hasher, Sum};
 
 /// Of pages and style sheets that are bigger only one is in memory at a time.
 const SMALL: u64 = 512 * 1024;
@@ -115,7 +113,7 @@ impl Reader<'_> {
         if file.sort != Sort::Script {
             return Ok(Found::of(stamp, input.sum(buffer)?));
         }
-        let mut hasher = Hasher::new(stamp.size());
+        let mut hasher = Hasher::new(Some(stamp.size()));
         let mut script = self.mentions.stream();
         input.stream(buffer, |piece| {
             hasher.update(piece);
@@ -157,7 +155,7 @@ impl Reader<'_> {
         let Some(own) = &found[index] else {
             return;
         };
-        let mark = Mark::of(own.sum.md5());
+        let mark = Mark::of(&own.sum);
         let Some(marked) = mark.put_into(&file.key) else {
             return;
         };
@@ -293,7 +291,7 @@ impl Reader<'_> {
         }
         let _turn = (stamp.size() > SMALL).then(|| self.turn.lock());
         let bytes = input.whole(buffer)?;
-        let found = Found::of(stamp, Sum::whole(Md5::digest(&bytes).into()));
+        let found = Found::of(stamp, Sum::of(&bytes));
         match str::from_utf8(&bytes) {
             Ok(text) => Ok(work(text, found)),
             Err(_) => {

@@ -146,10 +146,11 @@ mod tests {
     use reqwest::Url;
 
     use super::*;
+    use crate::site::sum::Sum;
     use crate::site::tests::config;
 
     fn mark() -> Mark {
-        Mark::of(&[0x11; 16])
+        Mark::of(&Sum::Md5([0x11; 16]))
     }
 
     #[test]

@@ -113,7 +113,10 @@ fn file_of<'a>(key: &'a str, site: &Publication) -> &'a str {
 
 fn marked_name(file: &str, site: &Publication) -> Option<String> {
     let (stem, extension) = file.rsplit_once('.')?;
-    Some(format!("{stem}.{}.{extension}", &site.objects.get(file)?.etag()[..16]))
+    Some(format!(
+        "{stem}.{}.{extension}",
+        &site.objects.get(file)?.sum.to_string()[..16]
+    ))
 }
 
 proptest! {

@@ -1,12 +1,18 @@
 //! Every file of the site is served by CloudFront as it is in `site/`, with its type.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 
+use crate::bucket::Listing;
+use crate::cloud::sdk_error::found;
+use crate::error::Context as _;
+use crate::publish::Contents;
 use crate::site::Served;
-use crate::verify::http::send;
+use crate::site::sum::Hasher;
+use crate::verify::http::{Answer, send};
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Published, Stage};
 use crate::verify::{Check, Finding, Look, Problem, Round};
@@ -14,7 +20,8 @@ use crate::verify::{Check, Finding, Look, Problem, Round};
 /// How many files are asked for at once.
 const FILES_AT_ONCE: usize = 16;
 
-/// A file longer than this is judged by the ETag that it is served with, which is S3's MD5 of it, where there is one.
+/// A file longer than this is judged by the ETag that it is served with, where there is one: that of what the bucket has,
+/// which was compared before.
 const LARGE: u64 = 8 << 20;
 
 /// How many problems are told one by one.
@@ -48,25 +55,25 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, files: Vec<Served>, 
     let (deployed, there) = tokio::join!(published.is_deployed(stage, round), published.objects(stage, round));
     deployed?;
     let there = there?;
-    let is_there = |file: &Served| match there.get(&*file.key) {
-        Some(etag) if *etag == file.etag => Ok(()),
-        Some(_) => Err(Problem::failed(
-            format!("the published {} isn't the file of the project's site/", file.key),
-            Published::REMEDY,
-        )),
-        None => Err(Problem::failed(
-            format!("{} isn't published", file.key),
-            Published::REMEDY,
-        )),
-    };
     // The first page is served at two paths.
     let keys: BTreeMap<&str, &Served> = files.iter().map(|file| (&*file.key, file)).collect();
-    let mut problems: Vec<Problem> = keys.values().filter_map(|file| is_there(file).err()).collect();
+    let is_told = |file: &Served| there.get(&*file.key).is_none_or(|etag| *etag == file.sum.to_string());
+    let contents = if keys.values().all(|file| is_told(file)) {
+        Arc::default()
+    } else {
+        published.contents(stage, round).await?
+    };
+    let mut problems: Vec<Problem> = stream::iter(keys.into_values())
+        .map(|file| is_there(published, &there, &contents, file))
+        .buffer_unordered(FILES_AT_ONCE)
+        .filter_map(async |seen| seen.err())
+        .collect()
+        .await;
     if problems.is_empty() {
         let unseen = |file: &Served| !stage.served.borrow().contains(&file.path);
         problems = stream::iter(files.into_iter().filter(unseen))
             .map(async |file| {
-                is_served(stage, published, &file).await?;
+                is_served(stage, published, &file, &there).await?;
                 stage.served.borrow_mut().insert(file.path);
                 Ok(())
             })
@@ -97,7 +104,58 @@ fn worst(problems: Vec<Problem>) -> Option<Problem> {
     })
 }
 
-async fn is_served(stage: &Stage<'_>, published: &Published<'_>, file: &Served) -> Result<(), Problem> {
+/// Whether the bucket has the file: by the ETag where that is the file's MD5, else by the ledger, else by the object.
+async fn is_there(
+    published: &Published<'_>,
+    there: &Listing,
+    contents: &Contents,
+    file: &Served,
+) -> Result<(), Problem> {
+    let failed = |evidence| Err(Problem::failed(evidence, Published::REMEDY));
+    let Some(etag) = there.get(&*file.key) else {
+        return failed(format!("{} isn't published", file.key));
+    };
+    let sum = contents.sum_of(&file.key, etag);
+    // Of what the ledger doesn't know this is the ETag, which needn't be an MD5.
+    if sum == file.sum.to_string() || sum == etag && holds(published, file).await? {
+        Ok(())
+    } else {
+        failed(format!(
+            "the published {} isn't the file of the project's site/",
+            file.key
+        ))
+    }
+}
+
+/// Whether the object that the bucket has is the file. It is read for that, if it has as many bytes.
+async fn holds(published: &Published<'_>, file: &Served) -> Result<bool, Problem> {
+    let what = || format!("could not read {} from the bucket {}", file.key, published.bucket);
+    let s3 = &published.stack.cloud.s3;
+    let answer = s3.get_object().bucket(&published.bucket).key(&*file.key).send().await;
+    let Some(mut object) = found(answer, |error| error.is_no_such_key(), what)? else {
+        return Ok(false);
+    };
+    if object.content_length.and_then(|size| u64::try_from(size).ok()) != Some(file.size) {
+        return Ok(false);
+    }
+    let mut hasher = Hasher::new(Some(file.size));
+    while let Some(bytes) = object.body.try_next().await.or_fail(what)? {
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finish() == file.sum)
+}
+
+/// An answer's ETag. A weak one is that of a compressed file, and says nothing of its bytes.
+fn strong_etag(answer: &Answer) -> Option<&str> {
+    answer.header("etag").strip_prefix('"')?.strip_suffix('"')
+}
+
+async fn is_served(
+    stage: &Stage<'_>,
+    published: &Published<'_>,
+    file: &Served,
+    there: &Listing,
+) -> Result<(), Problem> {
     let url = format!("{}{}", published.origin, file.path);
     let stale = || {
         format!(
@@ -105,23 +163,25 @@ async fn is_served(stage: &Stage<'_>, published: &Published<'_>, file: &Served) 
             published.distribution, file.path
         )
     };
-    let mut answer = if file.size > LARGE {
-        send(&stage.http, Method::HEAD, &url, &[]).await?
-    } else {
-        send(&stage.http, Method::GET, &url, &[]).await?
+    let head = match file.size > LARGE {
+        true => Some(send(&stage.http, Method::HEAD, &url, &[]).await?),
+        false => None,
     };
-    if file.size > LARGE {
-        // A weak one is that of a compressed file, and says nothing of its bytes.
-        let etag = answer.header("etag").strip_prefix('"');
-        match etag.and_then(|etag| etag.strip_suffix('"')) {
-            Some(etag) => answer.etag = etag.to_owned(),
-            None => answer = send(&stage.http, Method::GET, &url, &[]).await?,
+    let (answer, is_it) = match head.filter(|head| strong_etag(head).is_some()) {
+        Some(head) => {
+            let is_it = strong_etag(&head) == there.get(&*file.key).map(String::as_str);
+            (head, is_it)
         }
-    }
+        None => {
+            let answer = send(&stage.http, Method::GET, &url, &[]).await?;
+            let is_it = answer.sum == file.sum;
+            (answer, is_it)
+        }
+    };
     if answer.status != 200 {
         return Err(Problem::failed(format!("{url} answers {}", answer.status), stale()));
     }
-    if answer.etag != file.etag {
+    if !is_it {
         return Err(Problem::failed(
             format!("{url} isn't the file of the project's site/, though the bucket has it"),
             stale(),

@@ -1,6 +1,7 @@
 //! Publishing: nobody ever gets half a site, whatever happens on the way.
 
 mod caches;
+mod encrypted;
 mod files;
 mod interrupted;
 mod others;

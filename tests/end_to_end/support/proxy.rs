@@ -50,6 +50,9 @@ type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
 /// Rewrites what the emulator answered.
 type Edit = Box<dyn FnMut(&Seen, String) -> String + Send>;
 
+/// Rewrites a whole answer of the emulator's, head and body.
+type Rewrite = Box<dyn FnMut(&Seen, Vec<u8>) -> Vec<u8> + Send>;
+
 /// Whether the emulator's answer to a request gets lost.
 type Loss = Box<dyn FnMut(&Seen) -> bool + Send>;
 
@@ -59,6 +62,7 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     edits: Mutex<Vec<(&'static str, Edit)>>,
     losses: Mutex<Vec<Loss>>,
+    rewrite: Mutex<Option<Rewrite>>,
 }
 
 pub(crate) struct Proxy {
@@ -74,6 +78,7 @@ impl Proxy {
             rules: Mutex::default(),
             edits: Mutex::default(),
             losses: Mutex::default(),
+            rewrite: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
         let port = accept(upstream, move |client| serve(client, &serving));
@@ -104,6 +109,11 @@ impl Proxy {
     /// Rewrites the bodies of the emulator's answers to `operation`.
     pub(crate) fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
         lock(&self.shared.edits).push((operation, Box::new(edit)));
+    }
+
+    /// Rewrites all that the emulator answers, unless an edit does; the length must stay the same.
+    pub(crate) fn rewrite(&self, rewrite: impl FnMut(&Seen, Vec<u8>) -> Vec<u8> + Send + 'static) {
+        *lock(&self.shared.rewrite) = Some(Box::new(rewrite));
     }
 
     /// Lets the emulator do what `is_lost` is asked for, and says that something went wrong.
@@ -218,7 +228,16 @@ fn serve(client: &TcpStream, shared: &Shared) {
                 }
                 None => {
                     drop(edits);
-                    let _ = std::io::copy(&mut upstream, &mut client);
+                    if lock(&shared.rewrite).is_some() {
+                        let mut answer = Vec::new();
+                        let _ = upstream.read_to_end(&mut answer);
+                        if let Some(rewrite) = lock(&shared.rewrite).as_mut() {
+                            answer = rewrite(&seen, answer);
+                        }
+                        let _ = client.write_all(&answer);
+                    } else {
+                        let _ = std::io::copy(&mut upstream, &mut client);
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use proptest::prelude::*;
 
 use super::*;
+use crate::site::sum::Sum;
 use crate::site::tests::config;
 
 /// A site in which each file named `x…` has a second name; notes what is asked.
@@ -20,7 +21,7 @@ impl Targets for Files {
     fn mark(&self, key: &str) -> Option<Mark> {
         self.asked.borrow_mut().push(key.to_owned());
         let name = key.rsplit('/').next().unwrap_or(key);
-        (name.starts_with('x') && !name.contains(MARK)).then(|| Mark::of(&[0x31; 16]))
+        (name.starts_with('x') && !name.contains(MARK)).then(|| Mark::of(&Sum::Md5([0x31; 16])))
     }
 
     fn integrity(&self, key: &str, value: &str) -> Option<String> {

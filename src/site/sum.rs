@@ -1,0 +1,153 @@
+//! What tells one content from another without reading it again: a sum of it.
+//!
+//! Of what is sent in one piece it is the MD5, which S3 lists as the object's ETag unless it encrypts by KMS. An object
+//! that is sent in parts has an ETag that says how it was cut, and isn't worth the reckoning: its sum is the SHA-256, which
+//! processors have instructions for. Where the ETag isn't the sum, the publishing ledger has both.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>
+
+use std::fmt;
+use std::str::FromStr;
+
+use md5::{Digest as _, Md5};
+use sha2::Sha256;
+
+use crate::ident::{hex, unhex};
+
+/// Up to this many bytes are sent in one piece. S3 would take 5 GiB, but who sends that again for one lost connection?
+const WHOLE: u64 = 16 << 20;
+
+/// The size of a part, but for the last. S3 takes no less than 5 MiB,
+const PART: u64 = 8 << 20;
+
+/// and no more parts than this.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+const MOST_PARTS: u64 = 10_000;
+
+/// In parts of which size an object of `size` bytes is sent; none if it is sent in one piece.
+pub fn part_size(size: u64) -> Option<u64> {
+    (size > WHOLE).then(|| {
+        let least = size.div_ceil(MOST_PARTS);
+        // In whole MiB.
+        PART.max(least.div_ceil(1 << 20) << 20)
+    })
+}
+
+/// What an object's content is, in short. Written, it is hexadecimal: an MD5 as S3 has it in ETags, without the quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sum {
+    /// Of a content that is sent in one piece.
+    Md5([u8; 16]),
+    /// Of a content that is sent in parts.
+    Sha256([u8; 32]),
+}
+
+impl Sum {
+    /// Of a content that is in memory, and so is sent in one piece.
+    pub fn of(content: impl AsRef<[u8]>) -> Self {
+        Self::Md5(Md5::digest(content).into())
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Md5(bytes) => bytes,
+            Self::Sha256(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(self.bytes()))
+    }
+}
+
+impl FromStr for Sum {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bytes = unhex(text).ok_or(())?;
+        let md5 = <[u8; 16]>::try_from(&*bytes).map(Self::Md5);
+        md5.or_else(|_| bytes.try_into().map(Self::Sha256)).map_err(|_| ())
+    }
+}
+
+/// Sums a content as it comes.
+#[derive(Debug)]
+pub struct Hasher {
+    md5: Option<Md5>,
+    sha256: Option<Sha256>,
+    size: u64,
+}
+
+impl Hasher {
+    /// For `size` bytes. Where that isn't known, it costs both sums.
+    pub fn new(size: Option<u64>) -> Self {
+        let in_parts = size.map(|size| part_size(size).is_some());
+        Self {
+            md5: (in_parts != Some(true)).then(Md5::new),
+            sha256: (in_parts != Some(false)).then(Sha256::new),
+            size: 0,
+        }
+    }
+
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+        self.size += bytes.len() as u64;
+    }
+
+    /// What they were.
+    pub fn finish(self) -> Sum {
+        match (self.md5, self.sha256) {
+            (Some(md5), Some(_)) if part_size(self.size).is_none() => Sum::Md5(md5.finalize().into()),
+            (_, Some(sha256)) => Sum::Sha256(sha256.finalize().into()),
+            (md5, None) => Sum::Md5(md5.unwrap_or_default().finalize().into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_as_large_as_s3_wants() {
+        assert_eq!(part_size(WHOLE), None);
+        assert_eq!(part_size(WHOLE + 1), Some(PART));
+        let largest = 5 << 40;
+        let size = part_size(largest).expect("parts");
+        assert!(largest.div_ceil(size) <= MOST_PARTS && size < 5 << 30);
+    }
+
+    #[test]
+    fn a_sum_goes_by_how_a_content_is_sent_and_not_by_how_it_comes() {
+        let long: Vec<u8> = (0..WHOLE + 5).map(|n| (n % 251) as u8).collect();
+        for (content, sum) in [
+            (&b"hello"[..], "5d41402abc4b2a76b9719d911017c592".to_owned()),
+            (&long[..WHOLE as usize], hex(&Md5::digest(&long[..WHOLE as usize]))),
+            (&long, hex(&Sha256::digest(&long))),
+        ] {
+            for (known, piece) in [(true, 1000 * 1000), (true, content.len()), (false, 1 << 20)] {
+                let mut hasher = Hasher::new(known.then_some(content.len() as u64));
+                content.chunks(piece).for_each(|piece| hasher.update(piece));
+                assert_eq!(hasher.finish().to_string(), sum);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_is_read_as_it_is_written() {
+        for sum in [Sum::of("hello"), Sum::Sha256([7; 32])] {
+            assert_eq!(sum.to_string().parse(), Ok(sum));
+        }
+        for text in ["", "ff", "x", &"ff".repeat(17), "5d41402abc4b2a76b9719d911017c592-2"] {
+            assert_eq!(text.parse::<Sum>(), Err(()), "{text}");
+        }
+    }
+}
