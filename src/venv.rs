@@ -16,7 +16,6 @@ use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, OrFail, Result};
-use crate::ident::hex;
 use crate::lock;
 use crate::private;
 use crate::report::Reporter;
@@ -121,7 +120,7 @@ impl Tool {
     }
 
     fn lock_hash(&self) -> String {
-        hex(&Sha256::digest(self.lock)[..4])
+        hex::encode(&Sha256::digest(self.lock)[..4])
     }
 
     /// What it is, as messages name it.

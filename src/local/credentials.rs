@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, OrFail, Result};
-use crate::ident::hex;
 use crate::private;
 
 /// What opens the local cloud: its root user's keys.
@@ -63,8 +62,8 @@ impl Credentials {
         random(&mut id)?;
         random(&mut secret)?;
         Ok(Self {
-            access_key_id: format!("LOCAL{}", hex(&id).to_uppercase()),
-            secret_access_key: hex(&secret),
+            access_key_id: format!("LOCAL{}", hex::encode(&id).to_uppercase()),
+            secret_access_key: hex::encode(&secret),
         })
     }
 

@@ -12,7 +12,6 @@ use tokio::process::Child;
 
 use super::{Credentials, Settings, VERSION};
 use crate::error::{Error, ErrorKind, OrFail, Result};
-use crate::ident::hex;
 use crate::private;
 use crate::text::last_lines;
 use crate::venv;
@@ -29,7 +28,7 @@ const TAIL: usize = 12;
 
 /// Tells one guard from another: an emulator that was started behind an older one must not be joined.
 pub(super) fn guard() -> String {
-    hex(&Sha256::digest(GUARD)[..8])
+    hex::encode(&Sha256::digest(GUARD)[..8])
 }
 
 /// Starts the emulator; it stays when this process ends, and a Ctrl-C on the terminal doesn't reach it.

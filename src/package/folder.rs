@@ -134,7 +134,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::ident::hex;
 
     fn place(files: &[(&str, &str)]) -> TempDir {
         let place = tempfile::tempdir().expect("a folder");
@@ -153,7 +152,7 @@ mod tests {
     fn copied(place: &TempDir) -> (String, Vec<(String, bool, u64)>) {
         let (snapshot, entries) = copy(&place.path().join("code"), place.path()).expect("copied");
         let entries = entries.into_iter().map(|one| (one.name, one.executable, one.length));
-        (hex(&snapshot.hash), entries.collect())
+        (hex::encode(&snapshot.hash), entries.collect())
     }
 
     fn refusal(place: &TempDir) -> Error {

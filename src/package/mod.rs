@@ -29,7 +29,6 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, ErrorKind, OrFail, Result};
-use crate::ident::hex;
 use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
@@ -437,7 +436,7 @@ impl Package {
                 scratch,
                 zip: OnceCell::new(),
             }),
-            key: format!("function/{}.zip", hex(&hash[..16])),
+            key: format!("function/{}.zip", hex::encode(&hash[..16])),
             glibc,
         }
     }
@@ -587,7 +586,7 @@ mod tests {
     }
 
     fn key(content: &[u8]) -> String {
-        format!("function/{}.zip", hex(&Sha256::digest(content)[..16]))
+        format!("function/{}.zip", hex::encode(&Sha256::digest(content)[..16]))
     }
 
     fn zipped(files: &[(&str, u32, &[u8])], method: CompressionMethod) -> Vec<u8> {

@@ -23,7 +23,6 @@ use super::progress::Progress;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, OrFail, Result};
-use crate::ident::{hex, unhex};
 use crate::site::sum::{Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
@@ -287,9 +286,9 @@ async fn md5_of(path: PathBuf, mut offset: u64, size: u64) -> Result<[u8; 16]> {
 /// The ETag that S3 gives an object made of these parts, unless it encrypts by KMS: the MD5 of their MD5s, with their
 /// number.
 fn etag_of(parts: &[CompletedPart]) -> Option<String> {
-    let md5 = |part: &CompletedPart| unhex(part.e_tag()?.trim_matches('"'));
+    let md5 = |part: &CompletedPart| hex::decode(part.e_tag()?.trim_matches('"')).ok();
     let md5s: Vec<Vec<u8>> = parts.iter().map(md5).collect::<Option<_>>()?;
-    Some(format!("{}-{}", hex(&Md5::digest(md5s.concat())), parts.len()))
+    Some(format!("{}-{}", hex::encode(&Md5::digest(md5s.concat())), parts.len()))
 }
 
 async fn stream_of(path: &Path, offset: u64, size: u64) -> Result<ByteStream> {

@@ -11,6 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// What a file is read in; a whole one may not fit into memory.
 pub(super) const PIECE: usize = 128 * 1024;
 
+/// How many files a thread takes at once, each time with a buffer of its own: few, since a site's large ones often stand
+/// side by side.
+pub(super) const FILES: usize = 4;
+
 /// A file that is being read.
 #[derive(Debug)]
 pub(super) struct Input {

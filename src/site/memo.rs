@@ -8,11 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 
 use super::kind::Sort;
 use super::mark::Mark;
-use super::parallel;
 use super::source::Source;
 use super::stamp::Stamp;
 
@@ -58,11 +58,11 @@ pub(super) fn recall(
     if !same {
         return None;
     }
-    let look = |(): &mut (), entry: &Entry| {
+    let look = |entry: &Entry| {
         let metadata = fs::metadata(folder.join(&entry.key)).ok()?;
         Some(Stamp::of(&metadata))
     };
-    let stamps = parallel::map(&memo.files, || (), look);
+    let stamps: Vec<Option<Stamp>> = memo.files.par_iter().map(look).collect();
     if memo
         .files
         .iter()

@@ -11,20 +11,22 @@ mod mark;
 mod memo;
 mod names;
 mod object;
-mod parallel;
 mod source;
 mod stamp;
 pub mod sum;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::error::{Error, ErrorKind, Result};
 use fingerprint::Names;
-use input::{Input, PIECE, Problems};
+use input::{FILES, Input, PIECE, Problems};
 use kind::{Sort, content_type};
 pub use names::{folder_and_name, is_hashed_name, url_path};
 pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, Kind, NO_CACHE, Object, Served};
@@ -189,15 +191,13 @@ pub fn read(folder: &Path, fingerprints: bool, memo: Option<&Path>) -> Result<(S
 
 /// Reads files that are published as they are, under their own names alone.
 fn plainly(folder: &Path, keys: Vec<String>, mut problems: Problems) -> Result<Vec<Source>> {
-    let read = parallel::map(
-        &keys,
-        || vec![0; PIECE],
-        |buffer, key| {
-            let input = Input::open(&folder.join(key))?;
-            let stamp = input.stamp;
-            Ok((stamp, input.sum(buffer)?))
-        },
-    );
+    let read = |buffer: &mut Vec<u8>, key| {
+        let input = Input::open(&folder.join(key))?;
+        let stamp = input.stamp;
+        Ok((stamp, input.sum(buffer)?))
+    };
+    let keys_at_once = keys.par_iter().with_max_len(FILES);
+    let read: Vec<io::Result<_>> = keys_at_once.map_init(|| vec![0; PIECE], read).collect();
     let mut sources = Vec::with_capacity(keys.len());
     for (key, read) in keys.into_iter().zip(read) {
         match read {

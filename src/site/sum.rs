@@ -11,8 +11,6 @@ use std::str::FromStr;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-use crate::ident::{hex, unhex};
-
 /// Up to this many bytes are sent in one piece. S3 would take 5 GiB, but who sends that again for one lost connection?
 const WHOLE: u64 = 16 << 20;
 
@@ -58,7 +56,7 @@ impl Sum {
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(self.bytes()))
+        f.write_str(&hex::encode(self.bytes()))
     }
 }
 
@@ -66,7 +64,7 @@ impl FromStr for Sum {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let bytes = unhex(text).ok_or(())?;
+        let bytes = hex::decode(text).map_err(|_| ())?;
         let md5 = <[u8; 16]>::try_from(&*bytes).map(Self::Md5);
         md5.or_else(|_| bytes.try_into().map(Self::Sha256)).map_err(|_| ())
     }
@@ -130,8 +128,11 @@ mod tests {
         let long: Vec<u8> = (0..WHOLE + 5).map(|n| (n % 251) as u8).collect();
         for (content, sum) in [
             (&b"hello"[..], "5d41402abc4b2a76b9719d911017c592".to_owned()),
-            (&long[..WHOLE as usize], hex(&Md5::digest(&long[..WHOLE as usize]))),
-            (&long, hex(&Sha256::digest(&long))),
+            (
+                &long[..WHOLE as usize],
+                hex::encode(&Md5::digest(&long[..WHOLE as usize])),
+            ),
+            (&long, hex::encode(&Sha256::digest(&long))),
         ] {
             for (known, piece) in [(true, 1000 * 1000), (true, content.len()), (false, 1 << 20)] {
                 let mut hasher = Hasher::new(known.then_some(content.len() as u64));

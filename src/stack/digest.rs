@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::ident::hex;
 use crate::project::template::Template;
 
 /// The parameter, and the output, that carry the digest.
@@ -42,7 +41,7 @@ pub fn is_one(text: &str) -> bool {
 pub fn of(value: &Value) -> String {
     let mut canonical = String::new();
     write_canonical(value, &mut canonical);
-    hex(&Sha256::digest(canonical.as_bytes())[..8])
+    hex::encode(&Sha256::digest(canonical.as_bytes())[..8])
 }
 
 /// Keys sorted, whatever order the map kept them in.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::css::Place;
 use super::found::Found;
 use super::integrity::Digests;
@@ -16,10 +18,9 @@ use super::order::order;
 use super::reference::{Base, target};
 use super::{LARGEST, Names, css, edit, html};
 use crate::error::Result;
-use crate::site::input::{Input, PIECE, Problems, changed};
+use crate::site::input::{FILES, Input, PIECE, Problems, changed};
 use crate::site::kind::Sort;
 use crate::site::mark::Mark;
-use crate::site::parallel;
 use crate::site::source::Source;
 use crate::site::sum::{Hasher, Sum};
 
@@ -311,11 +312,9 @@ impl Reader<'_> {
         work: impl Fn(&mut [u8], usize, Option<&Found>) -> io::Result<Found> + Sync,
     ) {
         let before: &[Option<Found>] = found;
-        let done = parallel::map(
-            indices,
-            || vec![0; PIECE],
-            |buffer, index| work(buffer, *index, before[*index].as_ref()),
-        );
+        let work = |buffer: &mut Vec<u8>, index: &usize| work(buffer, *index, before[*index].as_ref());
+        let files = indices.par_iter().with_max_len(FILES);
+        let done: Vec<io::Result<Found>> = files.map_init(|| vec![0; PIECE], work).collect();
         for (index, done) in indices.iter().zip(done) {
             match done {
                 Ok(done) => found[*index] = Some(done),

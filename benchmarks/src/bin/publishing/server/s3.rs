@@ -23,7 +23,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::store::{Condition, Headers, Object, Refusal, Store, hex};
+use super::store::{Condition, Headers, Object, Refusal, Store};
 
 /// Content up to this many bytes is kept: what a tool keeps for itself beside the site's files.
 const KEPT: u64 = 1024;
@@ -112,7 +112,7 @@ impl S3 for Backend {
         let received = receive(input.body).await?;
         received.check(input.content_md5.as_deref())?;
         let condition = condition(input.if_match, input.if_none_match)?;
-        let etag = hex(&received.md5);
+        let etag = hex::encode(received.md5);
         let object = Object {
             size: received.size,
             etag: etag.clone(),
@@ -223,7 +223,7 @@ impl S3 for Backend {
         let mut bucket = self.store.bucket(&input.bucket)?;
         bucket.take_part(&input.upload_id, input.part_number, received.md5, received.size)?;
         Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(hex(&received.md5))),
+            e_tag: Some(ETag::Strong(hex::encode(received.md5))),
             ..UploadPartOutput::default()
         }))
     }

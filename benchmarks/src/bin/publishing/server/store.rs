@@ -195,7 +195,8 @@ impl Bucket {
         if !named.is_sorted_by(|(one, _), (next, _)| one < next) {
             return Err(Refusal::InvalidPartOrder);
         }
-        let sent = |(number, etag): &(i32, String)| upload.parts.get(number).filter(|part| hex(&part.md5) == *etag);
+        let sent =
+            |(number, etag): &(i32, String)| upload.parts.get(number).filter(|part| hex::encode(part.md5) == *etag);
         let parts: Option<Vec<&Part>> = named.iter().map(sent).collect();
         let parts = parts.ok_or(Refusal::InvalidPart)?;
         let (_, all_but_last) = parts.split_last().ok_or(Refusal::InvalidPart)?;
@@ -203,7 +204,7 @@ impl Bucket {
             return Err(Refusal::EntityTooSmall);
         }
         let md5s: Vec<u8> = parts.iter().flat_map(|part| part.md5).collect();
-        let etag = format!("{}-{}", hex(&Md5::digest(md5s)), parts.len());
+        let etag = format!("{}-{}", hex::encode(Md5::digest(md5s)), parts.len());
         let object = Object {
             size: parts.iter().map(|part| part.size).sum(),
             etag: etag.clone(),
@@ -223,16 +224,6 @@ impl Bucket {
     pub(crate) fn abort(&mut self, id: &str) -> Done<()> {
         self.uploads.remove(id).map(|_| ()).ok_or(Refusal::NoSuchUpload)
     }
-}
-
-/// Bytes as S3 writes them in an ETag.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[cfg(test)]
@@ -288,11 +279,11 @@ mod tests {
         let [one, two] = [[1; 16], [2; 16]];
         bucket.take_part(&id, 1, one, SMALLEST_PART).expect("begun");
         bucket.take_part(&id, 2, two, 7).expect("begun");
-        let named = [(1, hex(&one)), (2, hex(&two))];
+        let named = [(1, hex::encode(one)), (2, hex::encode(two))];
         let mut complete = |named: &[(i32, String)]| bucket.complete(&id, named, &Condition::Always);
         let reversed = [named[1].clone(), named[0].clone()];
         assert_eq!(complete(&reversed), Err(Refusal::InvalidPartOrder));
-        assert_eq!(complete(&[(1, hex(&two))]), Err(Refusal::InvalidPart));
+        assert_eq!(complete(&[(1, hex::encode(two))]), Err(Refusal::InvalidPart));
         assert_eq!(complete(&[]), Err(Refusal::InvalidPart));
         // What md5sum says of both MD5s, one after the other.
         assert_eq!(complete(&named).as_deref(), Ok("a2178117d5e9ed5f7660ab3e6719c6a2-2"));
@@ -308,7 +299,7 @@ mod tests {
         for number in [1, 2] {
             bucket.take_part(&id, number, md5, 7).expect("begun");
         }
-        let named = [(1, hex(&md5)), (2, hex(&md5))];
+        let named = [(1, hex::encode(md5)), (2, hex::encode(md5))];
         assert_eq!(
             bucket.complete(&id, &named, &Condition::Always),
             Err(Refusal::EntityTooSmall)
