@@ -1,20 +1,18 @@
 //! Asking a port on loopback who is there.
 
-use std::io::ErrorKind;
-use std::net::Ipv4Addr;
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
+use reqwest::{Client, Response, StatusCode, redirect};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::VERSION;
 
-/// How long connecting, and then answering, may take.
+/// How long connecting and answering may take, each.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// More than the answer ever has.
-const LONGEST: u64 = 256 * 1024;
+/// In bytes, more than the answer ever has.
+const LONGEST: usize = 256 * 1024;
 
 /// Who is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,84 +52,122 @@ impl Health {
 
 /// Asks who is at `port`.
 pub(super) async fn ask(port: u16) -> Health {
-    let stream = match timeout(PATIENCE, TcpStream::connect((Ipv4Addr::LOCALHOST, port))).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => return Health::Nobody,
-        Ok(Err(error)) => return Health::Stranger(format!("connecting to it fails: {error}")),
-        Err(_) => return Health::Stranger("something listens there and accepts no connections".to_owned()),
-    };
-    let mut answer = Vec::new();
-    // What has come until it fails or takes too long says enough.
-    let _ = timeout(PATIENCE, exchange(stream, port, &mut answer)).await;
-    read(&String::from_utf8_lossy(&answer))
+    match send(port).await {
+        Ok(Some(answer)) => Health::Emulator(answer),
+        Ok(None) => stranger("an HTTP server that isn't the local cloud answers there"),
+        Err(error) if is_refused(&error) => Health::Nobody,
+        Err(error) if error.is_connect() => stranger(&format!("connecting to it fails: {error}")),
+        Err(error) if error.is_timeout() => stranger("something listens there and doesn't answer"),
+        Err(_) => stranger("something listens there that doesn't speak HTTP"),
+    }
 }
 
-/// HTTP/1.0, so that the answer ends with the connection and has no chunks.
-async fn exchange(mut stream: TcpStream, port: u16, answer: &mut Vec<u8>) -> std::io::Result<()> {
-    let request = format!("GET /_ministack/health HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    stream.take(LONGEST).read_to_end(answer).await?;
-    Ok(())
+fn stranger(known: &str) -> Health {
+    Health::Stranger(known.to_owned())
 }
 
-fn read(answer: &str) -> Health {
-    let stranger = |known: &str| Health::Stranger(known.to_owned());
-    if answer.is_empty() {
-        return stranger("something listens there and doesn't answer");
+/// What a ministack at `port` says; none if what answers is none. No proxy has a say in what is on this machine.
+async fn send(port: u16) -> reqwest::Result<Option<Answer>> {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        // The address isn't one of TLS: no certificates need be read.
+        .tls_certs_only([])
+        .connect_timeout(PATIENCE)
+        .timeout(2 * PATIENCE)
+        .build()?;
+    let url = format!("http://127.0.0.1:{port}/_ministack/health");
+    let response = client.get(url).send().await?;
+    Ok(match response.status() {
+        StatusCode::OK => body(response).await.and_then(|body| serde_json::from_slice(&body).ok()),
+        _ => None,
+    })
+}
+
+/// The body, unless it breaks off or is longer than it can be.
+async fn body(mut response: Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await.ok()? {
+        body.extend_from_slice(&bytes);
+        if body.len() > LONGEST {
+            return None;
+        }
     }
-    let Some((head, body)) = answer
-        .split_once("\r\n\r\n")
-        .filter(|(head, _)| head.starts_with("HTTP/1."))
-    else {
-        return stranger("something listens there that doesn't speak HTTP");
-    };
-    let ok = head.split(' ').nth(1) == Some("200");
-    match serde_json::from_str(body) {
-        Ok(answer) if ok => Health::Emulator(answer),
-        _ => stranger("an HTTP server that isn't the local cloud answers there"),
+    Some(body)
+}
+
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let kind = error.downcast_ref().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
     }
+    false
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
 
-    fn answer(version: &str, auth: &str) -> String {
+    /// Who is at a port whose owner answers so.
+    async fn answered(answer: &str) -> Health {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answer = answer.to_owned();
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let _ = client.read(&mut [0; 1024]).expect("a request");
+            // It may have gone before it has all.
+            let _ = client.write_all(answer.as_bytes());
+        });
+        ask(port).await
+    }
+
+    fn ministack(version: &str, auth: &str) -> String {
         format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n\
              {{\"services\": {{\"s3\": \"available\"}}, \"auth\": \"{auth}\", \"version\": \"{version}\"}}"
         )
     }
 
-    #[test]
-    fn only_the_pinned_version_with_authorization_is_the_local_cloud() {
-        assert!(read(&answer(VERSION, "enabled")).is_local_cloud());
-        assert!(!read(&answer(VERSION, "disabled")).is_local_cloud());
-        let other = read(&answer("1.0.0", "enabled"));
+    #[tokio::test]
+    async fn only_the_pinned_version_with_authorization_is_the_local_cloud() {
+        assert!(answered(&ministack(VERSION, "enabled")).await.is_local_cloud());
+        assert!(!answered(&ministack(VERSION, "disabled")).await.is_local_cloud());
+        let other = answered(&ministack("1.0.0", "enabled")).await;
         assert!(!other.is_local_cloud());
         assert!(other.description().expect("somebody").contains("ministack 1.0.0"));
     }
 
-    #[test]
-    fn what_else_answers_is_described() {
+    #[tokio::test]
+    async fn what_else_answers_is_described() {
+        let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(2 * LONGEST));
         for (answer, expected) in [
-            ("", "doesn't answer"),
+            ("", "doesn't speak HTTP"),
             ("SSH-2.0-OpenSSH\r\n", "doesn't speak HTTP"),
             ("HTTP/1.1 404 Not Found\r\n\r\n{}", "isn't the local cloud"),
+            ("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "isn't the local cloud"),
             ("HTTP/1.1 200 OK\r\n\r\n<html>", "isn't the local cloud"),
+            (&endless, "isn't the local cloud"),
             (
-                &answer(VERSION, "enabled").replace("200 OK", "503 No"),
+                &ministack(VERSION, "enabled").replace("200 OK", "503 No"),
                 "isn't the local cloud",
             ),
         ] {
-            let described = read(answer).description().expect("somebody");
-            assert!(described.contains(expected), "{answer:?}: {described}");
+            let described = answered(answer).await.description().expect("somebody");
+            assert!(described.contains(expected), "{answer:.80}: {described}");
         }
     }
 
     #[tokio::test]
     async fn nobody_is_told_from_somebody_who_is_silent() {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         assert!(matches!(ask(port).await, Health::Stranger(known) if known.contains("doesn't answer")));
         drop(listener);
