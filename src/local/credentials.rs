@@ -62,8 +62,8 @@ impl Credentials {
         random(&mut id)?;
         random(&mut secret)?;
         Ok(Self {
-            access_key_id: format!("LOCAL{}", hex::encode(&id).to_uppercase()),
-            secret_access_key: hex::encode(&secret),
+            access_key_id: format!("LOCAL{}", hex::encode(id).to_uppercase()),
+            secret_access_key: hex::encode(secret),
         })
     }
 

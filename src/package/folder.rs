@@ -152,7 +152,7 @@ mod tests {
     fn copied(place: &TempDir) -> (String, Vec<(String, bool, u64)>) {
         let (snapshot, entries) = copy(&place.path().join("code"), place.path()).expect("copied");
         let entries = entries.into_iter().map(|one| (one.name, one.executable, one.length));
-        (hex::encode(&snapshot.hash), entries.collect())
+        (hex::encode(snapshot.hash), entries.collect())
     }
 
     fn refusal(place: &TempDir) -> Error {

@@ -14,12 +14,14 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::contents::Contents;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::fresh_token;
+use crate::journal::Entry;
 
 const KEY: &str = "site/ledger.json";
 
@@ -205,6 +207,7 @@ pub(super) struct Claim<'a> {
     bucket: &'a str,
     record: Record,
     etag: String,
+    entry: Entry,
 }
 
 impl<'a> Claim<'a> {
@@ -215,16 +218,27 @@ impl<'a> Claim<'a> {
         before: &Version,
         ledger: Ledger,
     ) -> Result<Option<Self>> {
+        let publisher = Publisher::this_run();
+        let entry = {
+            let (cloud, bucket, token) = (cloud.clone(), bucket.to_owned(), publisher.token.clone());
+            let journal = cloud.journal.clone();
+            let undo = move || async move { release(&cloud, &bucket, &token).await };
+            journal.undoable(undo).await
+        };
         let record = Record {
             ledger,
-            publisher: Some(Publisher::this_run()),
+            publisher: Some(publisher),
         };
-        let etag = replace(cloud, bucket, &record, before.etag.as_deref()).await?;
-        Ok(etag.map(|etag| Self {
+        let Some(etag) = replace(cloud, bucket, &record, before.etag.as_deref()).await? else {
+            entry.done();
+            return Ok(None);
+        };
+        Ok(Some(Self {
             cloud,
             bucket,
             record,
             etag,
+            entry,
         }))
     }
 
@@ -238,16 +252,11 @@ impl<'a> Claim<'a> {
         work: impl Future<Output = Result<T>>,
         sent: impl Fn() -> Contents,
     ) -> Result<T> {
-        tokio::pin!(work);
-        loop {
-            match tokio::time::timeout(RENEWAL, &mut work).await {
-                Ok(done) => return done,
-                Err(_) => {
-                    self.record.ledger.contents.extend(&sent());
-                    self.renew().await?;
-                }
-            }
-        }
+        let renew = async || {
+            self.record.ledger.contents.extend(&sent());
+            self.renew().await
+        };
+        renewing(work, RENEWAL, renew).await
     }
 
     async fn renew(&mut self) -> Result<()> {
@@ -261,7 +270,9 @@ impl<'a> Claim<'a> {
     pub(super) async fn give_back(mut self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
         change(&mut self.record.ledger);
         self.record.publisher = None;
-        self.write().await
+        self.write().await?;
+        self.entry.done();
+        Ok(())
     }
 
     async fn write(&mut self) -> Result<()> {
@@ -276,9 +287,72 @@ impl<'a> Claim<'a> {
     }
 }
 
+/// Does `work` while `renew` is done `every` so often beside it: neither waits for the other, but that a renewal which was
+/// begun is ended.
+async fn renewing<T>(
+    work: impl Future<Output = Result<T>>,
+    every: Duration,
+    mut renew: impl AsyncFnMut() -> Result<()>,
+) -> Result<T> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = sleep(every) => {}
+        }
+        let renewal = renew();
+        tokio::pin!(renewal);
+        tokio::select! {
+            renewed = &mut renewal => renewed?,
+            done = &mut work => {
+                renewal.await?;
+                return done;
+            }
+        }
+    }
+}
+
+/// Gives the claim with this token back, if it is still held: its run has ended.
+async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
+    let version = read(cloud, bucket).await?;
+    let is_ours = version.publisher.is_some_and(|publisher| publisher.token == token);
+    if is_ours {
+        let record = Record {
+            ledger: version.ledger,
+            publisher: None,
+        };
+        // If it changed meanwhile, it is somebody else's now.
+        replace(cloud, bucket, &record, version.etag.as_deref()).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_goes_on_while_a_claim_is_renewed() {
+        let start = Instant::now();
+        let mut renewals = 0;
+        let renew = async || {
+            renewals += 1;
+            sleep(Duration::from_secs(60)).await;
+            Ok(())
+        };
+        // It takes 100 steps of a second, none of which waits for a renewal.
+        let work = async {
+            for _ in 0..100 {
+                sleep(Duration::from_secs(1)).await;
+            }
+            Ok(start.elapsed())
+        };
+        let took = renewing(work, Duration::from_secs(10), renew).await.expect("done");
+        assert_eq!(took, Duration::from_secs(100));
+        assert_eq!(renewals, 2, "after 10 s, and 10 s after that one ended");
+    }
 
     #[test]
     fn only_a_process_that_is_known_to_be_gone_is_gone() {

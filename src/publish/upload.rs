@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::contents::Contents;
 use super::progress::Progress;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, OrFail, Result};
 use crate::site::sum::{Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
@@ -157,6 +157,13 @@ impl<'a> Uploader<'a> {
         let Body::File(path) = self.site.body(object)? else {
             return Err(Error::failed(what).because("only files are sent in parts"));
         };
+        let id = Arc::new(OnceLock::new());
+        let entry = {
+            let (cloud, bucket, key) = (self.cloud.clone(), self.bucket.to_owned(), object.key.to_string());
+            let id = Arc::clone(&id);
+            let undo = move || async move { abort(&cloud, &bucket, &key, id.get()).await };
+            self.cloud.journal.undoable(undo).await
+        };
         let begun = s3
             .create_multipart_upload()
             .bucket(self.bucket)
@@ -166,21 +173,20 @@ impl<'a> Uploader<'a> {
             .send()
             .await
             .map_err(|error| explain(error, &what))?;
-        let upload = begun.upload_id.unwrap_or_default();
+        let upload: &String = id.get_or_init(|| begun.upload_id.unwrap_or_default());
         let sent = stream::iter(0..object.size.div_ceil(part_size))
-            .map(|index| self.send_part(object, &path, &upload, index, part_size))
+            .map(|index| self.send_part(object, &path, upload, index, part_size))
             .buffered(LONG_AT_ONCE)
             .try_collect::<Vec<CompletedPart>>()
             .await
             .and_then(|parts| self.site.check(object).map(|()| parts));
         let completed = match sent {
-            Ok(parts) => self.complete(object, &upload, parts).await,
+            Ok(parts) => self.complete(object, upload, parts).await,
             Err(error) => Err(error),
         };
-        if completed.is_err() {
-            let abort = s3.abort_multipart_upload().bucket(self.bucket).key(&*object.key);
-            // What isn't given up here the bucket's lifecycle rule removes after a day.
-            let _ = abort.upload_id(&upload).send().await;
+        // What failed is given up as the run ends, as is what was under way beside it.
+        if completed.is_ok() {
+            entry.done();
         }
         completed
     }
@@ -259,6 +265,30 @@ impl<'a> Uploader<'a> {
     }
 }
 
+/// Gives an upload in parts up. Where its id never arrived, all uploads of that object are: nobody else publishes beside us.
+/// What stays nevertheless the bucket's lifecycle rule removes after a day.
+async fn abort(cloud: &Cloud, bucket: &str, key: &str, id: Option<&String>) -> Result<()> {
+    let what = || format!("could not give up the upload of {key} to {bucket}");
+    let ids = match id {
+        Some(id) => vec![id.clone()],
+        None => {
+            let list = cloud.s3.list_multipart_uploads().bucket(bucket).prefix(key);
+            let listed = list.send().await.map_err(|error| explain(error, &what()))?;
+            let of_it = listed.uploads.unwrap_or_default().into_iter();
+            let of_it = of_it.filter(|upload| upload.key() == Some(key));
+            of_it.filter_map(|upload| upload.upload_id).collect()
+        }
+    };
+    for id in ids {
+        let abort = cloud.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
+        match abort.send().await {
+            Err(error) if code(&error) != "NoSuchUpload" => return Err(explain(error, &what())),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 async fn read(path: PathBuf) -> Result<Vec<u8>> {
     tokio::fs::read(&path)
         .await
@@ -288,7 +318,7 @@ async fn md5_of(path: PathBuf, mut offset: u64, size: u64) -> Result<[u8; 16]> {
 fn etag_of(parts: &[CompletedPart]) -> Option<String> {
     let md5 = |part: &CompletedPart| hex::decode(part.e_tag()?.trim_matches('"')).ok();
     let md5s: Vec<Vec<u8>> = parts.iter().map(md5).collect::<Option<_>>()?;
-    Some(format!("{}-{}", hex::encode(&Md5::digest(md5s.concat())), parts.len()))
+    Some(format!("{}-{}", hex::encode(Md5::digest(md5s.concat())), parts.len()))
 }
 
 async fn stream_of(path: &Path, offset: u64, size: u64) -> Result<ByteStream> {

@@ -130,9 +130,9 @@ mod tests {
             (&b"hello"[..], "5d41402abc4b2a76b9719d911017c592".to_owned()),
             (
                 &long[..WHOLE as usize],
-                hex::encode(&Md5::digest(&long[..WHOLE as usize])),
+                hex::encode(Md5::digest(&long[..WHOLE as usize])),
             ),
-            (&long, hex::encode(&Sha256::digest(&long))),
+            (&long, hex::encode(Sha256::digest(&long))),
         ] {
             for (known, piece) in [(true, 1000 * 1000), (true, content.len()), (false, 1 << 20)] {
                 let mut hasher = Hasher::new(known.then_some(content.len() as u64));

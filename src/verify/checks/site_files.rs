@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use crate::bucket::Listing;
 use crate::cloud::sdk_error::found;
-use crate::error::Context as _;
+use crate::error::OrFail as _;
 use crate::publish::Contents;
 use crate::site::Served;
 use crate::site::sum::Hasher;
