@@ -6,7 +6,7 @@
 //!   └── its tables ──► seed items                                └──► the site, in its bucket
 //! ```
 //!
-//! Some values are known before their stack is complete ([`early`](crate::stack::early)): who waits for those goes on.
+//! Some values are known before their stack is complete ([`early`]): who waits for those goes on.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -27,7 +27,7 @@ pub struct Contract {
     pub skips: Vec<Skip>,
 }
 
-/// A request. Its texts have placeholders, see [`fill`].
+/// A request. Its texts have placeholders, see [`mod@fill`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// What it is called: no other is called so.

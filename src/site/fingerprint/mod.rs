@@ -5,8 +5,8 @@
 //! finds what belongs to it, a new one never gets what belonged to the old, and nothing is asked for twice. Everything
 //! keeps its own name as well: scripts, manifests and other sites fetch files by names that no tool can see.
 //!
-//! [`html`] and [`css`] find references, [`reference`] knows where they lead, [`mentions`] finds the scripts that have to
-//! keep their name, [`order`] says which style sheet gets its name first, and [`read`] brings it together.
+//! [`html`] and [`css`] find references, [`mod@reference`] knows where they lead, [`mentions`] finds the scripts that have to
+//! keep their name, [`order`] says which style sheet gets its name first, and [`mod@read`] brings it together.
 
 mod css;
 mod edit;
