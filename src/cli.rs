@@ -154,6 +154,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages, for who makes a package of it
+    #[command(hide = true)]
+    Man {
+        /// The folder that they are written to
+        dir: PathBuf,
+    },
 }
 
 /// Arguments of `up`.

@@ -163,6 +163,8 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
             clap_complete::generate(*shell, &mut Cli::command(), "deployer", &mut script);
             session.reporter.print(script)
         }
+        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), dir)
+            .or_fail(|| format!("could not write the manual into {}", dir.display())),
     }
 }
 
