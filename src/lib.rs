@@ -16,6 +16,7 @@ pub mod conflicts;
 pub mod context;
 pub mod error;
 pub mod fact;
+mod http;
 mod ident;
 pub mod journal;
 pub mod local;

@@ -37,7 +37,7 @@ pub fn build(folder: &Path, name: &str, more: &[&str]) -> Result<PathBuf> {
     // Under `cargo run` this is the same cargo.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--bin", name])
+        .args(["build", "--profile", "lambda", "--locked", "--bin", name])
         .args(more)
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))

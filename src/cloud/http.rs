@@ -27,7 +27,7 @@ pub(super) fn without_certificates(config: SdkConfig) -> SdkConfig {
 
 fn on_demand(trusted: TlsContext) -> SharedHttpClient {
     let client = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(trusted)
         .build_https();
     SharedHttpClient::new(OnDemand(client))

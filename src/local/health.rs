@@ -4,10 +4,11 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Response, StatusCode, redirect};
 use serde::Deserialize;
 
 use super::VERSION;
+use crate::http;
 
 /// How long connecting and answering may take, each.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,7 +69,7 @@ fn stranger(known: &str) -> Health {
 
 /// What a ministack at `port` says; none if what answers is none. No proxy has a say in what is on this machine.
 async fn send(port: u16) -> reqwest::Result<Option<Answer>> {
-    let client = Client::builder()
+    let client = http::client()
         .no_proxy()
         .redirect(redirect::Policy::none())
         // The address isn't one of TLS: no certificates need be read.

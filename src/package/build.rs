@@ -67,12 +67,17 @@ pub(super) struct Built {
     _folder: Option<TempDir>,
 }
 
+/// The profile that crates are built with for Lambda unless they name another.
+const RELEASE: &str = "release";
+
 /// What one call of cargo is about.
 struct Call<'a> {
     manifest: PathBuf,
     binaries: &'a [&'a str],
     /// The packages that have them, if cargo doesn't find those by the manifest.
     packages: Vec<String>,
+    /// What they are built with for Lambda.
+    profile: String,
     /// Where it looks for programs, if not where this process does.
     path: Option<OsString>,
     reporter: &'a Reporter,
@@ -88,13 +93,15 @@ pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], 
         manifest: real(&manifest_in(&function_dir)?)?,
         binaries,
         packages: Vec::new(),
+        profile: RELEASE.to_owned(),
         path: None,
         reporter,
     };
     // A crate that can't be read doesn't build either, and the build says why.
     if let Ok(known) = crates::read(&function_dir).await {
-        let packages = crates::packages(&known, binaries)?;
+        let packages = crates::packages(&known.binaries, binaries)?;
         call.packages = packages.into_iter().map(str::to_owned).collect();
+        call.profile = known.profile.unwrap_or(call.profile);
     }
     let Target::Lambda(architecture) = target else {
         return Ok(Built {
@@ -112,10 +119,12 @@ pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], 
         }
         Builder::Zigbuild => {
             let target = format!("{}.{GLIBC}", triple(architecture));
-            let files = call.cargo("zigbuild", &["--release", "--target", &target]).await?;
+            let files = call
+                .cargo("zigbuild", &["--profile", &call.profile, "--target", &target])
+                .await?;
             (files, None)
         }
-        Builder::Cargo => (call.cargo("build", &["--release"]).await?, None),
+        Builder::Cargo => (call.cargo("build", &["--profile", &call.profile]).await?, None),
     };
     Ok(Built {
         files,
@@ -238,7 +247,13 @@ impl Call<'_> {
         std::fs::create_dir_all(build_dir).or_fail(unwritable)?;
         let folder = tempfile::tempdir_in(build_dir).or_fail(unwritable)?;
         let mut command = Command::new("cargo");
-        command.args(["lambda", "build", "--release", flag]);
+        command.args(["lambda", "build", flag]);
+        // With the option that it has for it, cargo-lambda also chooses what the profile leaves open.
+        if self.profile == RELEASE {
+            command.arg("--release");
+        } else {
+            command.args(["--profile", &self.profile]);
+        }
         self.add_binaries(&mut command);
         command
             .args(["--output-format", "binary"])

@@ -17,6 +17,7 @@ use crate::project::did_you_mean;
 pub async fn binaries(function_dir: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = read(function_dir)
         .await?
+        .binaries
         .into_iter()
         .map(|binary| binary.name)
         .collect();
@@ -102,11 +103,20 @@ fn missing(name: &str, known: &[Binary]) -> Error {
     })
 }
 
+/// What cargo knows of `function/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Crates {
+    pub(super) binaries: Vec<Binary>,
+    /// The profile that they are built with for Lambda, if it isn't the release profile: `[package.metadata.deployer]` says
+    /// `profile = "…"`, or `[workspace.metadata.deployer]` for all.
+    pub(super) profile: Option<String>,
+}
+
 /// Asks cargo.
 ///
 /// # Errors
 /// There is no crate, or cargo can't read it.
-pub(super) async fn read(function_dir: &Path) -> Result<Vec<Binary>> {
+pub(super) async fn read(function_dir: &Path) -> Result<Crates> {
     let manifest = real(&manifest_in(function_dir)?)?;
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
@@ -129,6 +139,25 @@ pub(super) async fn read(function_dir: &Path) -> Result<Vec<Binary>> {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    /// The workspace's.
+    metadata: Option<Tools>,
+}
+
+/// What a manifest says to tools, each under its own name.
+#[derive(Deserialize)]
+struct Tools {
+    deployer: Option<Ours>,
+}
+
+#[derive(Deserialize)]
+struct Ours {
+    profile: Option<String>,
+}
+
+impl Tools {
+    fn profile(self) -> Option<String> {
+        self.deployer?.profile
+    }
 }
 
 #[derive(Deserialize)]
@@ -136,6 +165,7 @@ struct Package {
     id: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    metadata: Option<Tools>,
 }
 
 #[derive(Deserialize)]
@@ -145,15 +175,20 @@ struct Target {
 }
 
 /// Those of cargo's answer that are of the crates in the manifest's folder.
-fn parse(answer: &[u8], manifest: &Path) -> Result<Vec<Binary>> {
+fn parse(answer: &[u8], manifest: &Path) -> Result<Crates> {
     let metadata: Metadata =
         serde_json::from_slice(answer).or_fail(|| "could not understand `cargo metadata`".to_owned())?;
     let folder = manifest.parent().unwrap_or(manifest);
     let mut binaries = Vec::new();
+    let mut profile = None;
     for package in metadata.packages {
         // Members of the workspace that function/ belongs to are no functions.
         if !package.manifest_path.starts_with(folder) {
             continue;
+        }
+        let said = package.metadata.and_then(Tools::profile);
+        if package.manifest_path == manifest || profile.is_none() {
+            profile = said.or(profile);
         }
         for target in package.targets {
             if target.kind.iter().any(|kind| kind == "bin") {
@@ -165,7 +200,10 @@ fn parse(answer: &[u8], manifest: &Path) -> Result<Vec<Binary>> {
             }
         }
     }
-    Ok(binaries)
+    Ok(Crates {
+        binaries,
+        profile: profile.or_else(|| metadata.metadata.and_then(Tools::profile)),
+    })
 }
 
 #[cfg(test)]
@@ -217,7 +255,7 @@ mod tests {
         ]);
         let function = place.path().join("function");
         assert_eq!(binaries(&function).await.expect("read"), ["bootstrap", "second"]);
-        let known = read(&function).await.expect("read");
+        let known = read(&function).await.expect("read").binaries;
         assert_eq!(packages(&known, &["bootstrap", "second"]).expect("there"), [""; 0]);
         let error = packages(&known, &["secnd"]).expect_err("none");
         assert_eq!(error.kind(), ErrorKind::InvalidProject);
@@ -243,7 +281,7 @@ mod tests {
         ]);
         let function = place.path().join("function");
         assert_eq!(binaries(&function).await.expect("read"), ["one", "one", "two"]);
-        let known = read(&function).await.expect("read");
+        let known = read(&function).await.expect("read").binaries;
         let named = packages(&known, &["two"]).expect("there");
         assert!(matches!(*named, [two] if two.contains("two")), "{named:?}");
         let error = packages(&known, &["one"]).expect_err("two of them");
@@ -261,5 +299,26 @@ mod tests {
             error.to_string().starts_with("cargo can't read the function's crate: "),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_crate_names_its_profile_or_its_workspace_does() {
+        let crate_of = |more: &str| {
+            let manifest = format!("[package]\nname = \"f\"\nversion = \"0.1.0\"\n{more}");
+            place(&[
+                ("function/Cargo.toml", &manifest),
+                ("function/src/main.rs", "fn main() {}"),
+            ])
+        };
+        let profile = async |more: &str| {
+            let place = crate_of(more);
+            read(&place.path().join("function")).await.expect("read").profile
+        };
+        assert_eq!(profile("").await, None);
+        let own = "[package.metadata.deployer]\nprofile = \"small\"\n";
+        assert_eq!(profile(own).await.as_deref(), Some("small"));
+        let of_all = "[workspace]\n[workspace.metadata.deployer]\nprofile = \"common\"\n";
+        assert_eq!(profile(of_all).await.as_deref(), Some("common"));
+        assert_eq!(profile(&format!("{own}{of_all}")).await.as_deref(), Some("small"));
     }
 }

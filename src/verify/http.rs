@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client that follows no redirects: where one leads to is a part of what is checked.
 pub(super) fn client(endpoint: &Endpoint) -> Result<Client> {
-    let mut builder = Client::builder()
+    let mut builder = crate::http::client()
         .redirect(redirect::Policy::none())
         .connect_timeout(TIMEOUT)
         .read_timeout(TIMEOUT);

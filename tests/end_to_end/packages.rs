@@ -366,7 +366,7 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     let calls = project.read("tools/cargo.calls");
     let build = calls.lines().last().expect("a build");
     assert!(
-        build.starts_with("zigbuild --bin bootstrap --message-format json-render-diagnostics --release")
+        build.starts_with("zigbuild --bin bootstrap --message-format json-render-diagnostics --profile lambda")
             && build.contains(&format!("--target {triple}-unknown-linux-gnu.2.34 ")),
         "{calls}"
     );
@@ -383,7 +383,7 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     let calls = project.read("tools/cargo.calls");
     let build = calls.lines().last().expect("a build");
     assert!(
-        build.starts_with("build --bin bootstrap") && build.contains(" --release "),
+        build.starts_with("build --bin bootstrap") && build.contains(" --profile lambda "),
         "{calls}"
     );
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use benchmarks::error::{Context as _, Result};
 use benchmarks::progress::progress;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, version::TLS13};
 use tempfile::NamedTempFile;
@@ -69,9 +69,9 @@ impl Tls {
 /// One cipher suite and one key exchange, common ones, so that each run has the same.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
-        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
-        kx_groups: vec![aws_lc_rs::kx_group::X25519],
-        ..aws_lc_rs::default_provider()
+        cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![ring::kx_group::X25519],
+        ..ring::default_provider()
     })
 }
 
