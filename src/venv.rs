@@ -21,30 +21,19 @@ use crate::private;
 use crate::report::Reporter;
 use crate::text::last_lines;
 
-/// The oldest Python that the tools run on.
-const OLDEST: (u32, u32) = (3, 10);
-/// What a user may have it under; the first one that will do is taken.
-const NAMES: [&str; 6] = [
-    "python3",
-    "python3.14",
-    "python3.13",
-    "python3.12",
-    "python3.11",
-    "python3.10",
-];
+/// The oldest Python that the tools run on, as uv is told it; [`PROBE`] has it, too.
+const OLDEST: &str = ">=3.10";
 
 /// Written last: an environment without it was left half-made.
 const MARKER: &str = "complete";
 /// The list that it was made from, in the environment.
 const LIST: &str = "requirements.txt";
 
-/// Prints the version, the program behind any shim, and whether it can make environments: Debian packages the modules
-/// for that apart.
+/// Prints the program behind any shim, if it can make environments: Debian packages the modules for that apart.
 const PROBE: &str = "import sys
-print('%d.%d.%d' % sys.version_info[:3])
-print(sys.executable)
+if sys.version_info < (3, 10): sys.exit('it is %d.%d.%d' % sys.version_info[:3])
 import venv, ensurepip
-print('complete')";
+print(sys.executable)";
 /// Prints the version of a package, if it is there for the Python that runs this.
 const ASK_VERSION: &str = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))";
 
@@ -185,28 +174,30 @@ enum Maker {
 }
 
 impl Maker {
-    /// uv if there is one, since it can bring its own Python; else the first Python that will do.
+    /// uv if there is one, since it can bring its own Python; else `python3`. Which of several Pythons that is, is for
+    /// whoever installed them to say.
     async fn find(tool: &Tool, path: &OsStr) -> Result<Self> {
         if let Some(uv) = which("uv", path)
-            && answer(&uv, &["--version"], path).await.is_some()
+            && answer(&uv, &["--version"], path).await.is_ok()
         {
             return Ok(Self::Uv(uv));
         }
-        let mut unfit = Unfit::Missing;
-        for name in NAMES {
-            let Some(python) = which(name, path) else { continue };
-            // What doesn't run at all, such as a version manager's shim for a version that isn't there, isn't there.
-            let Some(answer) = answer(&python, &["-I", "-c", PROBE], path).await else {
-                continue;
-            };
-            match judge(&answer) {
-                Verdict::Fit(program) => return Ok(Self::Python(program)),
-                Verdict::Old(version) => unfit = unfit.or(Unfit::Old { python, version }),
-                Verdict::Bare(version) => unfit = unfit.or(Unfit::Bare { python, version }),
-                Verdict::NoPython => {}
-            }
-        }
-        Err(unfit.into_error(tool.user))
+        let why = match which("python3", path) {
+            None => "there is no python3 on PATH".to_owned(),
+            Some(python) => match answer(&python, &["-I", "-c", PROBE], path).await {
+                Ok(program) => return Ok(Self::Python(program.into())),
+                Err(complaint) => format!("{} won't do: {complaint}", python.display()),
+            },
+        };
+        let user = tool.user;
+        Err(
+            Error::new(ErrorKind::InvalidSetup, format!("{user} needs Python 3.10 or newer with its venv module, or uv"))
+                .because(why)
+                .hint(
+                    "Install one (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`; \
+                     or https://docs.astral.sh/uv/, which brings its own Python), then run this again.",
+                ),
+        )
     }
 
     async fn make(&self, tool: &Tool, place: &Place, lock: &File) -> Result<()> {
@@ -242,8 +233,7 @@ impl Maker {
         };
         match self {
             Self::Uv(uv) => {
-                let lowest = format!(">={}.{}", OLDEST.0, OLDEST.1);
-                let arguments = ["venv", "--quiet", "--no-project", "--python", &lowest, &*folder];
+                let arguments = ["venv", "--quiet", "--no-project", "--python", OLDEST, &*folder];
                 step(place, lock, uv, &arguments, unmade).await?;
                 let from_list = write_list()?;
                 let interpreter = interpreter.to_string_lossy();
@@ -270,84 +260,6 @@ impl Maker {
     }
 }
 
-/// Why no Python will do.
-#[derive(Debug)]
-enum Unfit {
-    Missing,
-    Old { python: PathBuf, version: String },
-    Bare { python: PathBuf, version: String },
-}
-
-impl Unfit {
-    /// The one that is nearer to a Python that will do.
-    fn or(self, other: Self) -> Self {
-        match (&self, &other) {
-            (Self::Missing, _) | (Self::Old { .. }, Self::Bare { .. }) => other,
-            _ => self,
-        }
-    }
-
-    fn into_error(self, user: &str) -> Error {
-        let (major, minor) = OLDEST;
-        let needed = format!("{user} needs Python {major}.{minor} or newer");
-        match self {
-            Self::Missing => Error::new(ErrorKind::InvalidSetup, format!("{needed}, and there is none on PATH")).hint(
-                "Install it (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`) \
-                 or uv (https://docs.astral.sh/uv/), then run this again.",
-            ),
-            Self::Old { python, version } => Error::new(
-                ErrorKind::InvalidSetup,
-                format!("{needed}, and {} is {version}", python.display()),
-            )
-            .hint(
-                "Install a newer one beside it, or uv, which brings its own (https://docs.astral.sh/uv/), then \
-                     run this again.",
-            ),
-            Self::Bare { python, version } => {
-                let name = python.file_name().map_or("python3".into(), OsStr::to_string_lossy);
-                Error::new(
-                    ErrorKind::InvalidSetup,
-                    format!("{} ({version}) can't make virtual environments", python.display()),
-                )
-                .because("its module venv or ensurepip is missing, which Debian and Ubuntu package apart")
-                .hint(format!(
-                    "Install it (`sudo apt install {name}-venv`), then run this again."
-                ))
-            }
-        }
-    }
-}
-
-/// What a Python's answer to [`PROBE`] says.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Fit(PathBuf),
-    Old(String),
-    Bare(String),
-    NoPython,
-}
-
-fn judge(answer: &str) -> Verdict {
-    let mut lines = answer.lines().map(str::trim);
-    let version = lines.next().unwrap_or_default();
-    let Some(number) = parse_version(version) else {
-        return Verdict::NoPython;
-    };
-    let program = lines.next().unwrap_or_default();
-    if number < OLDEST {
-        Verdict::Old(version.to_owned())
-    } else if lines.next() == Some("complete") {
-        Verdict::Fit(program.into())
-    } else {
-        Verdict::Bare(version.to_owned())
-    }
-}
-
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.split('.').map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
 /// The first executable file of this name on `path`.
 fn which(name: &str, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path)
@@ -359,21 +271,19 @@ fn which(name: &str, path: &OsStr) -> Option<PathBuf> {
         })
 }
 
-/// What a program prints on stdout, run where the user is, as a version manager's shim goes by that; none if it can't
-/// be run or prints nothing. Its exit status doesn't matter.
-async fn answer(program: &Path, arguments: &[&str], path: &OsStr) -> Option<String> {
+/// What a program prints on stdout, run where the user is, as a version manager's shim goes by that; else what it
+/// complains of.
+async fn answer(program: &Path, arguments: &[&str], path: &OsStr) -> Result<String, String> {
     let mut command = Command::new(program);
     without_secrets(&mut command);
-    let output = command
-        .args(arguments)
-        .env("PATH", path)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (!text.trim().is_empty()).then_some(text)
+    command.args(arguments).env("PATH", path);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.map_err(|error| error.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match text(&output.stdout) {
+        printed if output.status.success() && !printed.is_empty() => Ok(printed),
+        _ => Err(last_lines(&text(&output.stderr), 1)),
+    }
 }
 
 /// Runs one step of an installation; if it fails, `failed` with what the program complained of.
@@ -492,19 +402,14 @@ mod tests {
         Sandbox { folder, place }
     }
 
-    /// A `python3` that answers the probe with `version` and, if `complete`, can make an environment in which it also
-    /// stands in for pip (which does `pip`) and for the installed tool.
-    fn python(version: &str, complete: bool, pip: &str) -> String {
-        let answer = if complete {
-            format!("echo {version}; echo \"$0\"; echo complete")
-        } else {
-            format!("echo {version}; echo \"$0\"; echo No module named ensurepip >&2; exit 1")
-        };
+    /// A `python3` that can make an environment in which it also stands in for pip (which does `pip`) and for the
+    /// installed tool.
+    fn python(pip: &str) -> String {
         format!(
             r#"#!/bin/sh
 case "$*" in
   *importlib.metadata*) echo {VERSION} ;;
-  *ensurepip*) {answer} ;;
+  *ensurepip*) echo "$0" ;;
   "-I -m venv "*) echo venv >>"$0.calls"; /bin/mkdir -p "$4/bin" && /bin/cp "$0" "$4/bin/python" ;;
   "-I -m pip install "*) {pip} ;;
   *) echo "unexpected: $*" >&2; exit 9 ;;
@@ -530,24 +435,6 @@ esac
             .expect_err("nothing to install with");
         assert_eq!(error.kind(), ErrorKind::InvalidSetup);
         error
-    }
-
-    #[test]
-    fn answers_are_judged() {
-        let fit = Verdict::Fit("/usr/bin/python3".into());
-        for version in ["3.10.0", "3.14.2", "4.0.1"] {
-            assert_eq!(
-                judge(&format!("{version}\n/usr/bin/python3\ncomplete\n")),
-                fit,
-                "{version}"
-            );
-        }
-        let old = Verdict::Old("3.9.18".to_owned());
-        assert_eq!(judge("3.9.18\n/usr/bin/python3\ncomplete\n"), old);
-        let bare = Verdict::Bare("3.11.2".to_owned());
-        assert_eq!(judge("3.11.2\n/usr/bin/python3\n"), bare);
-        assert_eq!(judge("xcode-select: note"), Verdict::NoPython);
-        assert_eq!(judge(""), Verdict::NoPython);
     }
 
     #[test]
@@ -591,21 +478,43 @@ esac
     }
 
     #[tokio::test]
-    async fn without_python_the_packages_are_named() {
-        let error = refused(&[]).await;
-        assert!(error.to_string().contains("there is none on PATH"), "{error}");
-        let hint = error.next_step().expect("a hint");
-        assert!(
-            hint.contains("apt install python3 python3-venv") && hint.contains("uv"),
-            "{hint}"
-        );
+    async fn without_python_it_is_said_what_to_install() {
+        let says = |error: &Error, what: &str| {
+            assert!(error.to_string().contains("needs Python 3.10 or newer"), "{error}");
+            assert!(error.to_string().ends_with(what), "{error}");
+            let hint = error.next_step().expect("a hint");
+            assert!(
+                hint.contains("apt install python3 python3-venv") && hint.contains("uv"),
+                "{hint}"
+            );
+        };
+        says(&refused(&[]).await, "there is no python3 on PATH");
+        // Version managers' shims, and what Pythons say that are too old or lack a module.
+        for complaint in [
+            "pyenv: python3: command not found",
+            "it is 3.9.2",
+            "ModuleNotFoundError: No module named 'ensurepip'",
+        ] {
+            let unfit = format!("#!/bin/sh\necho \"{complaint}\" >&2\nexit 1\n");
+            let error = refused(&[("python3", unfit.clone()), ("uv", unfit)]).await;
+            says(&error, &format!("bin/python3 won't do: {complaint}"));
+        }
     }
 
+    /// The probe itself, by the Python that the tests need anyway.
     #[tokio::test]
-    async fn a_shim_that_does_not_run_is_no_python() {
-        let shim = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n".to_owned();
-        let error = refused(&[("python3", shim.clone()), ("uv", shim)]).await;
-        assert!(error.to_string().contains("there is none on PATH"), "{error}");
+    async fn a_python_says_what_it_is_or_lacks() {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let python = which("python3", &path).expect("a Python");
+        let ask = async |probe: &str| answer(&python, &["-I", "-c", probe], &path).await;
+        let program = ask(PROBE).await.expect("it can make environments");
+        assert!(Path::new(&program).is_absolute(), "{program}");
+        let old = ask(&PROBE.replace("(3, 10)", "(99, 0)")).await.expect_err("too old");
+        assert!(old.starts_with("it is 3."), "{old}");
+        let bare = ask(&PROBE.replace("ensurepip", "no_such_module"))
+            .await
+            .expect_err("bare");
+        assert!(bare.contains("no_such_module"), "{bare}");
     }
 
     #[tokio::test]
@@ -613,7 +522,7 @@ esac
         let sandbox = sandbox();
         let program = sandbox.place.cache.join("python3.11");
         std::fs::create_dir(&sandbox.place.cache).expect("made");
-        executable(&program, &python("3.11.2", true, ":"));
+        executable(&program, &python(":"));
         // Which one a version manager's shim runs depends on the folder that it is run in.
         let shim = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
         executable(&sandbox.bin().join("python3"), &shim);
@@ -622,49 +531,12 @@ esac
     }
 
     #[tokio::test]
-    async fn an_old_python_is_named_with_its_version() {
-        let error = refused(&[("python3", python("3.9.2", true, ""))]).await;
-        assert!(error.to_string().contains("needs Python 3.10 or newer"), "{error}");
-        assert!(error.to_string().ends_with("bin/python3 is 3.9.2"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn without_ensurepip_the_package_of_that_python_is_named() {
-        let error = refused(&[
-            ("python3", python("3.9.2", true, "")),
-            ("python3.12", python("3.12.3", false, "")),
-        ])
-        .await;
-        assert!(
-            error
-                .to_string()
-                .contains("python3.12 (3.12.3) can't make virtual environments"),
-            "{error}"
-        );
-        assert!(
-            error
-                .next_step()
-                .is_some_and(|hint| hint.contains("apt install python3.12-venv"))
-        );
-    }
-
-    #[tokio::test]
-    async fn a_newer_python_beside_an_old_one_is_taken() {
-        let sandbox = sandbox();
-        executable(&sandbox.bin().join("python3"), &python("3.8.10", true, ""));
-        let newer = sandbox.bin().join("python3.11");
-        executable(&newer, &python("3.11.2", true, ""));
-        let maker = Maker::find(&TOOL, &sandbox.place.path).await.expect("found");
-        assert_eq!(maker, Maker::Python(newer));
-    }
-
-    #[tokio::test]
     async fn what_pip_complains_of_is_quoted_and_nothing_counts_as_installed() {
         let pip = r#"for n in 4 3 2 1 0; do echo "WARNING: Retrying (Retry(total=$n)): Connection refused" >&2; done
     echo "ERROR: No matching distribution found for ${12}" >&2; exit 1"#;
         let sandbox = sandbox();
         let python3 = sandbox.bin().join("python3");
-        executable(&python3, &python("3.11.2", true, pip));
+        executable(&python3, &python(pip));
         let error = TOOL.install(&sandbox.place, &quiet()).await.expect_err("no index");
         assert_eq!(error.kind(), ErrorKind::InvalidSetup);
         assert_eq!(
@@ -678,7 +550,7 @@ esac
         assert!(error.next_step().is_some_and(|hint| hint.contains("PIP_INDEX_URL")));
         assert!(!TOOL.is_complete(&sandbox.place).await);
 
-        executable(&python3, &python("3.11.2", true, ":"));
+        executable(&python3, &python(":"));
         TOOL.install(&sandbox.place, &quiet()).await.expect("the index is back");
         assert!(TOOL.is_complete(&sandbox.place).await);
     }
@@ -686,7 +558,7 @@ esac
     #[tokio::test]
     async fn a_half_made_environment_is_made_anew() {
         let sandbox = sandbox();
-        executable(&sandbox.bin().join("python3"), &python("3.11.2", true, ":"));
+        executable(&sandbox.bin().join("python3"), &python(":"));
         let environment = sandbox.environment();
         let leftover = environment.join("bin").join("leftover");
         std::fs::create_dir_all(environment.join("bin")).expect("made");
@@ -705,7 +577,7 @@ esac
     async fn two_runs_make_one_environment() {
         let sandbox = sandbox();
         let python3 = sandbox.bin().join("python3");
-        executable(&python3, &python("3.11.2", true, "/bin/sleep 0.3"));
+        executable(&python3, &python("/bin/sleep 0.3"));
         let reporter = quiet();
         let (one, two) = tokio::join!(
             TOOL.install(&sandbox.place, &reporter),
@@ -721,7 +593,7 @@ esac
         let sandbox = sandbox();
         let python3 = sandbox.bin().join("python3");
         let uv = sandbox.bin().join("uv");
-        executable(&python3, &python("3.11.2", true, ":"));
+        executable(&python3, &python(":"));
         executable(
             &uv,
             r#"#!/bin/sh
