@@ -1,4 +1,4 @@
-//! What benchmarks have in common: building what they measure, statistics, and the table they print.
+//! What benchmarks have in common: building what they measure, statistics, and targets.
 
 pub mod cargo;
 pub mod error;
@@ -8,5 +8,4 @@ pub mod quantity;
 pub mod sample;
 #[cfg(feature = "publishing")]
 pub mod server;
-pub mod table;
 pub mod target;

@@ -123,7 +123,7 @@ async fn run(options: &Options) -> Result<()> {
     let table = report::table(&runs, options.project.is_none())?;
     writeln!(
         io::stdout(),
-        "{table}\nEach call takes {latency} ms more than the local cloud; repetitions: {repetitions}."
+        "{table}\n\nEach call takes {latency} ms more than the local cloud; repetitions: {repetitions}."
     )?;
     Ok(())
 }

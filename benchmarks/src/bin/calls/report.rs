@@ -6,8 +6,9 @@ use std::time::Duration;
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
 use benchmarks::sample::Sample;
-use benchmarks::table::Table;
 use benchmarks::target::Target;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
 
 use crate::call;
 use crate::measure::{Run, Scenario, Which};
@@ -73,11 +74,12 @@ impl Measure {
 ///
 /// # Errors
 /// Nothing was measured.
-pub(crate) fn table(runs: &[Run], has_targets: bool) -> Result<Table<7>> {
-    let mut table = Table::new(COLUMNS);
+pub(crate) fn table(runs: &[Run], has_targets: bool) -> Result<Table> {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(COLUMNS);
     for scenario in Scenario::ALL {
         for measure in Measure::ALL {
-            table.push(row(scenario, measure, runs, has_targets)?);
+            table.add_row(row(scenario, measure, runs, has_targets)?);
         }
     }
     Ok(table)

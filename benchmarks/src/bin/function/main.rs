@@ -82,7 +82,7 @@ fn run(options: Options) -> Result<()> {
     let cpus = thread::available_parallelism()?;
     writeln!(
         io::stdout(),
-        "{table}\n{cpus} CPUs; {starts} starts of each kind; {requests} warm requests."
+        "{table}\n\n{cpus} CPUs; {starts} starts of each kind; {requests} warm requests."
     )?;
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
 use benchmarks::sample::Sample;
-use benchmarks::table::Table;
 use benchmarks::target::Target;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
 
 use crate::measure::{PAUSE, Start, Warm};
 use crate::package::Sizes;
@@ -42,8 +43,9 @@ impl Results {
     ///
     /// # Errors
     /// Something was measured not even once.
-    pub(crate) fn table(&self) -> Result<Table<6>> {
-        let mut table = Table::new(COLUMNS);
+    pub(crate) fn table(&self) -> Result<Table> {
+        let mut table = Table::new();
+        table.load_style(ASCII_MARKDOWN).set_header(COLUMNS);
         for row in [
             self.of_starts()?,
             self.of_requests()?,
@@ -52,7 +54,7 @@ impl Results {
         ]
         .concat()
         {
-            table.push(row.cells());
+            table.add_row(row.cells());
         }
         Ok(table)
     }

@@ -133,7 +133,7 @@ fn run(options: &Options) -> Result<()> {
     let least = Quantity::Size(memory::peak("self")?);
     writeln!(
         io::stdout(),
-        "{table}\n{cpus} CPUs, shared with the server; repetitions: {repetitions}; latency: {latency} ms; peaks below \
+        "{table}\n\n{cpus} CPUs, shared with the server; repetitions: {repetitions}; latency: {latency} ms; peaks below \
          {least} can't be told."
     )?;
     Ok(())

@@ -3,8 +3,9 @@
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
 use benchmarks::sample::Sample;
-use benchmarks::table::Table;
 use benchmarks::target::Target;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
 
 use crate::measure::{Run, Scenario};
 use crate::process::Usage;
@@ -71,12 +72,13 @@ impl Measure {
 ///
 /// # Errors
 /// Nothing was measured.
-pub(crate) fn table(results: &[(Kind, Vec<Run>)]) -> Result<Table<9>> {
-    let mut table = Table::new(COLUMNS);
+pub(crate) fn table(results: &[(Kind, Vec<Run>)]) -> Result<Table> {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(COLUMNS);
     for (kind, runs) in results {
         for scenario in Scenario::ALL {
             for measure in Measure::ALL {
-                table.push(row(*kind, scenario, measure, runs)?);
+                table.add_row(row(*kind, scenario, measure, runs)?);
             }
         }
     }
