@@ -355,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_of_another_version_is_read() {
+        let older = r#"{"publication":3,"retired":{"a":2},"headers":{},"outdated":null,"publisher":null}"#;
+        let newer = older.replacen(
+            '{',
+            r#"{"contents":{"b":{"etag":"e-2","sum":"s","more":1}},"more":{"x":[]},"#,
+            1,
+        );
+        for (text, sum) in [(older, "e-2"), (&*newer, "s")] {
+            let record: Record = serde_json::from_str(text).expect(text);
+            assert_eq!((record.ledger.publication, record.ledger.retired["a"]), (3, 2));
+            assert_eq!(record.ledger.contents.sum_of("b", "e-2"), sum);
+        }
+    }
+
+    #[test]
     fn only_a_process_that_is_known_to_be_gone_is_gone() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("started");
         let publisher = Publisher {
