@@ -190,14 +190,15 @@ impl Maker {
             },
         };
         let user = tool.user;
-        Err(
-            Error::new(ErrorKind::InvalidSetup, format!("{user} needs Python 3.10 or newer with its venv module, or uv"))
-                .because(why)
-                .hint(
-                    "Install one (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`; \
-                     or https://docs.astral.sh/uv/, which brings its own Python), then run this again.",
-                ),
+        Err(Error::new(
+            ErrorKind::InvalidSetup,
+            format!("{user} needs Python 3.10 or newer with its venv module, or uv"),
         )
+        .because(why)
+        .hint(
+            "Install one (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`; \
+                     or https://docs.astral.sh/uv/, which brings its own Python), then run this again.",
+        ))
     }
 
     async fn make(&self, tool: &Tool, place: &Place, lock: &File) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::iter::successors;
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode, redirect};
@@ -98,15 +99,8 @@ async fn body(mut response: Response) -> Option<Vec<u8>> {
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        let kind = error.downcast_ref().map(io::Error::kind);
-        if kind == Some(io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    let mut causes = successors(error.source(), |cause| cause.source());
+    causes.any(|cause| cause.downcast_ref().map(io::Error::kind) == Some(io::ErrorKind::ConnectionRefused))
 }
 
 #[cfg(test)]
