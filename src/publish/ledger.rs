@@ -28,8 +28,9 @@ const KEY: &str = "site/ledger.json";
 /// A publisher renews its claim this often,
 pub(super) const RENEWAL: Duration = Duration::from_secs(10);
 
-/// and one that is seen not to for this long is dead. Whoever waits measures it: clocks of two machines needn't agree.
-pub(super) const ABANDONED: Duration = Duration::from_secs(45);
+/// and one that is seen not to for this long is dead; the claim says so itself, so that whoever waits goes by what its
+/// owner keeps to. Whoever waits measures it: clocks of two machines needn't agree.
+const LEASE: Duration = Duration::from_secs(45);
 
 /// Everything of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,14 @@ struct Publisher {
     process: u32,
     /// Makes each renewal another content.
     renewal: u64,
+    /// After how many seconds without a renewal the claim is nobody's.
+    #[serde(default = "lease")]
+    lease: u64,
+}
+
+/// What holds for claims that don't say it.
+fn lease() -> u64 {
+    LEASE.as_secs()
 }
 
 impl Publisher {
@@ -85,6 +94,7 @@ impl Publisher {
             processes: processes(),
             process: std::process::id(),
             renewal: 0,
+            lease: lease(),
         }
     }
 
@@ -127,6 +137,13 @@ impl Version {
     pub(super) fn busy(&self) -> Option<String> {
         let other = self.publisher.as_ref()?;
         (!other.is_gone()).then(|| format!("process {} on {}", other.process, other.host))
+    }
+
+    /// How long its publisher may say nothing and still be at work.
+    pub(super) fn lease(&self) -> Duration {
+        self.publisher
+            .as_ref()
+            .map_or(LEASE, |publisher| Duration::from_secs(publisher.lease))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
 pub use contents::Contents;
-use ledger::{ABANDONED, Claim};
+use ledger::Claim;
 use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
 use upload::Uploader;
@@ -212,7 +212,7 @@ async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter
         match ledger::read(cloud, &place.artifacts).await {
             Err(error) => Probe::Failed(error),
             Ok(version) if version.busy().is_none() => Probe::Ready(None),
-            Ok(version) if version.etag == last.0 && last.1.elapsed() > ABANDONED => Probe::Ready(version.etag),
+            Ok(version) if version.etag == last.0 && last.1.elapsed() > version.lease() => Probe::Ready(version.etag),
             Ok(version) => {
                 if version.etag != last.0 {
                     last = (version.etag, Instant::now());

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::{ONLY_SITE, Stage, change};
 use crate::support::{Deployer, Project};
@@ -141,17 +142,28 @@ async fn a_publication_that_died_on_another_machine_is_given_up() {
     let ledger = s3.get_object().bucket(bucket).key(key).send().await.expect("a ledger");
     let ledger = ledger.body.collect().await.expect("bytes").into_bytes();
     let mut ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
-    ledger["publisher"] = serde_json::json!({"token": "t", "host": "another", "process": 7, "renewal": 1});
+    assert_eq!(ledger["publisher"], serde_json::Value::Null, "nobody is at it");
+    // How long a claim is waited for is what it says itself: 45 seconds, where a publication made it.
+    let claim = serde_json::json!({"token": "t", "host": "another", "process": 7, "renewal": 1, "lease": 2});
+    ledger["publisher"] = claim;
     let put = s3.put_object().bucket(bucket).key(key);
     let put = put.body(ledger.to_string().into_bytes().into());
     put.send().await.expect("put");
 
     // What there is to do is found out by reading alone, but nobody may rely on what another is about to change.
     change(&stage.project, "new");
+    let begun = Instant::now();
+    // A log has a line of it only now and then; JSON has each.
+    let told = [&ONLY_SITE[..], &["--output", "json"]].concat();
     stage
-        .publish()
+        .project
+        .deployer(&stage.proxy.endpoint(), &told)
         .success()
         .says(&["waiting for another publication (process 7 on another)", "changed"]);
+    assert!(
+        begun.elapsed() > Duration::from_secs(2),
+        "no sooner than it may be dead"
+    );
     assert!(stage.visit("").has("--version: new"));
     stage.proxy.take();
     stage.publish().success();
