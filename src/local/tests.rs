@@ -3,13 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use tempfile::TempDir;
+use test_support::Port;
 
 use super::*;
 use crate::testing::{executable, quiet};
 
-/// Folders of the test's own and a free port; what was started there ends with it.
+/// Folders of the test's own and a port that is held; what was started there ends with it.
 struct Sandbox {
     _folder: TempDir,
+    _port: Port,
     settings: Settings,
 }
 
@@ -28,17 +30,18 @@ impl Drop for Sandbox {
 
 /// With nothing installed and nothing on `PATH`.
 fn sandbox() -> Sandbox {
-    let folder = tempfile::tempdir().expect("a folder");
+    let (folder, port) = (tempfile::tempdir().expect("a folder"), Port::reserve());
     let bin = folder.path().join("bin");
     std::fs::create_dir(&bin).expect("made");
     let settings = Settings {
         cache: folder.path().join("cache"),
         state: folder.path().join("state"),
-        port: free_port(),
+        port: port.number(),
         path: bin.into_os_string(),
     };
     Sandbox {
         _folder: folder,
+        _port: port,
         settings,
     }
 }
@@ -50,11 +53,6 @@ fn real() -> Sandbox {
     sandbox.settings.cache = users.cache;
     sandbox.settings.path = users.path;
     sandbox
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// An environment that looks installed and whose "ministack" is `script`.

@@ -329,6 +329,7 @@ fn a_graph_needs_neither_credentials_nor_a_cloud() {
             .run()
             .success()
             .stdout
+            .clone()
     };
     let text = graph(&[]);
     for part in [

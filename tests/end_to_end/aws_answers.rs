@@ -1,49 +1,22 @@
 //! What AWS answers and the emulator doesn't: a proxy answers in its place, shaped like AWS's own answers.
 
-use crate::support::{Clients, Emulator, Project, Proxy, Seen};
+use crate::support::answers::{Stack, StackEvent, cloudformation, failed_change_set, refusal, stack_events};
+use crate::support::{Clients, Emulator, Project, Proxy, Ran, Seen};
 
-const XMLNS: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
-
-fn refusal(status: u16, code: &str, message: &str) -> (u16, String) {
-    let text = format!(
-        "<ErrorResponse xmlns=\"{XMLNS}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-         <RequestId>1</RequestId></ErrorResponse>"
-    );
-    (status, text)
-}
+/// The stack that most of these tests are about.
+const DATA: &str = "three-tier-dev-data";
 
 fn is_about(seen: &Seen, operation: &str, stack: &str) -> bool {
     seen.operation == operation && seen.body.contains(stack)
 }
 
 /// One of this project's stacks.
-fn stack_in(status: &str, name: &str) -> (u16, String) {
+fn stack_in(status: &str, name: &str) -> Stack {
     let stage = name.split('-').nth(2).expect("project, stage and id");
-    let parameters: String = [
-        ("DeployerProject", "three-tier"),
-        ("DeployerStage", stage),
-        ("DeployerDigest", "0123456789abcdef"),
-    ]
-    .into_iter()
-    .map(|(key, value)| {
-        format!("<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
-    })
-    .collect();
-    let text = format!(
-        "<DescribeStacksResponse xmlns=\"{XMLNS}\"><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>\
-         <StackId>arn:aws:cloudformation:us-east-1:000000000000:stack/{name}/1</StackId><StackStatus>{status}</StackStatus>\
-         <Parameters>{parameters}</Parameters><CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-    );
-    (200, text)
-}
-
-fn failed_change_set(reason: &str) -> (u16, String) {
-    let text = format!(
-        "<DescribeChangeSetResponse xmlns=\"{XMLNS}\"><DescribeChangeSetResult><Status>FAILED</Status>\
-         <ExecutionStatus>UNAVAILABLE</ExecutionStatus><StatusReason>{reason}</StatusReason></DescribeChangeSetResult>\
-         </DescribeChangeSetResponse>"
-    );
-    (200, text)
+    Stack::new(name, status)
+        .parameter("DeployerProject", "three-tier")
+        .parameter("DeployerStage", stage)
+        .parameter("DeployerDigest", "0123456789abcdef")
 }
 
 struct Scene {
@@ -63,9 +36,17 @@ impl Scene {
     }
 
     /// `up` of the data tier of `dev`, through the proxy.
-    fn up(&self) -> crate::support::Ran {
+    fn up(&self) -> Ran {
         self.project
             .deployer(&self.proxy.endpoint(), &["up", "--stage", "dev", "--only", "data"])
+    }
+
+    /// The ARN of a stack that is there.
+    async fn arn(&self, name: &str) -> String {
+        let cloudformation = Clients::root(&self.emulator.endpoint()).cloudformation;
+        let found = cloudformation.describe_stacks().stack_name(name).send().await;
+        let found = found.expect("the stack");
+        found.stacks()[0].stack_id().expect("an ARN").to_owned()
     }
 
     fn operations(&self) -> Vec<String> {
@@ -157,15 +138,12 @@ async fn a_failed_validation_is_told_with_its_resource_and_leaves_no_shell() {
         "DescribeChangeSet" => Some(failed_change_set(
             "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]",
         )),
-        "DescribeEvents" => Some((
-            200,
-            format!(
-                "<DescribeEventsResponse xmlns=\"{XMLNS}\"><DescribeEventsResult><OperationEvents><member>\
-                 <EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Table</LogicalResourceId>\
-                 <ResourceType>AWS::DynamoDB::Table</ResourceType><ValidationPath>/Resources/Table/Properties/TableName</ValidationPath>\
-                 <ValidationStatusReason>Resource of type 'AWS::DynamoDB::Table' with identifier 'UserData-dev' already exists.</ValidationStatusReason>\
-                 </member></OperationEvents></DescribeEventsResult></DescribeEventsResponse>"
-            ),
+        "DescribeEvents" => Some(cloudformation(
+            "DescribeEvents",
+            "<OperationEvents><member><EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Table</LogicalResourceId>\
+             <ResourceType>AWS::DynamoDB::Table</ResourceType><ValidationPath>/Resources/Table/Properties/TableName</ValidationPath>\
+             <ValidationStatusReason>Resource of type 'AWS::DynamoDB::Table' with identifier 'UserData-dev' already \
+             exists.</ValidationStatusReason></member></OperationEvents>",
         )),
         _ => None,
     });
@@ -282,25 +260,40 @@ fn express_mode_is_for_unprotected_stages_and_keeps_rollback() {
     assert_eq!(executed.parameter("RetainExceptOnCreate").as_deref(), Some("true"));
 }
 
-#[test]
-fn somebody_elses_operation_is_waited_for() {
+/// Nothing is changed before it has ended; then what was wanted is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_operation_is_waited_for() {
     let scene = Scene::new();
     scene.up().success();
-    let mut left = 2;
+    let arn = scene.arn(DATA).await;
+    scene.proxy.take();
+    scene
+        .project
+        .edit("stacks/data.yaml", "Data tier: the users' table.", "Data tier.");
+    let (mut left, busy) = (2, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS");
     scene.proxy.rule(move |seen| {
-        (seen.operation == "DescribeStacks" && seen.body.contains("dev-data") && left > 0).then(|| {
+        (is_about(seen, "DescribeStacks", DATA) && left > 0).then(|| {
             left -= 1;
-            stack_in("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "three-tier-dev-data")
+            stack_in(busy, DATA).arn(&arn).answer()
         })
     });
-    // The answer's made-up ARN is asked for again; the emulator knows the stack by its name only.
-    scene.proxy.rule(|_| None);
-    let up = scene.up();
+    let up = scene
+        .up()
+        .success()
+        .says(&[&format!("waiting for the operation that is under way ({busy})")]);
+    assert!(up.stderr.contains("data         updated"), "{up}");
+    let seen = scene.proxy.take();
+    let reads = seen.iter().enumerate();
+    let mut reads = reads.filter(|(_, seen)| is_about(seen, "DescribeStacks", DATA));
+    let (ended, _) = reads.nth(2).expect("it is asked until it has ended");
+    let begun = seen
+        .iter()
+        .position(|seen| seen.writes() && seen.body.contains(DATA))
+        .expect("then it is changed");
     assert!(
-        up.stderr
-            .contains("waiting for the operation that is under way (UPDATE_COMPLETE_CLEANUP_IN_PROGRESS)"),
-        "{}",
-        up.stderr
+        ended < begun,
+        "{:#?}",
+        seen.iter().map(|seen| &seen.operation).collect::<Vec<_>>()
     );
 }
 
@@ -314,32 +307,132 @@ fn states_that_only_people_can_end_are_explained() {
         ("UPDATE_FAILED", ["is in UPDATE_FAILED", "rollback-stack"]),
     ] {
         let scene = Scene::new();
-        scene.proxy.rule(move |seen| {
-            is_about(seen, "DescribeStacks", "three-tier-dev-data").then(|| stack_in(status, "three-tier-dev-data"))
-        });
+        scene
+            .proxy
+            .rule(move |seen| is_about(seen, "DescribeStacks", DATA).then(|| stack_in(status, DATA).answer()));
         scene.up().fails_with(1).says(&parts);
         assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
     }
 }
 
-#[test]
-fn a_failed_rollback_is_continued_first() {
+/// No change set is accepted in that state: the rollback is continued, followed to its end, and then the change is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_rollback_is_continued_first() {
     let scene = Scene::new();
-    scene.proxy.rule(|seen| {
-        is_about(seen, "DescribeStacks", "three-tier-dev-data")
-            .then(|| stack_in("UPDATE_ROLLBACK_FAILED", "three-tier-dev-data"))
+    scene.up().success();
+    let arn = scene.arn(DATA).await;
+    let gate = "Resources:\n  Gate: { Type: AWS::CloudFormation::WaitConditionHandle }\n";
+    scene.project.edit("stacks/data.yaml", "Resources:\n", gate);
+    scene.proxy.take();
+    // As it was deployed: a table that was protected would have something to lose.
+    let unprotected = move |status: &str| {
+        stack_in(status, DATA)
+            .arn(&arn)
+            .parameter("Protected", "false")
+            .answer()
+    };
+    // Until the rollback is continued, while it runs, until a change set is made, and from then on as the emulator has it.
+    let (mut token, mut looks, mut is_over) = (None, 0, false);
+    scene.proxy.rule(move |seen| {
+        is_over |= seen.operation == "CreateChangeSet";
+        if is_over {
+            return None;
+        }
+        match (seen.operation.as_str(), &token) {
+            ("DescribeStacks", None) if seen.body.contains(DATA) => Some(unprotected("UPDATE_ROLLBACK_FAILED")),
+            ("ContinueUpdateRollback", _) => {
+                token = seen.parameter("ClientRequestToken");
+                Some(cloudformation("ContinueUpdateRollback", ""))
+            }
+            ("DescribeStackEvents", Some(token)) => {
+                looks += 1;
+                let begun = StackEvent::of_stack("1", DATA, "UPDATE_ROLLBACK_IN_PROGRESS");
+                let ended = StackEvent::of_stack("2", DATA, "UPDATE_ROLLBACK_COMPLETE");
+                let newest_first = [ended, begun].map(|event| StackEvent { token, ..event });
+                Some(stack_events(
+                    if looks < 3 { &newest_first[1..] } else { &newest_first },
+                    None,
+                ))
+            }
+            ("DescribeStacks", Some(_)) if seen.body.contains(DATA) => {
+                let status = if looks < 3 {
+                    "UPDATE_ROLLBACK_IN_PROGRESS"
+                } else {
+                    "UPDATE_ROLLBACK_COMPLETE"
+                };
+                Some(unprotected(status))
+            }
+            _ => None,
+        }
     });
-    scene.proxy.rule(|seen| {
-        (seen.operation == "ContinueUpdateRollback").then(|| {
-            refusal(
-                403,
-                "AccessDenied",
-                "not authorized to perform: cloudformation:ContinueUpdateRollback",
-            )
-        })
+    let up = scene
+        .up()
+        .success()
+        .says(&["is in UPDATE_ROLLBACK_FAILED: finishing its rollback"]);
+    assert!(up.stderr.contains("data         updated"), "{up}");
+    let operations = scene.operations();
+    let position = |wanted: &str| operations.iter().position(|o| o == wanted).expect(wanted);
+    assert!(
+        position("ContinueUpdateRollback") < position("CreateChangeSet")
+            && position("CreateChangeSet") < position("ExecuteChangeSet"),
+        "{operations:?}"
+    );
+    assert_eq!(
+        operations.iter().filter(|o| *o == "ContinueUpdateRollback").count(),
+        1,
+        "{operations:?}"
+    );
+}
+
+/// One that fails again is told, and nothing is changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_that_fails_again_is_told() {
+    let scene = Scene::new();
+    scene.up().success();
+    let arn = scene.arn(DATA).await;
+    scene.proxy.take();
+    let mut token = None;
+    scene.proxy.rule(move |seen| match (seen.operation.as_str(), &token) {
+        ("DescribeStacks", _) if seen.body.contains(DATA) => {
+            Some(stack_in("UPDATE_ROLLBACK_FAILED", DATA).arn(&arn).answer())
+        }
+        ("ContinueUpdateRollback", _) => {
+            token = seen.parameter("ClientRequestToken");
+            Some(cloudformation("ContinueUpdateRollback", ""))
+        }
+        ("DescribeStackEvents", Some(token)) => {
+            let table = StackEvent {
+                resource: ("AWS::DynamoDB::Table", "Table"),
+                reason: "the table is held",
+                ..StackEvent::of_stack("1", DATA, "UPDATE_FAILED")
+            };
+            let ended = StackEvent::of_stack("2", DATA, "UPDATE_ROLLBACK_FAILED");
+            Some(stack_events(
+                &[ended, table].map(|event| StackEvent { token, ..event }),
+                None,
+            ))
+        }
+        _ => None,
     });
-    scene.proxy.rule(|seen| {
-        (seen.operation == "DescribeStackEvents").then(|| refusal(400, "ValidationError", "Stack [x] does not exist"))
+    scene.up().fails_with(1).says(&[
+        "UPDATE_ROLLBACK_FAILED",
+        "Table (AWS::DynamoDB::Table): the table is held",
+    ]);
+    assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
+}
+
+#[test]
+fn a_rollback_that_may_not_be_continued_is_told() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| match seen.operation.as_str() {
+        "DescribeStacks" if seen.body.contains(DATA) => Some(stack_in("UPDATE_ROLLBACK_FAILED", DATA).answer()),
+        "ContinueUpdateRollback" => Some(refusal(
+            403,
+            "AccessDenied",
+            "not authorized to perform: cloudformation:ContinueUpdateRollback",
+        )),
+        "DescribeStackEvents" => Some(refusal(400, "ValidationError", "Stack [x] does not exist")),
+        _ => None,
     });
     scene
         .up()
@@ -472,39 +565,27 @@ fn another_accounts_bucket_is_a_taken_name() {
 #[test]
 fn events_are_read_page_by_page() {
     let scene = Scene::new();
-    let page = |events: &str, token: &str| {
-        (
-            200,
-            format!(
-                "<DescribeStackEventsResponse xmlns=\"{XMLNS}\"><DescribeStackEventsResult><StackEvents>{events}</StackEvents>\
-                 {token}</DescribeStackEventsResult></DescribeStackEventsResponse>"
-            ),
-        )
+    let of_table = |id: &'static str, logical: &'static str, reason: &'static str| StackEvent {
+        resource: ("AWS::DynamoDB::Table", logical),
+        reason,
+        ..StackEvent::of_stack(id, DATA, "CREATE_FAILED")
     };
-    let event = |id: &str, kind: &str, logical: &str, status: &str, reason: &str| {
-        format!(
-            "<member><EventId>{id}</EventId><StackName>three-tier-dev-data</StackName><LogicalResourceId>{logical}</LogicalResourceId>\
-             <ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus><ResourceStatusReason>{reason}</ResourceStatusReason>\
-             <Timestamp>2026-01-01T00:00:00Z</Timestamp></member>"
-        )
-    };
-    let stack = "AWS::CloudFormation::Stack";
-    let first = event("4", stack, "three-tier-dev-data", "ROLLBACK_COMPLETE", "")
-        + &event(
-            "3",
-            "AWS::DynamoDB::Table",
-            "Other",
-            "CREATE_FAILED",
-            "Resource creation cancelled",
-        );
-    let second = event(
-        "2",
-        "AWS::DynamoDB::Table",
-        "Table",
-        "CREATE_FAILED",
-        "the cause is on page two",
-    ) + &event("1", stack, "three-tier-dev-data", "CREATE_IN_PROGRESS", "");
-    let pages = [page(&first, "<NextToken>more</NextToken>"), page(&second, "")];
+    let pages = [
+        stack_events(
+            &[
+                StackEvent::of_stack("4", DATA, "ROLLBACK_COMPLETE"),
+                of_table("3", "Other", "Resource creation cancelled"),
+            ],
+            Some("more"),
+        ),
+        stack_events(
+            &[
+                of_table("2", "Table", "the cause is on page two"),
+                StackEvent::of_stack("1", DATA, "CREATE_IN_PROGRESS"),
+            ],
+            None,
+        ),
+    ];
     let mut executed = false;
     scene.proxy.rule(move |seen| {
         executed |= seen.operation == "ExecuteChangeSet";
@@ -534,28 +615,13 @@ async fn a_failed_creation_with_a_protected_table_is_made_anew_unless_it_has_ite
         if has_items {
             scene.project.deployer(&scene.emulator.endpoint(), &["seed"]).success();
         }
-        let stack = clients
-            .cloudformation
-            .describe_stacks()
-            .stack_name("three-tier-prod-data")
-            .send()
-            .await;
-        let arn = stack.expect("the stack").stacks()[0]
-            .stack_id()
-            .expect("an ARN")
-            .to_owned();
+        let arn = scene.arn("three-tier-prod-data").await;
         let mut deleted = false;
         scene.proxy.rule(move |seen| {
             deleted |= seen.operation == "DeleteStack";
-            (!deleted && seen.operation == "DescribeStacks" && seen.body.contains("prod-data")).then(|| {
-                let (status, text) = stack_in("ROLLBACK_FAILED", "three-tier-prod-data");
-                (
-                    status,
-                    text.replace(
-                        "arn:aws:cloudformation:us-east-1:000000000000:stack/three-tier-prod-data/1",
-                        &arn,
-                    ),
-                )
+            (!deleted && is_about(seen, "DescribeStacks", "prod-data")).then(|| {
+                let stack = stack_in("ROLLBACK_FAILED", "three-tier-prod-data");
+                stack.arn(&arn).answer()
             })
         });
         scene.proxy.take();
@@ -598,22 +664,15 @@ fn an_event_of_another_operation_is_not_the_end() {
             return None;
         }
         looks += 1;
-        let event = |id: &str, token: &str, status: &str| {
-            format!(
-                "<member><EventId>{id}</EventId><StackName>three-tier-dev-data</StackName>\
-                 <LogicalResourceId>three-tier-dev-data</LogicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType>\
-                 <ResourceStatus>{status}</ResourceStatus><ClientRequestToken>{token}</ClientRequestToken>\
-                 <Timestamp>2026-01-01T00:00:00Z</Timestamp></member>"
-            )
+        let event = |id, token, status| StackEvent {
+            token,
+            ..StackEvent::of_stack(id, DATA, status)
         };
         let late = event("1", "somebody-elses", "ROLLBACK_COMPLETE");
-        let events = if looks < 3 { late } else { event("2", &own, "CREATE_COMPLETE") + &late };
-        Some((
-            200,
-            format!(
-                "<DescribeStackEventsResponse xmlns=\"{XMLNS}\"><DescribeStackEventsResult><StackEvents>{events}</StackEvents>\
-                 </DescribeStackEventsResult></DescribeStackEventsResponse>"
-            ),
+        let newest_first = [event("2", &own, "CREATE_COMPLETE"), late];
+        Some(stack_events(
+            if looks < 3 { &newest_first[1..] } else { &newest_first },
+            None,
         ))
     });
     scene.up().success();

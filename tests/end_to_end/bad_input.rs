@@ -2,11 +2,11 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Deployer, Emulator, Project, Proxy, Ran, document, free_port};
+use crate::support::{Deployer, Emulator, Port, Project, Proxy, Ran, answers, document};
 
 /// Runs `up` where every request would be seen; none may be sent.
 fn without_a_request(project: &Project, args: &[&str]) -> Ran {
-    let proxy = Proxy::before(free_port());
+    let proxy = Proxy::before_nobody();
     let ran = project.deployer(&proxy.endpoint(), args);
     assert!(proxy.take().is_empty(), "the folder alone tells: {}", ran.stderr);
     ran
@@ -100,16 +100,8 @@ fn a_folder_that_is_no_project_is_told_so() {
         .run()
         .fails_with(2)
         .says(&["there is no folder stacks", "--project-dir"]);
-    Deployer::new(dir.path(), &["up", "--stge", "x"])
-        .run()
-        .fails_with_usage();
-}
-
-impl Ran {
-    fn fails_with_usage(self) {
-        assert_eq!(self.code, 2);
-        assert!(self.stderr.contains("--stage"), "clap suggests: {}", self.stderr);
-    }
+    let ran = Deployer::new(dir.path(), &["up", "--stge", "x"]).run().fails_with(2);
+    assert!(ran.stderr.contains("--stage"), "clap suggests: {ran}");
 }
 
 #[test]
@@ -178,7 +170,8 @@ fn a_function_that_does_not_compile_shows_cargos_own_error() {
 fn without_credentials_region_or_an_answer_the_message_says_so() {
     let project = Project::copy();
     let here = project.path();
-    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let port = Port::reserve();
+    let nobody = port.endpoint();
 
     Deployer::new(here, &["up"])
         .env("AWS_REGION", "us-east-1")
@@ -222,7 +215,7 @@ fn without_credentials_region_or_an_answer_the_message_says_so() {
 #[test]
 fn endpoints_in_two_places_are_refused() {
     let project = Project::copy();
-    let proxy = Proxy::before(free_port());
+    let proxy = Proxy::before_nobody();
     Deployer::new(project.path(), &["up"])
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -308,15 +301,8 @@ fn refused_credentials_are_told_apart() {
             ["AWS_SECRET_ACCESS_KEY", "clock"],
         ),
     ] {
-        let proxy = Proxy::before(free_port());
-        proxy.rule(move |_| {
-            Some((
-                403,
-                format!(
-                    "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-                ),
-            ))
-        });
+        let proxy = Proxy::before_nobody();
+        proxy.rule(move |_| Some(answers::refusal(403, code, message)));
         project
             .deployer(&proxy.endpoint(), &["up"])
             .fails_with(code_of_exit)
@@ -461,10 +447,14 @@ fn a_template_that_cloudformation_refuses_is_named() {
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     proxy.rule(|seen| {
-        (seen.operation == "ValidateTemplate" && ["retrieveUserData", "Odd"].iter().any(|part| seen.body.contains(part))).then(|| {
-            let refusal = "<ErrorResponse><Error><Code>ValidationError</Code><Message>Template format error: Unresolved \
-                           resource dependencies [Tabel] in the Resources block</Message></Error></ErrorResponse>";
-            (400, refusal.to_owned())
+        (seen.operation == "ValidateTemplate"
+            && ["retrieveUserData", "Odd"].iter().any(|part| seen.body.contains(part)))
+        .then(|| {
+            answers::refusal(
+                400,
+                "ValidationError",
+                "Template format error: Unresolved resource dependencies [Tabel] in the Resources block",
+            )
         })
     });
     project.deployer(&proxy.endpoint(), &["up"]).fails_with(2).says(&[
@@ -500,7 +490,7 @@ fn a_template_that_cloudformation_refuses_is_named() {
 #[test]
 fn a_name_that_is_no_region_or_url_is_told_so() {
     let project = Project::copy();
-    let proxy = Proxy::before(free_port());
+    let proxy = Proxy::before_nobody();
     project
         .deployer(&proxy.endpoint(), &["status", "--region", "Frankfurt am Main"])
         .fails_with(2)

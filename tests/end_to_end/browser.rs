@@ -11,7 +11,7 @@ use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Clients, Emulator, Project, Proxy, document, free_port, http};
+use crate::support::{Clients, Emulator, Port, Project, Proxy, document, http};
 
 const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
 
@@ -42,15 +42,17 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
 struct Browser {
     driver: Child,
     client: Client,
+    // Kept until the driver is gone.
     _profile: TempDir,
+    _port: Port,
 }
 
 impl Browser {
     async fn open(chromium: &Path, chromedriver: &Path) -> Self {
-        let port = free_port();
+        let port = Port::reserve();
         let profile = TempDir::new().expect("a folder");
         let driver = Command::new(chromedriver)
-            .arg(format!("--port={port}"))
+            .arg(format!("--port={}", port.number()))
             .env("TMPDIR", profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -75,7 +77,7 @@ impl Browser {
         for _ in 0..100 {
             match ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
                 .capabilities(capabilities.clone())
-                .connect(&format!("http://127.0.0.1:{port}"))
+                .connect(&port.endpoint())
                 .await
             {
                 Ok(client) => {
@@ -83,6 +85,7 @@ impl Browser {
                         driver,
                         client,
                         _profile: profile,
+                        _port: port,
                     };
                 }
                 Err(error) => last = Some(error),

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy, document};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, answers, document};
 
 /// Everything that a stage could leave behind, by the services' own lists.
 async fn what_is_left(clients: &Clients) -> Vec<String> {
@@ -224,9 +224,11 @@ async fn a_deletion_that_stops_halfway_leaves_no_unprotected_table() {
     assert_eq!(protected().await, Some(true));
     proxy.rule(|seen| {
         (seen.operation == "DeleteStack").then(|| {
-            let refusal = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized to perform: \
-                           cloudformation:DeleteStack</Message></Error></ErrorResponse>";
-            (403, refusal.to_owned())
+            answers::refusal(
+                403,
+                "AccessDenied",
+                "not authorized to perform: cloudformation:DeleteStack",
+            )
         })
     });
     project

@@ -7,7 +7,7 @@ use std::io::Write;
 use aws_sdk_cloudformation::types::ExecutionStatus;
 
 use crate::support::faults::Faults;
-use crate::support::{Clients, Emulator, Project, Proxy};
+use crate::support::{Clients, Emulator, Project, Proxy, answers};
 
 /// What there is of each kind, by the services' own lists, asked without faults.
 async fn counted(clients: &Clients) -> BTreeMap<&'static str, usize> {
@@ -222,9 +222,11 @@ fn a_refusal_of_anothers_making_stays_one() {
     let project = Project::copy();
     proxy.rule(|seen| {
         (seen.operation == "ExecuteChangeSet").then(|| {
-            let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeSetStatus</Code><Message>ChangeSet \
-                           [x] cannot be executed in its current status of [EXECUTE_COMPLETE]</Message></Error></ErrorResponse>";
-            (400, refusal.to_owned())
+            answers::refusal(
+                400,
+                "InvalidChangeSetStatus",
+                "ChangeSet [x] cannot be executed in its current status of [EXECUTE_COMPLETE]",
+            )
         })
     });
     project
@@ -234,11 +236,8 @@ fn a_refusal_of_anothers_making_stays_one() {
     // And a name that another's change set has is no change set of ours.
     proxy.forget_rules();
     proxy.rule(|seen| {
-        (seen.operation == "CreateChangeSet").then(|| {
-            let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>LimitExceededException</Code><Message>too many \
-                           change sets</Message></Error></ErrorResponse>";
-            (400, refusal.to_owned())
-        })
+        (seen.operation == "CreateChangeSet")
+            .then(|| answers::refusal(400, "LimitExceededException", "too many change sets"))
     });
     project
         .deployer(&proxy.endpoint(), &["up", "--stage", "dev", "--only", "data"])

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::http::{self, Answer};
-use crate::support::{Clients, Deployer, Emulator, Project, document, emulator, function, tools};
+use crate::support::{Clients, Deployer, Emulator, Port, Project, document, emulator, function, tools};
 
 const CREATE_ROLE: &str = "Action=CreateRole&Version=2010-05-08&RoleName=mine&AssumeRolePolicyDocument=%7B%7D";
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -766,7 +766,7 @@ fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
     for umask in ["0000", "0027", "0777"] {
         let place = tempfile::TempDir::new().expect("a folder");
         let (state, cache) = (place.path().join("state"), place.path().join("cache"));
-        let port = crate::support::free_port().to_string();
+        let port = Port::reserve();
         // As an earlier version left them.
         for folder in ["deployer", "deployer/local", "deployer/stages"] {
             std::fs::create_dir_all(state.join(folder)).expect("made");
@@ -793,7 +793,7 @@ fn what_is_kept_is_the_owners_alone_whatever_the_umask() {
             )
             .env("XDG_STATE_HOME", &state)
             .env("XDG_CACHE_HOME", &cache)
-            .env("DEPLOYER_LOCAL_PORT", &port)
+            .env("DEPLOYER_LOCAL_PORT", port.number().to_string())
             .run()
         };
         let open = || {

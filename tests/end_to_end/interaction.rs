@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use crate::support::{Deployer, Emulator, Project, emulator};
+use crate::support::terminal::Terminal;
+use crate::support::{Deployer, Emulator, Project};
 
 /// Runs `deployer` on a terminal of its own, types `keys` when it asks, and returns how it ended.
 fn on_a_terminal(project: &Project, endpoint: &str, args: &[&str], keys: &str) -> (i32, String) {
@@ -17,43 +18,12 @@ fn on_terminal_of(
     args: &[&str],
     keys: &str,
 ) -> (i32, String) {
-    // Python's standard library has terminals; the test's doesn't.
-    let script = r#"
-import os, pty, sys
-keys, command = sys.argv[1].encode().decode("unicode_escape"), sys.argv[2:]
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(command[0], command)
-seen, typed = b"", False
-while True:
-    try:
-        chunk = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not chunk:
-        break
-    seen += chunk
-    if b"Continue? [y/N]" in seen and not typed:
-        typed = True
-        os.write(terminal, keys.encode())
-status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-print(status)
-sys.stdout.write(seen.decode(errors="replace"))
-"#;
-    let deployer = Deployer::under(&emulator::python(), &["-c", script, keys], project.path(), args)
-        .at(endpoint)
-        // As on a person's machine, wherever the test runs.
-        .unset("CI");
-    let ran = variables
-        .iter()
-        .fold(deployer, |deployer, (name, value)| match value {
-            Some(value) => deployer.env(name, value),
-            None => deployer.unset(name),
-        })
-        .run()
-        .success();
-    let (status, seen) = ran.stdout.split_once('\n').expect("a status");
-    (status.parse().expect("a number"), seen.to_owned())
+    let terminal = Terminal {
+        columns: 0,
+        variables,
+        keys,
+    };
+    terminal.run(project.path(), endpoint, args)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Emulator, Project, Proxy, http, tools};
+use crate::support::{Emulator, Project, Proxy, answers, http, tools};
 
 /// About thirty types. The emulator doesn't know the last three.
 const TEMPLATE: &str = include_str!("kinds/integration.yaml");
@@ -160,16 +160,9 @@ fn where_every_type_is_known_nothing_is_left_out_or_changed() {
     let (emulator, project) = (Emulator::start(), project());
     let proxy = Proxy::before(emulator.port());
     proxy.rule(|seen| match seen.operation.as_str() {
-        "ValidateTemplate" => Some((
-            200,
-            "<ValidateTemplateResponse><ValidateTemplateResult/></ValidateTemplateResponse>".to_owned(),
-        )),
+        "ValidateTemplate" => Some(answers::cloudformation("ValidateTemplate", "")),
         // What is asked for is looked at; the emulator couldn't make it.
-        "CreateChangeSet" => Some((
-            403,
-            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not now</Message></Error></ErrorResponse>"
-                .to_owned(),
-        )),
+        "CreateChangeSet" => Some(answers::refusal(403, "AccessDenied", "not now")),
         _ => None,
     });
     let ran = project

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Deployer, Project, Ran, document, emulator, free_port, http, tools};
+use crate::support::{Deployer, Port, Project, Ran, document, emulator, http, tools};
 
 /// `deployer` with a local cloud of the test's own: its port and its state; the installation is shared.
 struct Local {
     project: Project,
     state: TempDir,
-    port: u16,
+    port: Port,
 }
 
 impl Local {
@@ -25,14 +25,14 @@ impl Local {
         Self {
             project: Project::copy(),
             state: TempDir::new().expect("a folder"),
-            port: free_port(),
+            port: Port::reserve(),
         }
     }
 
     fn command(&self, args: &[&str]) -> Deployer {
         Deployer::new(self.project.path(), args)
             .env("XDG_STATE_HOME", self.state.path())
-            .env("DEPLOYER_LOCAL_PORT", self.port.to_string())
+            .env("DEPLOYER_LOCAL_PORT", self.port.number().to_string())
     }
 
     fn run(&self, args: &[&str]) -> Ran {
@@ -49,7 +49,7 @@ impl Drop for Local {
         let stopped = self.run(&["local", "stop"]);
         if !std::thread::panicking() {
             assert_eq!(stopped.code, 0, "{}", stopped.stderr);
-            assert!(http::get(&format!("http://127.0.0.1:{}/_ministack/health", self.port)).is_err());
+            assert!(http::get(&format!("{}/_ministack/health", self.port.endpoint())).is_err());
         }
     }
 }
@@ -67,7 +67,7 @@ fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
         .json();
     let api = format!("{}?userId=1", document::api_url(&up));
     let site = document::site_url(&up);
-    assert!(api.contains(&format!(":{}/", local.port)), "{api}");
+    assert!(api.contains(&format!(":{}/", local.port.number())), "{api}");
     assert_eq!(http::get(&api).expect("the API answers").status, 200);
     assert_eq!(http::get(site).expect("the site answers").status, 200);
     let status = local.status();
@@ -99,8 +99,8 @@ fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
 #[test]
 fn another_emulator_works_by_its_endpoint() {
     let place = TempDir::new().expect("a folder");
-    let port = free_port();
-    let endpoint = format!("http://127.0.0.1:{port}");
+    let port = Port::reserve();
+    let endpoint = port.endpoint();
     let log = std::fs::File::create(place.path().join("log")).expect("a log");
     let mut other = Command::new(emulator::python())
         .args(["-I", "-m", "ministack"])
@@ -108,12 +108,15 @@ fn another_emulator_works_by_its_endpoint() {
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("BIND_HOST", "127.0.0.1")
-        .env("GATEWAY_PORT", port.to_string())
+        .env("GATEWAY_PORT", port.number().to_string())
         .env("IOT_MTLS_ENABLED", "0")
         .env("SFTP_ENABLED", "0")
         .env("AUTH", "true")
         .env("AWS_ENDPOINT_URL", &endpoint)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        // Whoever runs the tests has files and containers of their own.
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env(
             "DOCKER_HOST",
             format!("unix://{}/no-docker.sock", place.path().display()),
@@ -163,11 +166,11 @@ fn two_runs_at_once_share_one_cloud() {
 #[test]
 fn a_taken_port_is_told_with_the_way_out() {
     let local = Local::new();
-    let listener = TcpListener::bind(("127.0.0.1", local.port)).expect("the port");
+    let listener = TcpListener::bind(("127.0.0.1", local.port.number())).expect("the port");
     local
         .run(&["up", "--local"])
         .fails_with(2)
-        .says(&[&local.port.to_string(), "DEPLOYER_LOCAL_PORT"]);
+        .says(&[&local.port.number().to_string(), "DEPLOYER_LOCAL_PORT"]);
     drop(listener);
 }
 
@@ -202,12 +205,12 @@ fn without_a_python_the_package_is_named() {
 
 #[test]
 fn an_index_that_cannot_be_reached_is_told() {
-    let local = Local::new();
+    let (local, nobody) = (Local::new(), Port::reserve());
     let cache = TempDir::new().expect("a folder");
     local
         .command(&["up", "--local"])
         .env("XDG_CACHE_HOME", cache.path())
-        .env("PIP_INDEX_URL", format!("http://127.0.0.1:{}/simple", free_port()))
+        .env("PIP_INDEX_URL", format!("{}/simple", nobody.endpoint()))
         .env("PIP_FIND_LINKS", "")
         .env("PIP_NO_CACHE_DIR", "1")
         .env("PIP_RETRIES", "0")

@@ -1,6 +1,6 @@
 //! `deployer` as a user types it, judged by the services' own APIs, a browser, cfn-lint and checkov, not by its own code.
 //!
-//! Every test has its own emulator, project folder and state; all of it is gone afterwards. Nothing but loopback is
+//! Every test has its own project folder and state, and nearly each its own emulator; all of it is gone afterwards. Nothing but loopback is
 //! reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov, the AWS CLI and
 //! cargo-lambda into the user's cache.
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
-use crate::support::{Clients, Emulator, Project, Proxy, Ran, document, free_port, http};
+use crate::support::{Checked, Clients, Emulator, Project, Proxy, document, http};
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
@@ -30,7 +30,7 @@ impl Published {
         }
     }
 
-    fn publish(&self) -> Ran {
+    fn publish(&self) -> Checked {
         let args = ["up", "--stage", "dev", "--only", "site"];
         self.project.deployer(&self.emulator.endpoint(), &args).success()
     }
@@ -294,7 +294,7 @@ fn what_cannot_be_published_is_refused_before_anything_is_asked() {
     let project = Project::copy();
     let site = project.path().join("site");
     let up = |parts: &[&str]| {
-        let proxy = Proxy::before(free_port());
+        let proxy = Proxy::before_nobody();
         let ran = project.deployer(&proxy.endpoint(), &["up"]);
         assert!(proxy.take().is_empty(), "the folder alone tells: {}", ran.stderr);
         ran.fails_with(2).says(parts);

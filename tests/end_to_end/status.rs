@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Emulator, Project, Proxy, document};
+use crate::support::{Emulator, Project, Proxy, answers, document};
 
 #[test]
 fn nothing_deployed_is_no_failure() {
@@ -127,7 +127,7 @@ fn a_deployed_stage_is_told_with_its_addresses() {
         document["tables"],
         json!([{ "stack": "data", "id": "Table", "name": "UserData", "items": 3 }])
     );
-    let text = project.deployer(&endpoint, &["status"]).success().stdout;
+    let text = project.deployer(&endpoint, &["status"]).success().stdout.clone();
     let api = document::api_url(&document);
     assert!(
         text.contains(&format!("GET, OPTIONS {api}\n")) && api.ends_with("/users"),
@@ -138,7 +138,8 @@ fn a_deployed_stage_is_told_with_its_addresses() {
     let colored = project
         .deployer(&endpoint, &["status", "--color", "always"])
         .success()
-        .stdout;
+        .stdout
+        .clone();
     assert!(colored.contains("\u{1b}[32m✓"), "{colored}");
 }
 
@@ -148,17 +149,11 @@ fn a_rolled_back_update_is_shown_as_the_failure_it_is() {
     let emulator = Emulator::start();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
-    proxy.rule(|seen| {
-        (seen.operation == "DescribeStacks" && seen.parameter("StackName").as_deref() == Some("three-tier-prod-data")).then(|| {
-            (
-                200,
-                "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><DescribeStacksResult>\
-                 <Stacks><member><StackName>three-tier-prod-data</StackName><StackId>arn:aws:cloudformation:us-east-1:1:stack/x/1</StackId>\
-                 <StackStatus>UPDATE_ROLLBACK_COMPLETE</StackStatus><StackStatusReason>the table said no</StackStatusReason>\
-                 <CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks>\
-                 </DescribeStacksResult></DescribeStacksResponse>"
-                    .to_owned(),
-            )
+    let name = "three-tier-prod-data";
+    proxy.rule(move |seen| {
+        (seen.operation == "DescribeStacks" && seen.parameter("StackName").as_deref() == Some(name)).then(|| {
+            let stack = answers::Stack::new(name, "UPDATE_ROLLBACK_COMPLETE");
+            stack.because("the table said no").answer()
         })
     });
     let status = project.deployer(&proxy.endpoint(), &["status"]).success();

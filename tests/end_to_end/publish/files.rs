@@ -1,7 +1,7 @@
 //! Files that are large, many, or written to meanwhile.
 
 use super::{SITE, STAGE, Stage, change, is_put};
-use crate::support::Seen;
+use crate::support::{Seen, answers};
 
 #[test]
 fn a_file_that_changes_meanwhile_is_noticed() {
@@ -29,10 +29,9 @@ async fn a_large_file_goes_in_parts_and_only_once() {
     let parts = |asked: &[Seen]| asked.iter().filter(|seen| seen.path.contains("partNumber=")).count();
 
     // One part is refused: all of them are given up, and the bucket has no half.
-    let refused = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
     stage
         .proxy
-        .rule(move |seen| seen.path.contains("partNumber=2").then(|| (403, refused.to_owned())));
+        .rule(|seen| (seen.path.contains("partNumber=2")).then(|| answers::s3_refusal(403, "AccessDenied", "no")));
     stage.publish().fails_with(1).says(&["could not upload film.bin"]);
     let asked = stage.proxy.take();
     assert!(

@@ -1,6 +1,7 @@
 //! A publication that ends before its time.
 
 use super::{Stage, change, is_put, killed_at};
+use crate::support::answers;
 
 #[test]
 fn an_interrupted_publication_leaves_the_old_site_whole() {
@@ -31,10 +32,9 @@ async fn a_failed_upload_removes_nothing_and_a_stale_object_never_survives() {
     stage.put("gone.html", "old").await;
     stage.put("deep/er/ü b.txt", "old").await;
     change(&stage.project, "two");
-    let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
     stage
         .proxy
-        .rule(move |seen| is_put(seen, "/index.html").then(|| (403, denied.to_owned())));
+        .rule(|seen| is_put(seen, "/index.html").then(|| answers::s3_refusal(403, "AccessDenied", "no")));
     stage
         .publish()
         .fails_with(1)

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::emulator::keys;
+use super::emulator::access;
 
 pub(crate) struct Clients {
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
@@ -21,9 +21,9 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// As the emulator's root.
+    /// As the emulator's root, in the region that is the test's.
     pub(crate) fn root(endpoint: &str) -> Self {
-        let keys = keys(endpoint);
+        let keys = access(endpoint).keys;
         Self::with(endpoint, Credentials::new(keys.id, keys.secret, None, None, "root"))
     }
 
@@ -56,7 +56,7 @@ impl Clients {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(endpoint)
-            .region(Region::new("us-east-1"))
+            .region(Region::new(access(endpoint).region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         Self {

@@ -1,26 +1,13 @@
-//! What the tests stand on: a private emulator each, a copy of the project, the command, and the services' own APIs.
+//! What these tests add to what all tests stand on (the crate `test-support`): a copy of the project, the services' own
+//! APIs, what the command's documents say.
 
 pub(crate) mod clients;
-pub(crate) mod command;
 pub(crate) mod document;
-pub(crate) mod emulator;
-pub(crate) mod faults;
 pub(crate) mod function;
-pub(crate) mod http;
 pub(crate) mod project;
-pub(crate) mod proxy;
-pub(crate) mod tools;
 
 pub(crate) use clients::Clients;
-pub(crate) use command::{Deployer, Ran};
-pub(crate) use emulator::Emulator;
 pub(crate) use project::Project;
-pub(crate) use proxy::{Proxy, Seen};
-
-/// A port that nothing listens on at this moment.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("loopback has a free port")
-        .port()
-}
+pub(crate) use test_support::{
+    Checked, Deployer, Emulator, Port, Proxy, Ran, Seen, answers, emulator, faults, http, terminal, tools,
+};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{FUNCTION, STAGE, Stage, checks, names};
-use crate::support::{Deployer, Emulator, Project, Proxy};
+use crate::support::{Deployer, Emulator, Project, Proxy, answers};
 
 #[test]
 fn who_may_not_simulate_gets_not_proven() {
@@ -13,10 +13,11 @@ fn who_may_not_simulate_gets_not_proven() {
     let proxy = Proxy::before(stage.emulator.port());
     proxy.rule(|seen| {
         (seen.operation == "SimulatePrincipalPolicy").then(|| {
-            let text = "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type>\
-                        <Code>AccessDenied</Code><Message>not authorized to perform: iam:SimulatePrincipalPolicy</Message>\
-                        </Error><RequestId>1</RequestId></ErrorResponse>";
-            (403, text.to_owned())
+            answers::refusal(
+                403,
+                "AccessDenied",
+                "not authorized to perform: iam:SimulatePrincipalPolicy",
+            )
         })
     });
     let ran = stage.verify_at(&proxy.endpoint(), &["--only", "permissions"]).success();

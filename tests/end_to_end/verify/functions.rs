@@ -32,7 +32,7 @@ fn caught(stage: &Stage, expected: &[&str], words: &[&str]) {
 /// Nothing fails.
 #[track_caller]
 fn sound(stage: &Stage) -> String {
-    verified(stage).success().stdout
+    verified(stage).success().stdout.clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

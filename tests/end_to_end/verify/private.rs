@@ -7,6 +7,7 @@ use aws_sdk_s3::types::{
 use serde_json::json;
 
 use super::{MISSES, READS, ROLE, STAGE, Stage, TABLE, checks, names};
+use crate::support::answers;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_that_others_may_read() {
@@ -205,10 +206,7 @@ fn when_nothing_may_be_looked_at_nothing_is_verified() {
     let (stage, proxy) = Stage::behind_a_proxy();
     proxy.rule(|seen| {
         let denied = matches!(seen.operation.as_str(), "BatchGetItem" | "DescribeTable");
-        denied.then(|| {
-            let text = r#"{"__type":"AccessDeniedException","Message":"not authorized to perform: dynamodb"}"#;
-            (400, text.to_owned())
-        })
+        denied.then(|| answers::json_refusal(400, "AccessDeniedException", "not authorized to perform: dynamodb"))
     });
     let ran = stage.verify_at(&proxy.endpoint(), &["--only", "data"]);
     let unproven = [

@@ -8,7 +8,7 @@ use aws_sdk_cloudfront::types::{
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::{STAGE, Stage, checks, names};
-use crate::support::{Emulator, Project, Proxy};
+use crate::support::{Emulator, Project, Proxy, answers};
 
 async fn put(stage: &Stage, key: &str, text: &str, kind: &str) {
     let put = stage.clients.s3.put_object().bucket(stage.site_bucket()).key(key);
@@ -134,9 +134,11 @@ fn a_site_whose_distribution_may_not_be_looked_at() {
     proxy.rule(|seen| {
         let denied = seen.method == "GET" && seen.path.contains("/distribution/");
         denied.then(|| {
-            let text = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized to \
-                        perform: cloudfront:GetDistribution</Message></Error><RequestId>1</RequestId></ErrorResponse>";
-            (403, text.to_owned())
+            answers::refusal(
+                403,
+                "AccessDenied",
+                "not authorized to perform: cloudfront:GetDistribution",
+            )
         })
     });
     let ran = stage.verify_at(&proxy.endpoint(), &["--only", "site"]).success();

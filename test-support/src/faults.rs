@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::proxy::{Request, accept};
+use crate::answers::{json_refusal, refusal};
+use crate::lock;
+use crate::proxy::{Request, accept, answer_with};
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The service has too many requests; it does nothing.
     Throttled,
     /// The service fails before it does anything.
@@ -49,7 +51,8 @@ struct Shared {
     told: Mutex<Vec<(Fault, String)>>,
 }
 
-pub(crate) struct Faults {
+/// A proxy that runs; it ends with the test's process.
+pub struct Faults {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -57,7 +60,7 @@ pub(crate) struct Faults {
 impl Faults {
     /// In front of `upstream`: `percent` of the requests go wrong, which ones depends on `seed`, and `stalls` of them at
     /// most are never answered.
-    pub(crate) fn before(upstream: u16, seed: u64, percent: u64, stalls: usize) -> Self {
+    pub fn before(upstream: u16, seed: u64, percent: u64, stalls: usize) -> Self {
         let shared = Arc::new(Shared {
             upstream,
             seed,
@@ -67,22 +70,19 @@ impl Faults {
             told: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
-        let port = accept(upstream, move |client| serve(client, &serving));
+        let port = accept(Some(upstream), move |client| serve(client, &serving));
         Self { port, shared }
     }
 
-    pub(crate) fn endpoint(&self) -> String {
+    /// What to call it.
+    pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What went wrong, and how many requests there were.
-    pub(crate) fn told(&self) -> (Vec<(Fault, String)>, u64) {
+    pub fn told(&self) -> (Vec<(Fault, String)>, u64) {
         (lock(&self.shared.told).clone(), lock(&self.shared.asked).values().sum())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a request asks for, without what differs from run to run.
@@ -142,20 +142,9 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let json = !request.header("x-amz-target").is_empty()
         || [" /restapis", " /2015-03-31"].iter().any(|path| what.contains(path));
     let failure = |status: u16, code: &str, message: &str| {
-        let (kind, text) = if json {
-            (
-                "application/x-amz-json-1.0",
-                format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}"),
-            )
-        } else {
-            let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-            ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
-        };
-        let _ = write!(
-            { client },
-            "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-            text.len()
-        );
+        let shape = if json { json_refusal } else { refusal };
+        let (status, text) = shape(status, code, message);
+        answer_with(client, status, &text);
     };
     match fault {
         None => pass_on(&request, shared.upstream, |answer| {

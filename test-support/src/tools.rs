@@ -4,28 +4,28 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::emulator;
+use crate::emulator;
 
 /// The command `cfn-lint`.
-pub(crate) fn cfn_lint() -> PathBuf {
+pub fn cfn_lint() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| installed(&["cfn-lint==1.58.0"])).join("cfn-lint")
 }
 
 /// The command `aws`, of the version that the benchmarks take.
-pub(crate) fn aws() -> PathBuf {
+pub fn aws() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| installed(&["awscli==1.46.3"])).join("aws")
 }
 
 /// The command `checkov`.
-pub(crate) fn checkov() -> PathBuf {
+pub fn checkov() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| installed(&["checkov==3.3.30"])).join("checkov")
 }
 
 /// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`.
-pub(crate) fn cargo_lambda() -> PathBuf {
+pub fn cargo_lambda() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS
         .get_or_init(|| installed(&["cargo-lambda==1.9.2", "ziglang==0.17.1"]))
@@ -63,6 +63,6 @@ fn run(command: &mut Command) {
 }
 
 /// The cargo that runs the tests.
-pub(crate) fn real_cargo() -> PathBuf {
+pub fn real_cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }

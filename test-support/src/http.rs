@@ -4,31 +4,51 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
     headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    /// The body, as text.
+    pub body: String,
 }
 
 impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of the first header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn json(&self) -> serde_json::Value {
+    /// The body, which must be JSON.
+    ///
+    /// # Panics
+    /// It isn't.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
     }
 }
 
-pub(crate) fn get(url: &str) -> Result<Answer> {
+/// `GET`s an address of this machine's.
+///
+/// # Errors
+/// Nobody answers, or not in HTTP.
+pub fn get(url: &str) -> Result<Answer> {
     request("GET", url, &[])
 }
 
 /// One request; every host below `localhost` is this host, as browsers have it.
-pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+///
+/// # Errors
+/// Nobody answers, or not in HTTP.
+///
+/// # Panics
+/// The address is another machine's.
+pub fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
     let rest = url.strip_prefix("http://").ok_or(ErrorKind::InvalidInput)?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = authority.rsplit_once(':').ok_or(ErrorKind::InvalidInput)?;
@@ -45,7 +65,10 @@ pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Resu
 }
 
 /// One request to this host, with just these headers and those that say how long it is.
-pub(crate) fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
+///
+/// # Errors
+/// Nobody answers, or not in HTTP.
+pub fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(stream, "{method} {target} HTTP/1.1\r\nConnection: close\r\n")?;

@@ -3,25 +3,30 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::emulator::share_keys;
+use crate::answers::{Answer, s3_refusal};
+use crate::emulator::share_access;
+use crate::lock;
 
 /// One request as it was sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) method: String,
-    pub(crate) path: String,
+pub struct Seen {
+    /// `GET` and the like.
+    pub method: String,
+    /// The path, with what is asked for behind a `?`.
+    pub path: String,
     /// `X-Amz-Target`'s operation or the query protocol's `Action`; else "".
-    pub(crate) operation: String,
+    pub operation: String,
     /// The `Authorization` header: its credential scope names region and service.
-    pub(crate) authorization: String,
-    pub(crate) body: String,
+    pub authorization: String,
+    /// What was sent.
+    pub body: String,
 }
 
 impl Seen {
     /// Whether the request could have changed something.
-    pub(crate) fn writes(&self) -> bool {
+    pub fn writes(&self) -> bool {
         const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head", "Validate", "Simulate"];
         // The function only reads.
         if self.path.ends_with("/invocations") || self.method == "OPTIONS" {
@@ -35,7 +40,7 @@ impl Seen {
     }
 
     /// A parameter of the query protocol, decoded.
-    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+    pub fn parameter(&self, name: &str) -> Option<String> {
         self.body
             .split('&')
             .filter_map(|pair| pair.split_once('='))
@@ -45,7 +50,7 @@ impl Seen {
 }
 
 /// Decides whether to answer a request instead of the emulator.
-type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
+type Rule = Box<dyn FnMut(&Seen) -> Option<Answer> + Send>;
 
 /// Rewrites what the emulator answered.
 type Edit = Box<dyn FnMut(&Seen, String) -> String + Send>;
@@ -56,8 +61,9 @@ type Rewrite = Box<dyn FnMut(&Seen, Vec<u8>) -> Vec<u8> + Send>;
 /// Whether the emulator's answer to a request gets lost.
 type Loss = Box<dyn FnMut(&Seen) -> bool + Send>;
 
+#[derive(Default)]
 struct Shared {
-    upstream: u16,
+    upstream: Option<u16>,
     seen: Mutex<Vec<Seen>>,
     rules: Mutex<Vec<Rule>>,
     edits: Mutex<Vec<(&'static str, Edit)>>,
@@ -65,78 +71,87 @@ struct Shared {
     rewrite: Mutex<Option<Rewrite>>,
 }
 
-pub(crate) struct Proxy {
+/// A proxy that runs; it ends with the test's process.
+pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
-    pub(crate) fn before(upstream: u16) -> Self {
+    /// One that passes on what it doesn't answer to what listens at this port.
+    pub fn before(upstream: u16) -> Self {
+        Self::start(Some(upstream))
+    }
+
+    /// One that has nobody to pass anything on to: what it doesn't answer gets no answer.
+    pub fn before_nobody() -> Self {
+        Self::start(None)
+    }
+
+    fn start(upstream: Option<u16>) -> Self {
         let shared = Arc::new(Shared {
             upstream,
-            seen: Mutex::default(),
-            rules: Mutex::default(),
-            edits: Mutex::default(),
-            losses: Mutex::default(),
-            rewrite: Mutex::default(),
+            ..Shared::default()
         });
         let serving = Arc::clone(&shared);
         let port = accept(upstream, move |client| serve(client, &serving));
         Self { port, shared }
     }
 
-    pub(crate) fn endpoint(&self) -> String {
+    /// What to call it.
+    pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Adds a rule; the first that answers, answers.
-    pub(crate) fn rule(&self, rule: impl FnMut(&Seen) -> Option<(u16, String)> + Send + 'static) {
+    pub fn rule(&self, rule: impl FnMut(&Seen) -> Option<Answer> + Send + 'static) {
         lock(&self.shared.rules).push(Box::new(rule));
     }
 
     /// Answers nothing itself any more.
-    pub(crate) fn forget_rules(&self) {
+    pub fn forget_rules(&self) {
         lock(&self.shared.rules).clear();
     }
 
     /// Refuses what was asked since the last look if any of it could have changed something.
+    ///
+    /// # Panics
+    /// Some could have.
     #[track_caller]
-    pub(crate) fn assert_nothing_was_written(&self) {
+    pub fn assert_nothing_was_written(&self) {
         let writes: Vec<Seen> = self.take().into_iter().filter(Seen::writes).collect();
         assert!(writes.is_empty(), "{writes:#?}");
     }
 
     /// Rewrites the bodies of the emulator's answers to `operation`.
-    pub(crate) fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
+    pub fn edit(&self, operation: &'static str, edit: impl FnMut(&Seen, String) -> String + Send + 'static) {
         lock(&self.shared.edits).push((operation, Box::new(edit)));
     }
 
     /// Rewrites all that the emulator answers, unless an edit does; the length must stay the same.
-    pub(crate) fn rewrite(&self, rewrite: impl FnMut(&Seen, Vec<u8>) -> Vec<u8> + Send + 'static) {
+    pub fn rewrite(&self, rewrite: impl FnMut(&Seen, Vec<u8>) -> Vec<u8> + Send + 'static) {
         *lock(&self.shared.rewrite) = Some(Box::new(rewrite));
     }
 
     /// Lets the emulator do what `is_lost` is asked for, and says that something went wrong.
-    pub(crate) fn lose(&self, is_lost: impl FnMut(&Seen) -> bool + Send + 'static) {
+    pub fn lose(&self, is_lost: impl FnMut(&Seen) -> bool + Send + 'static) {
         lock(&self.shared.losses).push(Box::new(is_lost));
     }
 
     /// What was asked since the last call.
-    pub(crate) fn take(&self) -> Vec<Seen> {
+    pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut lock(&self.shared.seen))
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Takes connections at a port of its own, in front of `upstream`, whose keys open it as well; returns the port. Ends with
 /// the test's process; a connection ends with its client.
-pub(super) fn accept(upstream: u16, serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> u16 {
+pub(crate) fn accept(upstream: Option<u16>, serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    share_keys(upstream, port);
+    if let Some(upstream) = upstream {
+        share_access(upstream, port);
+    }
     let serve = Arc::new(serve);
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
@@ -148,15 +163,15 @@ pub(super) fn accept(upstream: u16, serve: impl Fn(&TcpStream) + Send + Sync + '
 }
 
 /// A request as it is passed on: the only one of its connection.
-pub(super) struct Request {
+pub(crate) struct Request {
     /// Up to the empty line; it says `Connection: close`.
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     /// The next one, if the client sends a whole one.
-    pub(super) fn read(client: &TcpStream) -> Option<Self> {
+    pub(crate) fn read(client: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(client);
         let (mut head, mut length) = (String::new(), 0);
         loop {
@@ -184,14 +199,14 @@ impl Request {
     }
 
     /// A header's value, "" if there is none.
-    pub(super) fn header(&self, wanted: &str) -> &str {
+    pub(crate) fn header(&self, wanted: &str) -> &str {
         let fields = self.head.lines().filter_map(|line| line.split_once(':'));
         let mut values = fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         values.next().map(|(_, value)| value.trim()).unwrap_or_default()
     }
 
     /// Sends it to `upstream`, whose answer can then be read.
-    pub(super) fn pass_on(&self, upstream: u16) -> Option<TcpStream> {
+    pub(crate) fn pass_on(&self, upstream: u16) -> Option<TcpStream> {
         let mut upstream = TcpStream::connect(("127.0.0.1", upstream)).ok()?;
         upstream.write_all(self.head.as_bytes()).ok()?;
         upstream.write_all(&self.body).ok()?;
@@ -208,14 +223,13 @@ fn serve(client: &TcpStream, shared: &Shared) {
     match own {
         Some((status, text)) => answer_with(client, status, &text),
         None => {
-            let Some(mut upstream) = request.pass_on(shared.upstream) else {
+            let Some(mut upstream) = shared.upstream.and_then(|upstream| request.pass_on(upstream)) else {
                 return;
             };
             if lock(&shared.losses).iter_mut().any(|is_lost| is_lost(&seen)) {
                 let _ = upstream.read_to_end(&mut Vec::new());
-                let error =
-                    "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>";
-                answer_with(client, 500, error);
+                let (status, text) = s3_refusal(500, "InternalError", "We encountered an internal error.");
+                answer_with(client, status, &text);
                 return;
             }
             let mut edits = lock(&shared.edits);
@@ -245,7 +259,8 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-fn answer_with(mut client: &TcpStream, status: u16, text: &str) {
+/// Answers a request.
+pub(crate) fn answer_with(mut client: &TcpStream, status: u16, text: &str) {
     let kind = if text.starts_with('{') {
         "application/x-amz-json-1.0"
     } else {

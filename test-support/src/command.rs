@@ -1,0 +1,240 @@
+//! The command, as a user types it.
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::emulator::access;
+
+/// One call of `deployer`.
+#[derive(Debug)]
+pub struct Deployer {
+    command: Command,
+}
+
+/// How a call ended, which nobody has looked at yet.
+#[derive(Debug, Clone)]
+#[must_use = "say how it should have ended: `success()` or `fails_with(code)`, or look at its `code`"]
+pub struct Ran {
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Its results.
+    pub stdout: String,
+    /// What else it said.
+    pub stderr: String,
+}
+
+/// How a call ended, which was as the test wants it.
+#[derive(Debug, Clone)]
+pub struct Checked(Ran);
+
+impl Deref for Checked {
+    type Target = Ran;
+
+    fn deref(&self) -> &Ran {
+        &self.0
+    }
+}
+
+impl Deployer {
+    /// In the folder `dir`, against nothing yet: no variable that the AWS SDK reads is passed on.
+    pub fn new(dir: &Path, args: &[&str]) -> Self {
+        Self::prepare(Self::binary(), dir, args)
+    }
+
+    /// The same, as the last arguments of another program.
+    pub fn under(program: &Path, before: &[&str], dir: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(before).arg(Self::binary().get_program());
+        Self::prepare(command, dir, args)
+    }
+
+    fn binary() -> Command {
+        Command::new(assert_cmd::cargo::cargo_bin("deployer"))
+    }
+
+    fn prepare(mut command: Command, dir: &Path, args: &[&str]) -> Self {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .current_dir(dir)
+            .args(args)
+            .stdin(Stdio::null())
+            .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
+            // Locks are kept there, and the local cloud's state.
+            .env("XDG_STATE_HOME", dir.join(".state"))
+            // Neither the machine's own profiles nor a metadata service may take part.
+            .env("AWS_CONFIG_FILE", dir.join("no-aws-config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", dir.join("no-aws-credentials"))
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        Self { command }
+    }
+
+    /// With this variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Without this variable.
+    pub fn unset(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// With the credentials that open what is at `endpoint`, in the region that is the test's there.
+    pub fn at(self, endpoint: &str) -> Self {
+        let access = access(endpoint);
+        self.env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", access.keys.id)
+            .env("AWS_SECRET_ACCESS_KEY", access.keys.secret)
+            .env("AWS_REGION", access.region)
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// It doesn't start, or what it says isn't text.
+    pub fn run(mut self) -> Ran {
+        let output = self.command.output().expect("the command starts");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// Starts it, and hears nothing of it.
+    pub fn spawn(self) -> Child {
+        self.start(Stdio::null(), Stdio::null())
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// It doesn't start.
+    pub fn start(mut self, stdout: Stdio, stderr: Stdio) -> Child {
+        self.command
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .expect("the command starts")
+    }
+}
+
+impl Ran {
+    /// It ended well.
+    ///
+    /// # Panics
+    /// It didn't.
+    #[track_caller]
+    pub fn success(self) -> Checked {
+        assert!(self.code == 0, "it failed:\n{self}");
+        Checked(self)
+    }
+
+    /// It ended with this code, and without a result.
+    ///
+    /// # Panics
+    /// It didn't.
+    #[track_caller]
+    pub fn fails_with(self, code: i32) -> Checked {
+        assert!(self.code == code, "it should have ended with {code}:\n{self}");
+        assert!(self.stdout.is_empty(), "a failure has no result:\n{self}");
+        Checked(self)
+    }
+
+    /// It ended with this code: with a result, if that is what the code is about.
+    ///
+    /// # Panics
+    /// It didn't.
+    #[track_caller]
+    pub fn ends_with(self, code: i32) -> Checked {
+        assert!(self.code == code, "it should have ended with {code}:\n{self}");
+        Checked(self)
+    }
+
+    /// stdout, which must be one JSON document.
+    ///
+    /// # Panics
+    /// It isn't.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is no JSON document: {error}\n{self}"))
+    }
+}
+
+impl Checked {
+    /// All of `parts` are in what was said, beside the next step that every error names.
+    ///
+    /// # Panics
+    /// One isn't.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` isn't in stderr:\n{self}");
+        }
+        if self.code != 0 {
+            assert!(self.stderr.contains("next: "), "no next step:\n{self}");
+        }
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert!(errors == usize::from(self.code != 0), "{errors} errors:\n{self}");
+        self
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        block(f, &self.stdout, &self.stderr, self.code)
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// All of a call in one block: what it printed, what else it said, and how it ended.
+fn block(f: &mut fmt::Formatter<'_>, stdout: &str, stderr: &str, code: i32) -> fmt::Result {
+    let on_lines_of_its_own = |f: &mut fmt::Formatter<'_>, text: &str| {
+        f.write_str(text)?;
+        match text {
+            "" => Ok(()),
+            _ if text.ends_with('\n') => Ok(()),
+            // A missing line end is part of what was said.
+            _ => f.write_str("[no line end]\n"),
+        }
+    };
+    on_lines_of_its_own(f, stdout)?;
+    if !stderr.is_empty() {
+        f.write_str("------- stderr -------\n")?;
+        on_lines_of_its_own(f, stderr)?;
+    }
+    writeln!(f, "[exit status: {code}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_shown_in_one_block() {
+        let ran = |stdout: &str, stderr: &str, code| {
+            let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
+            Ran { code, stdout, stderr }.to_string()
+        };
+        assert_eq!(ran("a\n", "", 0), "a\n[exit status: 0]\n");
+        assert_eq!(
+            ran("a", "error: b\n", 2),
+            "a[no line end]\n------- stderr -------\nerror: b\n[exit status: 2]\n"
+        );
+    }
+}
