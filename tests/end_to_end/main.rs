@@ -1,8 +1,8 @@
 //! `deployer` as a user types it, judged by the services' own APIs, a browser, cfn-lint and checkov, not by its own code.
 //!
-//! Every test has its own project folder and state, and nearly each its own emulator; all of it is gone afterwards. Nothing but loopback is
-//! reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov, the AWS CLI and
-//! cargo-lambda into the user's cache.
+//! Every test has its own project folder and state, and nearly each its own emulator; all of it is gone afterwards. Nothing
+//! but loopback is reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov, the AWS
+//! CLI and cargo-lambda into the user's cache.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needed by failing")]
 
@@ -15,6 +15,7 @@ mod aws_answers;
 mod bad_input;
 mod browser;
 mod cases;
+mod command_line;
 mod conflicts;
 mod down;
 mod faults;
@@ -32,6 +33,7 @@ mod protection;
 mod publish;
 mod seed;
 mod site;
+mod snapshots;
 mod status;
 mod templates;
 mod verify;

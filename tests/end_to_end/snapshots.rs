@@ -1,0 +1,282 @@
+//! What each command says, whole: on a terminal of 80 columns, in a pipe, on one of 40 columns, and as JSON.
+//!
+//! `snapshots/` has a file for each command, with a block for each call: what it printed, what else it said, its exit code.
+//! A change of any of it is a change of such a file, to be looked at like the rest of a change. When one differs, the test
+//! says where; `INSTA_UPDATE=always cargo test --test end_to_end snapshots` (or `cargo insta review`) writes it anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::support::project::repository;
+use crate::support::terminal::{Terminal, screen};
+use crate::support::{Deployer, Emulator, Project};
+
+/// How a command is run, in the order in which a file shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Terminal(u16),
+    Pipe,
+    Json,
+}
+
+const FORMS: [Form; 4] = [Form::Terminal(80), Form::Pipe, Form::Terminal(40), Form::Json];
+
+impl Form {
+    fn title(self) -> String {
+        match self {
+            Self::Terminal(columns) => format!("on a terminal of {columns} columns"),
+            Self::Pipe => "in a pipe".to_owned(),
+            Self::Json => "as JSON".to_owned(),
+        }
+    }
+
+    /// Runs it, and shows what came of it in one block, with what differs from run to run left out.
+    fn block(self, dir: &Path, args: &[&str], set: impl FnOnce(Deployer) -> Deployer) -> String {
+        match self {
+            Self::Terminal(columns) => {
+                let terminal = Terminal {
+                    columns,
+                    keys: "y\\n",
+                    ..Terminal::default()
+                };
+                let (code, sent) = terminal.run_with(dir, args, set);
+                let shown = settled(args, &redacted(&screen(&sent, columns)));
+                let rows: String = shown.lines().map(|line| wrapped(line, columns.into()) + "\n").collect();
+                format!("{rows}[exit status: {code}]\n")
+            }
+            Self::Pipe => {
+                let mut ran = set(Deployer::new(dir, args)).unset("TERM").unset("CI").run();
+                ran.stdout = redacted(&ran.stdout);
+                ran.stderr = settled(args, &redacted(&ran.stderr));
+                ran.to_string()
+            }
+            Self::Json => {
+                let all = [args, &["--output", "json"]].concat();
+                let mut ran = set(Deployer::new(dir, &all)).unset("CI").run();
+                if let Ok(document) = serde_json::from_str::<Value>(&ran.stdout) {
+                    ran.stdout = redacted(&format!("{document:#}\n"));
+                }
+                ran.stderr = settled(args, &redacted(&ran.stderr));
+                ran.to_string()
+            }
+        }
+    }
+}
+
+/// What was said while it ran, without what only says how far something is: that depends on how fast it goes. What `up` and
+/// `down` do at the same time may end in any order; here it stands sorted where the last of it stood.
+fn settled(args: &[&str], said: &str) -> String {
+    let is_passing = |line: &str| {
+        let starts = ["  … ", r#"{"event":"working""#, r#"{"event":"resource""#];
+        starts.iter().any(|start| line.starts_with(start))
+    };
+    let mut lines: Vec<&str> = said.lines().filter(|line| !is_passing(line)).collect();
+    if matches!(args[0], "up" | "down") {
+        // A terminal has the result as well, which begins there.
+        let result = lines.iter().position(|line| line.starts_with("three-tier dev in "));
+        let result = lines.split_off(result.unwrap_or(lines.len()));
+        let ended = |line: &&str| {
+            let starts = ["  ✓ ", "  · ", r#"{"event":"finished""#];
+            starts.iter().any(|start| line.starts_with(start))
+        };
+        let last = lines.iter().rposition(ended).map_or(0, |last| last + 1);
+        let after = lines.split_off(last);
+        let (mut ends, others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(ended);
+        ends.sort_by_key(|line| line.trim_start_matches([' ', '✓', '·']));
+        lines = [others, ends, after, result].concat();
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// As a terminal breaks it: anywhere.
+fn wrapped(line: &str, columns: usize) -> String {
+    let letters: Vec<char> = line.chars().collect();
+    let rows: Vec<String> = letters.chunks(columns).map(|row| row.iter().collect()).collect();
+    rows.join("\n")
+}
+
+/// Without what differs from run to run. What has always the same length keeps it, so that lines break where they did.
+fn redacted(text: &str) -> String {
+    let rules = [
+        // What services call things by: ports, APIs and what is in them, distributions, operations.
+        (r"(127\.0\.0\.1|localhost):[0-9]{5}", "$1:#####"),
+        (r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "[uuid]"),
+        (r"\b[a-z0-9]{14}\.cloudfront", "##############.cloudfront"),
+        (r"\bE[0-9A-Z]{13}\b", "E#############"),
+        (r"\b[0-9a-f]{8}\b", "########"),
+        // What follows from content.
+        (r#""DeployerDigest": ?"[0-9a-f]+""#, r##""DeployerDigest": "#""##),
+        (r"\b[A-Za-z0-9+/]{43}=", "[sha256]"),
+        (r"\bfunction/[0-9a-f]{32}\.zip", "function/[digest].zip"),
+        (r"\b[0-9.]+ [KM]?i?B(/s)?\b", "#.## KiB$1"),
+        (r#""bytes": [0-9]+"#, r##""bytes": #"##),
+        // How long something took, where that was long enough to be said, and how long ago it was.
+        (r"(?m) [0-9]+(\.[0-9]+)? (ms|s)$", ""),
+        (r"\b(just now|[0-9]+ (second|minute)s? ago)\b", "just now"),
+        (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "[instant]"),
+        // Whose machine it is, who may come in, and where the test keeps things.
+        (r"\b(x86_64|arm64|aarch64)\b", "[architecture]"),
+        (r"\bLOCAL[0-9A-F]{16}\b", "[key id]"),
+        (r"(SECRET_ACCESS_KEY[=: \x22']+)[A-Za-z0-9/+_-]{20,}", "$1[secret]"),
+        (r"/[^ \x22']*/\.tmp[A-Za-z0-9]{6}", "[folder]"),
+        (r#"("?pid"?:? )[0-9]+"#, "$1#"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, by)| {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(&text, *by).into_owned()
+    })
+}
+
+/// The files, by their names: each has the calls of one command.
+#[derive(Default)]
+struct Files(BTreeMap<&'static str, String>);
+
+impl Files {
+    fn add(&mut self, file: &'static str, form: Form, args: &[&str], block: &str) {
+        let text = self.0.entry(file).or_default();
+        let json = if form == Form::Json { " --output json" } else { "" };
+        // Writing to a string doesn't fail.
+        let _ = writeln!(
+            text,
+            "$ deployer {}{json}    # {}\n{block}",
+            args.join(" "),
+            form.title()
+        );
+    }
+
+    /// Compares all of them, so that one run shows all that has changed.
+    #[track_caller]
+    fn compare(self) {
+        let mut different = Vec::new();
+        for (file, text) in self.0 {
+            let settings = || {
+                let mut settings = insta::Settings::clone_current();
+                settings.set_omit_expression(true);
+                settings.set_prepend_module_to_snapshot(false);
+                // Of the checkout that is tested, wherever the test was compiled.
+                settings.set_snapshot_path(repository().join("tests/end_to_end/snapshots"));
+                settings
+            };
+            let compared = std::panic::catch_unwind(|| settings().bind(|| insta::assert_snapshot!(file, text)));
+            if compared.is_err() {
+                different.push(file);
+            }
+        }
+        assert!(
+            different.is_empty(),
+            "not what they say any more: {different:?}. Look at the differences above; if they are meant, \
+             `INSTA_UPDATE=always cargo test --test end_to_end snapshots` writes them"
+        );
+    }
+}
+
+/// The example app from nothing to nothing, and the local cloud that it was in.
+#[test]
+fn every_command_says_what_it_did() {
+    let emulator = Emulator::start();
+    let endpoint = emulator.endpoint();
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = Project::copy();
+        let mut run = |file: &'static str, args: &[&str]| {
+            let args = [args, &["--stage", "dev"]].concat();
+            let block = form.block(project.path(), &args, |deployer| deployer.at(&endpoint));
+            files.add(file, form, &args, &block);
+        };
+        run("graph", &["graph"]);
+        run("status", &["status"]);
+        run("up", &["up"]);
+        run("up", &["up", "--no-verify"]);
+        run("status", &["status"]);
+        run("seed", &["seed"]);
+        run("verify", &["verify", "--only", "data,api"]);
+        project.write("site/index.html", "<title>other</title>");
+        run("verify", &["verify", "--only", "site-files"]);
+        // Answered on a terminal, refused where nobody can be asked.
+        run("down", &["down"]);
+        run("down", &["down", "--yes"]);
+        project.edit("stacks/stages.yaml", "protected: true", "protcted: true");
+        run("up-error", &["up"]);
+    }
+    for form in FORMS {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        for args in [
+            ["local", "status"],
+            ["local", "start"],
+            ["local", "env"],
+            ["local", "stop"],
+            ["local", "status"],
+            ["local", "start"],
+        ] {
+            let block = form.block(folder.path(), &args, |deployer| emulator.known_to(deployer));
+            files.add("local", form, &args, &block);
+        }
+    }
+    files.compare();
+}
+
+/// docs/command-line.md has the rest of it.
+#[test]
+fn help_fits_where_it_is_shown() {
+    let mut files = Files::default();
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for form in &FORMS[..3] {
+        for args in [
+            &["-h"][..],
+            &["--help"],
+            &["down", "-h"],
+            &["up", "--stge", "dev"],
+            &["--version"],
+        ] {
+            let block = form.block(folder.path(), args, |deployer| deployer);
+            files.add("help", *form, args, &block);
+        }
+    }
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let args = ["completions", shell];
+        let ran = Deployer::new(folder.path(), &args).run().success();
+        let block: String = ran.stdout.lines().take(3).map(|line| format!("{line}\n")).collect();
+        files.add("completions", Form::Pipe, &args, &format!("{block}…\n"));
+    }
+    files.compare();
+}
+
+/// Zips of what is there already, so that nothing has to be built.
+#[test]
+fn package_says_what_it_packed() {
+    const TEMPLATE: &str = "\
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: 'sts:AssumeRole' }]
+  Hello:
+    Type: AWS::Lambda::Function
+    Metadata: { Deployer: { Code: hello } }
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: { S3Bucket: !Ref CodeBucket, S3Key: !Ref HelloCodeKey }
+Parameters:
+  CodeBucket: { Type: String }
+  HelloCodeKey: { Type: String }
+";
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = Project::bare("hello", &[("stacks/hello.yaml", TEMPLATE)]);
+        std::fs::create_dir(project.path().join("hello")).expect("a folder");
+        project.write("hello/index.py", "def handler(event, context):\n    return {}\n");
+        let block = form.block(project.path(), &["package"], |deployer| deployer);
+        files.add("package", form, &["package"], &block);
+        let block = form.block(project.path(), &["package", "goodbye"], |deployer| deployer);
+        files.add("package", form, &["package", "goodbye"], &block);
+    }
+    files.compare();
+}
