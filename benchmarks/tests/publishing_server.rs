@@ -31,6 +31,7 @@ impl Server {
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut url).expect("it says where it is");
         let config = aws_sdk_s3::Config::builder()
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(Credentials::new(
                 "AKIAIOSFODNN7EXAMPLE",

@@ -99,7 +99,7 @@ async fn body(mut response: Response) -> Option<Vec<u8>> {
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {
-    let mut causes = successors(error.source(), |cause| cause.source());
+    let mut causes = successors(error.source(), |&cause| cause.source());
     causes.any(|cause| cause.downcast_ref().map(io::Error::kind) == Some(io::ErrorKind::ConnectionRefused))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -103,12 +103,12 @@ impl Deployer {
     /// # Panics
     /// It doesn't start, or what it says isn't text.
     pub fn run(mut self) -> Ran {
-        let output = self.command.output().expect("the command starts");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        Ran::of(self.command.output().expect("the command starts"))
+    }
+
+    /// Starts it, and hears all that it says once it has ended: see [`Ran::of`].
+    pub fn heard(self) -> Child {
+        self.start(Stdio::piped(), Stdio::piped())
     }
 
     /// Starts it, and hears nothing of it.
@@ -130,6 +130,18 @@ impl Deployer {
 }
 
 impl Ran {
+    /// What a process's end says.
+    ///
+    /// # Panics
+    /// What it said isn't text.
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
     /// It ended well.
     ///
     /// # Panics

@@ -138,6 +138,11 @@ impl Proxy {
         lock(&self.shared.losses).push(Box::new(is_lost));
     }
 
+    /// Whether an operation was asked for since the last [`take`](Self::take).
+    pub fn has_seen(&self, operation: &str) -> bool {
+        lock(&self.shared.seen).iter().any(|seen| seen.operation == operation)
+    }
+
     /// What was asked since the last call.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut lock(&self.shared.seen))

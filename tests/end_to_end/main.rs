@@ -23,6 +23,7 @@ mod graph_input;
 mod growth;
 mod guard;
 mod interaction;
+mod interrupted;
 mod kinds;
 mod local;
 mod migration;

@@ -56,6 +56,8 @@ impl Clients {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(endpoint)
+            // What is asked here has no TLS.
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .region(Region::new(access(endpoint).region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();

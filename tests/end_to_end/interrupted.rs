@@ -1,0 +1,214 @@
+//! A signal at any moment: the run ends with exit code 5 within seconds and says truly what it leaves; nothing that was only
+//! planned stays, and the next run goes on from there.
+
+use std::process::Child;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_cloudformation::types::{ExecutionStatus, StackStatus};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, answers};
+
+/// How many times each signal is sent; `DEPLOYER_TEST_INTERRUPTIONS=40` makes the run a long one.
+fn rounds() -> usize {
+    std::env::var("DEPLOYER_TEST_INTERRUPTIONS").map_or(4, |rounds| rounds.parse().expect("a number"))
+}
+
+/// The longest that a run may take to end after a signal: undoing has 5 s, and the machine may be busy.
+const ENDING: Duration = Duration::from_secs(15);
+
+/// A stage whose every request passes a proxy, by which a signal is sent while a request of choice is under way.
+struct Scene {
+    project: Project,
+    proxy: Proxy,
+    clients: Clients,
+    _emulator: Emulator,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let emulator = Emulator::start();
+        Self {
+            project: Project::copy(),
+            proxy: Proxy::before(emulator.port()),
+            clients: Clients::root(&emulator.endpoint()),
+            _emulator: emulator,
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let deployer = Deployer::new(self.project.path(), args);
+        deployer.at(&self.proxy.endpoint()).heard()
+    }
+
+    /// Runs a command and sends it `signal` as its request number `at` arrives, which then is passed on nevertheless.
+    /// Returns how it ended, and how long that took after the signal, if there was one.
+    fn interrupted(&self, args: &[&str], signal: Signal, at: usize) -> (Ran, Option<Duration>) {
+        let (pid, sent) = (Arc::new(AtomicI32::new(0)), Arc::new(Mutex::new(None)));
+        let (of_child, of_signal) = (Arc::clone(&pid), Arc::clone(&sent));
+        let mut left = at;
+        self.proxy.rule(move |_| {
+            left = left.saturating_sub(1);
+            let mut sent = of_signal.lock().expect("no panic");
+            if left == 0 && sent.is_none() {
+                while of_child.load(Ordering::Acquire) == 0 {
+                    std::thread::yield_now();
+                }
+                let child = Pid::from_raw(of_child.load(Ordering::Acquire)).expect("a process");
+                kill_process(child, signal).expect("it runs");
+                *sent = Some(Instant::now());
+            }
+            None
+        });
+        let child = self.start(args);
+        pid.store(i32::try_from(child.id()).expect("a process id"), Ordering::Release);
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        self.proxy.forget_rules();
+        let took = sent.lock().expect("no panic").map(|sent: Instant| sent.elapsed());
+        (ran, took)
+    }
+
+    /// What stays of what was only begun, in words.
+    async fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        let stacks = self
+            .clients
+            .cloudformation
+            .describe_stacks()
+            .send()
+            .await
+            .expect("stacks");
+        for stack in stacks.stacks() {
+            let name = stack.stack_name().unwrap_or_default();
+            if stack.stack_status() == Some(&StackStatus::ReviewInProgress) {
+                left.push(format!("the empty stack {name}"));
+            }
+            let sets = self.clients.cloudformation.list_change_sets().stack_name(name);
+            let sets = sets.send().await.expect("change sets");
+            let pending = |set: &&aws_sdk_cloudformation::types::ChangeSetSummary| {
+                set.execution_status() == Some(&ExecutionStatus::Available)
+            };
+            let pending = sets.summaries().iter().filter(pending);
+            left.extend(pending.map(|set| format!("a change set of {name}, {:?}", set.change_set_name())));
+        }
+        let buckets = self.clients.s3.list_buckets().send().await.expect("buckets");
+        for bucket in buckets.buckets().iter().filter_map(|bucket| bucket.name()) {
+            let uploads = self.clients.s3.list_multipart_uploads().bucket(bucket);
+            let uploads = uploads.send().await.expect("uploads");
+            left.extend(
+                uploads
+                    .uploads()
+                    .iter()
+                    .map(|upload| format!("an upload of {:?}", upload.key())),
+            );
+            let ledger = self.clients.s3.get_object().bucket(bucket).key("site/ledger.json");
+            if let Ok(ledger) = ledger.send().await {
+                let ledger = ledger.body.collect().await.expect("the ledger").to_vec();
+                let ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+                if !ledger["publisher"].is_null() {
+                    left.push(format!("the claim of {}", ledger["publisher"]));
+                }
+            }
+        }
+        left
+    }
+
+    /// What an interrupted run says has to be so.
+    fn assert_true(&self, ran: &Ran, took: Option<Duration>) {
+        let took = took.expect("a signal was sent");
+        assert!(took < ENDING, "it took {took:?}: {ran}");
+        assert_eq!(ran.code, 5, "{ran}");
+        assert!(ran.stderr.contains("error: interrupted"), "{ran}");
+        let seen = self.proxy.take();
+        let harmless = ["CreateChangeSet", "DeleteChangeSet", "DeleteStack"];
+        let wrote = seen
+            .iter()
+            .any(|seen| seen.writes() && !harmless.contains(&seen.operation.as_str()));
+        if ran.stderr.contains("nothing was changed") {
+            assert!(!wrote, "{ran}\n{seen:#?}");
+        } else {
+            assert!(
+                ran.stderr.contains("goes on with the") || ran.stderr.contains("what was done until then stays"),
+                "{ran}"
+            );
+        }
+    }
+}
+
+/// Positions spread over a run's requests, the same in each run of the test.
+fn spread(round: usize, signal: Signal, requests: usize) -> usize {
+    let odd = usize::from(signal == Signal::TERM);
+    1 + (round * 37 + odd * 19 + 5) % requests
+}
+
+#[tokio::test]
+async fn every_command_ends_cleanly_at_any_moment() {
+    let scene = Scene::new();
+    let up = ["up", "--stage", "dev", "--no-verify"];
+    // About as many requests as each makes.
+    let commands: [(&[&str], usize); 4] = [
+        (&up, 60),
+        (&["seed", "--stage", "dev", "--overwrite"], 12),
+        (&["verify", "--stage", "dev"], 50),
+        (&["down", "--stage", "dev", "--yes"], 30),
+    ];
+    let mut changes = 0;
+    for round in 0..rounds() {
+        for signal in [Signal::INT, Signal::TERM] {
+            for (args, requests) in commands {
+                // Something to change for each `up`: in stacks that are there, and in the site.
+                let comment = |change: usize| format!("\"${{Project}} ${{Stage}}{}\"", " again".repeat(change % 3));
+                scene
+                    .project
+                    .edit("stacks/presentation.yaml", &comment(changes), &comment(changes + 1));
+                changes += 1;
+                scene.project.write("site/changed.txt", &changes.to_string());
+                let at = spread(round, signal, requests);
+                let _ = scene.proxy.take();
+                let (ran, took) = scene.interrupted(args, signal, at);
+                if took.is_some() {
+                    scene.assert_true(&ran, took);
+                } else {
+                    ran.success();
+                }
+                assert_eq!(scene.left().await, [""; 0], "after {args:?} at {at}");
+                scene.project.deployer(&scene.proxy.endpoint(), args).success();
+            }
+        }
+        // The next round begins with nothing, or with all of it.
+        if round % 2 == 0 {
+            scene.project.deployer(&scene.proxy.endpoint(), &up).success();
+        }
+    }
+}
+
+/// What waits for no answer of AWS's is interrupted, too: reading, a compiler, a question.
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let scene = Scene::new();
+    // AWS never answers what is to be undone.
+    scene.proxy.rule(|seen| {
+        (seen.operation == "DescribeChangeSet").then(|| {
+            std::thread::sleep(Duration::from_secs(20));
+            answers::refusal(500, "InternalFailure", "too late")
+        })
+    });
+    let child = scene.start(&["up", "--stage", "dev", "--only", "data"]);
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process");
+    while !scene.proxy.has_seen("DescribeChangeSet") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill_process(pid, Signal::INT).expect("it runs");
+    std::thread::sleep(Duration::from_millis(200));
+    let second = Instant::now();
+    kill_process(pid, Signal::INT).expect("it still runs");
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    assert!(second.elapsed() < Duration::from_secs(2), "{:?}", second.elapsed());
+    assert_eq!(ran.code, 5, "{ran}");
+    assert!(
+        ran.stderr.contains("interrupted") && ran.stderr.contains("may stay"),
+        "{ran}"
+    );
+}
