@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
@@ -24,8 +24,8 @@ const REGION: &str = "us-east-1";
 #[derive(Debug)]
 pub struct Emulator {
     port: u16,
-    /// None if it is shared.
-    process: Option<Process>,
+    process: Arc<Process>,
+    is_shared: bool,
 }
 
 /// What opens a local cloud.
@@ -58,18 +58,20 @@ impl Emulator {
         let process = Process::start();
         Self {
             port: process.port.number(),
-            process: Some(process),
+            process: Arc::new(process),
+            is_shared: false,
         }
     }
 
-    /// A region of a local cloud that all tests of this process share, at an address of the test's own. It is for tests
-    /// that neither stop the cloud nor look beyond their region: S3's buckets, IAM and CloudFront have none.
+    /// A region of a local cloud that some tests of this process share, at an address of the test's own. It is for tests
+    /// that neither stop the cloud nor look beyond their region: lists of buckets, roles and distributions are everybody's.
     ///
     /// # Panics
     /// It doesn't start.
     pub fn shared() -> Self {
         static REGIONS: AtomicUsize = AtomicUsize::new(1);
-        let upstream = shared();
+        let process = shared(true);
+        let upstream = process.port.number();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let access = Access {
@@ -82,7 +84,11 @@ impl Emulator {
                 std::thread::spawn(move || pass_on(&client, upstream));
             }
         });
-        Self { port, process: None }
+        Self {
+            port,
+            process,
+            is_shared: true,
+        }
     }
 
     /// `deployer local` about this one.
@@ -145,7 +151,8 @@ impl Emulator {
     }
 
     fn own(&self) -> &Process {
-        self.process.as_ref().expect("a local cloud of the test's own")
+        assert!(!self.is_shared, "a local cloud of the test's own");
+        &self.process
     }
 }
 
@@ -259,14 +266,21 @@ fn leash(dir: &Path) -> Child {
         .expect("a shell")
 }
 
-/// The port of the local cloud that tests share. It is ended by its leash.
-fn shared() -> u16 {
-    shared_process().port.number()
-}
+/// How many tests share one local cloud. What they leave in it, functions that wait for more requests among it, stays until
+/// the last of them has ended.
+const SHARERS: usize = 8;
 
-fn shared_process() -> &'static Process {
-    static SHARED: OnceLock<Process> = OnceLock::new();
-    SHARED.get_or_init(Process::start)
+/// The local cloud that tests share at this moment; with `as_one_more`, for one more of them.
+fn shared(as_one_more: bool) -> Arc<Process> {
+    static SHARED: Mutex<Option<(Arc<Process>, usize)>> = Mutex::new(None);
+    let mut shared = lock(&SHARED);
+    let (process, sharers) = match shared.take() {
+        Some((process, sharers)) if sharers < SHARERS => (process, sharers),
+        // Whoever still works in the one before keeps it until then.
+        _ => (Arc::new(Process::start()), 0),
+    };
+    *shared = Some((Arc::clone(&process), sharers + usize::from(as_one_more)));
+    process
 }
 
 /// Passes on what comes from `client` and what is answered, as it is.
@@ -326,7 +340,7 @@ pub fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON
         .get_or_init(|| {
-            shared_process()
+            shared(false)
                 .pid()
                 .and_then(interpreter)
                 .expect("the emulator's interpreter")

@@ -14,7 +14,7 @@ struct Deployed {
 
 impl Deployed {
     fn new() -> Self {
-        let emulator = Emulator::start();
+        let emulator = Emulator::shared();
         let project = Project::copy();
         // The app's contract has the very answers that are changed here.
         std::fs::remove_file(project.path().join("stacks/verify.yaml")).expect("removed");

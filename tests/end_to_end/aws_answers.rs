@@ -27,7 +27,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let emulator = Emulator::start();
+        let emulator = Emulator::shared();
         Self {
             proxy: Proxy::before(emulator.port()),
             project: Project::copy(),
@@ -558,7 +558,10 @@ fn another_accounts_bucket_is_a_taken_name() {
         .project
         .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev"])
         .fails_with(2)
-        .says(&["bucket three-tier-dev-site-000000000000-us-east-1 (SiteBucket) exists already"]);
+        .says(&[&format!(
+            "bucket three-tier-dev-site-000000000000-{} (SiteBucket) exists already",
+            scene.emulator.region()
+        )]);
 }
 
 /// More events than fit a page, and the page of another operation behind them.

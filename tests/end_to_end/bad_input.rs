@@ -106,7 +106,7 @@ fn a_folder_that_is_no_project_is_told_so() {
 
 #[test]
 fn names_that_become_too_long_are_refused_before_anything_is_created() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     project.edit(
@@ -131,7 +131,7 @@ fn names_that_become_too_long_are_refused_before_anything_is_created() {
 
 #[test]
 fn a_function_that_does_not_compile_shows_cargos_own_error() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     std::fs::remove_file(project.path().join("function")).expect("the link");
     std::fs::create_dir_all(project.path().join("function/src")).expect("a folder");
@@ -238,7 +238,7 @@ fn endpoints_in_two_places_are_refused() {
 /// A profile that assumes a role asks STS for it, in the profile's region.
 #[test]
 fn a_profile_with_a_role_is_assumed_in_its_own_region() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     project.write(
@@ -402,7 +402,7 @@ fn what_would_have_no_effect_or_break_another_stack_is_refused() {
 /// As earlier versions had the settings.
 #[test]
 fn the_old_spelling_of_settings_is_taken_with_a_warning() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     project.write(
         "stacks/stages.yaml",
@@ -443,7 +443,7 @@ fn json_has_the_places_of_an_error() {
 /// CloudFormation is asked what it thinks of a template before anything is made.
 #[test]
 fn a_template_that_cloudformation_refuses_is_named() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     proxy.rule(|seen| {

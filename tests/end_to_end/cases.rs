@@ -36,7 +36,7 @@ const AUTHORIZER: &str = r#"
 /// A refusal of whoever is unknown is what the owner wants: nothing fails, and nothing advises to take it back.
 #[test]
 fn an_authorizer_is_no_failure() {
-    let (emulator, project) = (Emulator::start(), Project::copy());
+    let (emulator, project) = (Emulator::shared(), Project::copy());
     project.edit(
         "stacks/logic.yaml",
         "\nOutputs:\n",
@@ -135,7 +135,7 @@ fn deployments(template: &Value) -> (BTreeMap<&str, Vec<&str>>, BTreeMap<&str, &
 /// In every step of an update, each API has its own deployment live, whatever the hashes in their names begin with.
 #[test]
 fn deployments_with_one_prefix_stay_their_apis_own() {
-    let (emulator, project) = (Emulator::start(), Project::copy());
+    let (emulator, project) = (Emulator::shared(), Project::copy());
     let proxy = Proxy::before(emulator.port());
     project.edit(
         "stacks/logic.yaml",
@@ -193,7 +193,7 @@ fn deployments_with_one_prefix_stay_their_apis_own() {
 /// What a stage says of a parameter beats what another template's output would give.
 #[tokio::test]
 async fn an_origin_of_ones_own_is_used() {
-    let (emulator, project) = (Emulator::start(), Project::copy());
+    let (emulator, project) = (Emulator::shared(), Project::copy());
     project.edit(
         "stacks/stages.yaml",
         "      LogRetentionDays: 3\n",
@@ -244,7 +244,7 @@ async fn an_origin_of_ones_own_is_used() {
 /// The path is the app's own: all that names it is in the folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_of_another_name_is_deployed_and_used() {
-    let (emulator, project) = (Emulator::start(), Project::copy());
+    let (emulator, project) = (Emulator::shared(), Project::copy());
     for file in ["stacks/logic.yaml", "stacks/verify.yaml", "site/index.html"] {
         let renamed = project.read(file).replace("/users", "/people");
         project.write(file, &renamed.replace("PathPart: users", "PathPart: people"));

@@ -19,7 +19,7 @@ fn block(title: &str) -> &'static str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_a_function_with_a_route_and_a_table_are_added_in_the_folder_alone() {
-    let (emulator, project) = (Emulator::start(), Project::with_function());
+    let (emulator, project) = (Emulator::shared(), Project::with_function());
     let before = project
         .deployer(&emulator.endpoint(), &["up", "--output", "json"])
         .success()

@@ -28,7 +28,7 @@ fn on_terminal_of(
 
 #[test]
 fn a_question_takes_yes_no_and_an_interrupt() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     project
@@ -52,7 +52,7 @@ fn a_question_takes_yes_no_and_an_interrupt() {
 /// What can't be animated is printed: no terminal loses a line.
 #[test]
 fn every_terminal_gets_every_line() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     for term in [Some("dumb"), None, Some(""), Some("no-such-terminal"), Some("xterm")] {
@@ -111,7 +111,7 @@ fn plain(seen: &str) -> String {
 /// A build server that runs its jobs on a terminal: nothing moves, and nobody is asked.
 #[test]
 fn ci_on_a_terminal_is_nobody() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     let ci = [("CI", Some("true")), ("TERM", Some("xterm"))];
@@ -137,7 +137,7 @@ fn ci_on_a_terminal_is_nobody() {
 
 #[test]
 fn a_reader_that_goes_away_does_not_stop_a_deployment() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let mut child = Deployer::new(project.path(), &["up", "--stage", "dev", "--only", "data"])
         .at(&emulator.endpoint())
@@ -149,7 +149,7 @@ fn a_reader_that_goes_away_does_not_stop_a_deployment() {
 
 #[test]
 fn two_runs_at_once_on_one_stage_both_succeed() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let up = || {
         Deployer::new(project.path(), &["up", "--stage", "dev"])
@@ -165,7 +165,7 @@ fn two_runs_at_once_on_one_stage_both_succeed() {
 
 #[test]
 fn next_steps_stay_where_the_run_was() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let ran = Deployer::new(
         project.path(),
@@ -179,7 +179,7 @@ fn next_steps_stay_where_the_run_was() {
 
 #[test]
 fn requests_are_shown_when_asked_for_and_secrets_never() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let ran = Deployer::new(project.path(), &["status", "-vv"])
         .at(&emulator.endpoint())

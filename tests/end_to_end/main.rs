@@ -1,8 +1,8 @@
 //! `deployer` as a user types it, judged by the services' own APIs, a browser, cfn-lint and checkov, not by its own code.
 //!
-//! Every test has its own project folder and state, and nearly each its own emulator; all of it is gone afterwards. Nothing
-//! but loopback is reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov, the AWS
-//! CLI and cargo-lambda into the user's cache.
+//! Every test has its own project folder and state, and its own emulator or a region of one; all of it is gone afterwards.
+//! Nothing but loopback is reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov,
+//! the AWS CLI and cargo-lambda into the user's cache.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needed by failing")]
 

@@ -57,7 +57,7 @@ fn project(name: &str, stage: &str) -> Project {
 /// Project `a` with stage `b-c` and project `a-b` with stage `c` have the same names.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_stages_of_the_same_names_leave_one_another_alone() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let clients = Clients::root(&emulator.endpoint());
     let (first, second) = (project("a", "b-c"), project("a-b", "c"));
@@ -119,7 +119,7 @@ async fn two_stages_of_the_same_names_leave_one_another_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_deployer_did_not_make_is_never_touched() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let clients = Clients::root(&emulator.endpoint());
     let project = Project::copy();
@@ -183,7 +183,7 @@ async fn a_stack_that_deployer_did_not_make_is_never_touched() {
 /// One that says nothing becomes this stage's when it is named, and what goes with that was agreed to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_says_nothing_is_adopted_by_name() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let clients = Clients::root(&emulator.endpoint());
     let project = Project::copy();
     create(&clients, "three-tier-dev-data", TOPIC, &[]).await;
@@ -212,7 +212,7 @@ async fn a_stack_that_says_nothing_is_adopted_by_name() {
 /// An empty shell, as an interrupted run leaves it, is nobody's: it is used, and removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_in_review_is_nobodys() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let clients = Clients::root(&emulator.endpoint());
     let project = Project::copy();
     for args in [
@@ -238,7 +238,7 @@ async fn a_shell_in_review_is_nobodys() {
 /// Before, the data stack didn't say whose it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_from_before_is_taken_on_when_its_other_stacks_name_it() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let clients = Clients::root(&emulator.endpoint());
     let project = Project::copy();
@@ -293,7 +293,7 @@ async fn a_stage_from_before_is_taken_on_when_its_other_stacks_name_it() {
 /// A template of the user's own that says nothing of all this works as well, and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_needs_nothing_of_ours() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let bare = "Resources:
   Table:

@@ -10,7 +10,7 @@ use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, document,
 
 #[test]
 fn a_second_up_writes_nothing() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]).success();
@@ -54,7 +54,7 @@ fn a_second_up_writes_nothing() {
 
 #[test]
 fn the_plan_is_shown_before_anything_is_created() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let up = project
@@ -88,7 +88,7 @@ fn the_plan_is_shown_before_anything_is_created() {
 
 #[tokio::test]
 async fn a_table_is_not_replaced_without_a_yes() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     let clients = Clients::root(&endpoint);
@@ -154,7 +154,7 @@ async fn a_bucket_that_leaves_the_template_is_not_removed_without_a_yes() {
 
 #[test]
 fn parts_can_be_done_alone() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     project
@@ -214,7 +214,7 @@ fn parts_can_be_done_alone() {
 /// The API comes after the site's policy, which names it: whoever makes the API brings the policy up to date.
 #[test]
 fn the_policy_names_the_api_whatever_is_done_alone() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let only = |part: &str| {
         let up = project.deployer(
@@ -267,7 +267,7 @@ fn the_policy_names_the_api_whatever_is_done_alone() {
 /// What needs a stack that fails isn't begun, and its plan is given up; all else is done.
 #[tokio::test]
 async fn a_stack_that_fails_stops_those_that_need_it_and_no_others() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let up = || project.deployer(&emulator.endpoint(), &["up", "--stage", "dev"]);
     up().success();
@@ -316,7 +316,7 @@ async fn a_stack_that_fails_stops_those_that_need_it_and_no_others() {
 /// An output that a stack doesn't have, since it was deployed before its template got it, or a condition leaves it out.
 #[test]
 fn nobody_waits_for_an_output_that_does_not_come() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let up = |args: &[&str]| project.deployer(&proxy.endpoint(), &[&["up", "--stage", "dev"], args].concat());
@@ -359,7 +359,7 @@ fn nobody_waits_for_an_output_that_does_not_come() {
 /// A late value that its producer doesn't tell yet stays what it was: the page is never cut off from its API.
 #[test]
 fn a_late_value_is_not_taken_away_meanwhile() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let up = || project.deployer(&proxy.endpoint(), &["up", "--stage", "dev"]).success();
@@ -400,7 +400,7 @@ fn a_late_value_is_not_taken_away_meanwhile() {
 
 #[test]
 fn two_stages_live_side_by_side() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     let prod = project
@@ -431,7 +431,7 @@ fn two_stages_live_side_by_side() {
 /// An interrupted `up` is gone on with: here it is killed in the middle of its work.
 #[test]
 fn an_interrupted_up_is_gone_on_with() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let (reached, wait) = std::sync::mpsc::channel();
@@ -458,7 +458,7 @@ fn an_interrupted_up_is_gone_on_with() {
 /// distribution isn't complete before the logic tier is: an `up` that waited for it would never end.
 #[tokio::test]
 async fn the_logic_tier_does_not_wait_for_cloudfront() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let logic_begins = Arc::new(AtomicBool::new(false));

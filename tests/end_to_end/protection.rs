@@ -14,7 +14,7 @@ struct Scene {
 impl Scene {
     /// A protected stage with an item, and another checkout that doesn't say that it is.
     async fn new() -> Self {
-        let emulator = Emulator::start();
+        let emulator = Emulator::shared();
         let project = Project::copy();
         project
             .deployer(&emulator.endpoint(), &["up", "--only", "data"])
@@ -158,7 +158,7 @@ async fn a_template_that_protects_less_is_asked_for_as_well() {
 /// Deletion protection that somebody switched on by hand is somebody's wish, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn down_keeps_a_table_that_was_protected_by_hand() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let clients = Clients::root(&emulator.endpoint());
     project
@@ -186,7 +186,7 @@ async fn down_keeps_a_table_that_was_protected_by_hand() {
 /// Wherever the table is: what keeps data isn't a matter of the template's file.
 #[tokio::test(flavor = "multi_thread")]
 async fn down_keeps_a_protected_table_of_any_stack() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let clients = Clients::root(&emulator.endpoint());
     let table = "Resources:

@@ -13,7 +13,7 @@ async fn name_of(clients: &Clients, id: &str) -> Option<AttributeValue> {
 
 #[tokio::test]
 async fn adds_what_is_missing_and_overwrites_only_when_told() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     let clients = Clients::root(&endpoint);
@@ -71,7 +71,7 @@ async fn adds_what_is_missing_and_overwrites_only_when_told() {
 
 #[tokio::test]
 async fn many_items_come_from_a_file_with_every_digit() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
     project
@@ -103,7 +103,7 @@ async fn many_items_come_from_a_file_with_every_digit() {
 /// A busy table answers part of a read and leaves the rest to be asked for again.
 #[test]
 fn what_a_busy_table_leaves_out_is_asked_for_again() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     project

@@ -20,7 +20,7 @@ struct Published {
 
 impl Published {
     fn new(project: Project) -> Self {
-        let emulator = Emulator::start();
+        let emulator = Emulator::shared();
         let up = project.deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"]);
         let document = up.success().json();
         Self {
@@ -241,7 +241,7 @@ async fn the_folder_says_what_is_published() {
     project.write("site/.deployerignore", "drafts/\n*.map\n!.well-known/\n");
     project.write("site/.gitignore", "ignored-by-git.txt\n");
     symlink("../docs", site.join("a b/linked")).expect("a link");
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let ran = project
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev"])
         .success();
@@ -339,7 +339,7 @@ fn what_cannot_be_published_is_refused_before_anything_is_asked() {
 /// The page is told what the stage says that it is to be told, of whichever stacks; nothing is told where it has its own.
 #[test]
 fn the_stage_says_what_the_page_is_told() {
-    let (emulator, project) = (Emulator::start(), Project::of("site"));
+    let (emulator, project) = (Emulator::shared(), Project::of("site"));
     project.write(
         "stacks/news.yaml",
         "Resources: { Topic: { Type: AWS::SNS::Topic } }\n\

@@ -146,7 +146,7 @@ fn a_deployed_stage_is_told_with_its_addresses() {
 /// An update that was rolled back ends in a status that ends in "_COMPLETE".
 #[test]
 fn a_rolled_back_update_is_shown_as_the_failure_it_is() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator.port());
     let project = Project::copy();
     let name = "three-tier-prod-data";

@@ -262,10 +262,10 @@ fn it_is_connected_before_the_first_event() {
 fn without_dynamodb_it_starts_and_says_what_is_wrong_with_each_request() {
     let event = json!({"httpMethod": "GET", "queryStringParameters": {"userId": "1"}}).to_string();
     let server = Server::start(&[event]);
-    // A port that was free a moment ago refuses, as a table's endpoint does that isn't reachable.
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
-    let nobody = format!("http://{}", nobody.expect("an address"));
-    let unreachable = [SETTINGS[0], SETTINGS[1], ("AWS_ENDPOINT_URL_DYNAMODB", nobody.as_str())];
+    // A port that nobody listens on, and that no other program may take meanwhile, refuses as a table's endpoint does that
+    // isn't reachable.
+    let nobody = "http://127.0.0.1:1";
+    let unreachable = [SETTINGS[0], SETTINGS[1], ("AWS_ENDPOINT_URL_DYNAMODB", nobody)];
     let running = Running(Some(
         program(&server.address, &unreachable)
             .spawn()

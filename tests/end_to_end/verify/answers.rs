@@ -144,7 +144,7 @@ fn what_aws_is_still_about_is_waited_for() {
 
 #[test]
 fn what_settles_in_a_moment_is_no_failure() {
-    let (emulator, project) = (Emulator::start(), Project::copy());
+    let (emulator, project) = (Emulator::shared(), Project::copy());
     let proxy = Proxy::before(emulator.port());
     project
         .deployer(&proxy.endpoint(), &["up", "--stage", STAGE, "--no-verify"])

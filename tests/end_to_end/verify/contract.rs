@@ -40,7 +40,7 @@ struct Example {
 
 impl Example {
     fn deployed() -> Self {
-        let emulator = Emulator::start();
+        let emulator = Emulator::shared();
         let project = Project::copy();
         let args = ["up", "--stage", STAGE, "--no-verify", "--output", "json"];
         let up = project.deployer(&emulator.endpoint(), &args).success();
@@ -420,7 +420,7 @@ requests:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apis_that_want_a_credential_pass_by_refusing() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let dir = TempDir::new().expect("a folder");
     std::fs::create_dir(dir.path().join("stacks")).expect("made");
     for (file, text) in [

@@ -253,7 +253,7 @@ async fn a_role_that_may_more_or_less_than_its_template() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wildcard_of_the_template_is_a_warning_with_its_place() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let project = Project::copy();
     let from = "                Action: dynamodb:GetItem\n                Resource: !Ref TableArn\n";
     let to = "                Action: dynamodb:GetItem\n                Resource: \"*\"\n";
@@ -340,7 +340,7 @@ Outputs:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_source_and_policies_outside_of_a_role() {
-    let emulator = Emulator::start();
+    let emulator = Emulator::shared();
     let endpoint = emulator.endpoint();
     let project = Project::copy();
     project.write("stacks/worker.yaml", WORKER);
