@@ -34,11 +34,31 @@ struct State {
     changes: usize,
     last: u64,
     undos: BTreeMap<u64, Undo>,
-    operations: BTreeMap<u64, String>,
+    /// How many are being undone.
+    undoing: usize,
+    operations: BTreeMap<u64, Underway>,
+}
+
+/// An operation that somebody else carries out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Underway {
+    /// Which, in words.
+    pub what: String,
+    /// Whether it is known to have begun: its request was answered.
+    pub has_begun: bool,
+}
+
+/// What became of something that was to be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It is gone.
+    Gone,
+    /// It is too late: this operation, in words, goes on.
+    GoesOn(String),
 }
 
 /// How something that was begun is undone. It is done in the thread that runs the command.
-struct Undo(Box<dyn FnOnce() -> LocalBoxFuture<'static, Result<()>> + Send>);
+struct Undo(Box<dyn FnOnce() -> LocalBoxFuture<'static, Result<Undone>> + Send>);
 
 impl fmt::Debug for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +104,7 @@ impl Journal {
     /// interrupted this never returns: nothing more is begun.
     pub async fn undoable<F>(&self, undo: impl FnOnce() -> F + Send + 'static) -> Entry
     where
-        F: Future<Output = Result<()>> + 'static,
+        F: Future<Output = Result<Undone>> + 'static,
     {
         let undo = Undo(Box::new(move || Box::pin(undo())));
         let number = self.begin(|state, number| state.undos.insert(number, undo)).await;
@@ -94,11 +114,16 @@ impl Journal {
         }
     }
 
-    /// Notes an operation that goes on by itself once it is begun, such as a stack's update. Once the run is interrupted
-    /// this never returns.
+    /// Notes, before it is asked for, an operation that goes on by itself once it is begun, such as a stack's update. Once
+    /// the run is interrupted this never returns.
     pub async fn operation(&self, what: impl Into<String>) -> Operation {
-        let what = what.into();
-        let number = self.begin(|state, number| state.operations.insert(number, what)).await;
+        let operation = Underway {
+            what: what.into(),
+            has_begun: false,
+        };
+        let number = self
+            .begin(|state, number| state.operations.insert(number, operation))
+            .await;
         Operation(Entry {
             journal: self.clone(),
             number,
@@ -134,13 +159,14 @@ impl Journal {
         let _ = interrupted.wait_for(|interrupted| *interrupted).await;
     }
 
-    /// Whether something has to be undone.
+    /// Whether something has to be undone, or is being undone.
     pub fn has_undos(&self) -> bool {
-        !self.state().undos.is_empty()
+        let state = self.state();
+        state.undoing + state.undos.len() > 0
     }
 
-    /// What goes on without this run, in words.
-    pub fn operations(&self) -> Vec<String> {
+    /// What goes on without this run.
+    pub fn operations(&self) -> Vec<Underway> {
         self.state().operations.values().cloned().collect()
     }
 
@@ -149,11 +175,28 @@ impl Journal {
     /// # Errors
     /// What couldn't be undone.
     pub async fn undo(&self) -> Result<(), Vec<Error>> {
-        let undos = std::mem::take(&mut self.state().undos);
+        let undos = {
+            let mut state = self.state();
+            state.undoing = state.undos.len();
+            std::mem::take(&mut state.undos)
+        };
         let undone = join_all(undos.into_values().map(|undo| (undo.0)()));
         match timeout(UNDOING, undone).await {
             Ok(ended) => {
-                let failures: Vec<Error> = ended.into_iter().filter_map(Result::err).collect();
+                let mut state = self.state();
+                state.undoing = 0;
+                let mut failures = Vec::new();
+                for undone in ended {
+                    match undone {
+                        Ok(Undone::Gone) => {}
+                        Ok(Undone::GoesOn(what)) => {
+                            state.last += 1;
+                            let number = state.last;
+                            state.operations.insert(number, Underway { what, has_begun: true });
+                        }
+                        Err(failure) => failures.push(failure),
+                    }
+                }
                 if failures.is_empty() { Ok(()) } else { Err(failures) }
             }
             Err(_) => Err(vec![Error::failed("there was no answer in time")]),
@@ -182,6 +225,15 @@ impl Entry {
 #[must_use = "the operation counts as ended when this is dropped"]
 pub struct Operation(Entry);
 
+impl Operation {
+    /// Its request was answered.
+    pub fn has_begun(&self) {
+        if let Some(operation) = self.0.journal.state().operations.get_mut(&self.0.number) {
+            operation.has_begun = true;
+        }
+    }
+}
+
 impl Drop for Operation {
     fn drop(&mut self) {
         let journal = &self.0.journal;
@@ -207,7 +259,7 @@ mod tests {
             journal
                 .undoable(move || async move {
                     undone.fetch_add(1, Ordering::Relaxed);
-                    Ok(())
+                    Ok(Undone::Gone)
                 })
                 .await
         };
@@ -224,13 +276,24 @@ mod tests {
         let journal = Journal::default();
         drop(journal.operation("ended").await);
         let going_on = journal.operation("the update of a").await;
+        going_on.has_begun();
+        drop(
+            journal
+                .undoable(async || Ok(Undone::GoesOn("the creation of b".into())))
+                .await,
+        );
         assert!(journal.interrupted().now_or_never().is_none());
         journal.interrupt();
         journal.interrupted().await;
         drop(going_on);
-        assert_eq!(journal.operations(), ["the update of a"]);
+        journal.undo().await.expect("known");
+        let going_on = journal.operations().into_iter();
+        let going_on: Vec<_> = going_on.map(|one| (one.what, one.has_begun)).collect();
+        let expected = ["the update of a", "the creation of b"].map(|what| (what.to_owned(), true));
+        assert_eq!(going_on, expected);
         assert!(journal.operation("late").now_or_never().is_none());
-        assert!(journal.undoable(async || Ok(())).now_or_never().is_none());
+        let late = journal.undoable(async || Ok(Undone::Gone));
+        assert!(late.now_or_never().is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -170,22 +170,34 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
 
 /// What to say of an interrupted run: what goes on without it, and whether anything was changed.
 fn interruption(journal: &Journal, not_undone: &[Error]) -> Error {
-    let operations = journal.operations();
+    let listed = |has_begun| {
+        let operations = journal.operations().into_iter();
+        let operations = operations.filter(|operation| operation.has_begun == has_begun);
+        let operations: Vec<String> = operations.map(|operation| operation.what).collect();
+        operations.join(", ")
+    };
+    let (begun, asked_for) = (listed(true), listed(false));
     let error = Error::new(ErrorKind::Interrupted, "interrupted");
-    let error = match (journal.phase(), operations.as_slice()) {
-        (Phase::Reading, _) => error.because("nothing was changed"),
-        (Phase::Changing, []) => error.because("what was done until then stays; nothing is under way"),
-        (Phase::Changing, begun) => error.because(format!(
-            "CloudFormation goes on with {}; nothing else is under way",
-            begun.join(", ")
-        )),
+    let mut clauses = Vec::new();
+    if !begun.is_empty() {
+        clauses.push(format!("CloudFormation goes on with {begun}"));
+    }
+    if !asked_for.is_empty() {
+        clauses.push(format!(
+            "CloudFormation was asked for {asked_for}, and may not have heard it"
+        ));
+    }
+    let error = match (clauses.is_empty(), journal.phase()) {
+        (true, Phase::Reading) => error.because("nothing was changed"),
+        (true, Phase::Changing) => error.because("what was done until then stays; nothing is under way"),
+        (false, _) => error.because(format!("{}; nothing else is under way", clauses.join("; "))),
     };
     let error = not_undone.iter().fold(error, |error, failure| {
         error.because(format!("what was only planned may stay: {failure}"))
     });
     match journal.phase() {
-        Phase::Reading => error.hint("Run the same command again."),
-        Phase::Changing => {
+        Phase::Reading if clauses.is_empty() => error.hint("Run the same command again."),
+        Phase::Reading | Phase::Changing => {
             error.hint("`deployer status` shows where the stage is; the same command again goes on from there.")
         }
     }

@@ -21,7 +21,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::ident::fresh_token;
-use crate::journal::Entry;
+use crate::journal::{Entry, Undone};
 
 const KEY: &str = "site/ledger.json";
 
@@ -239,7 +239,7 @@ impl<'a> Claim<'a> {
         let entry = {
             let (cloud, bucket, token) = (cloud.clone(), bucket.to_owned(), publisher.token.clone());
             let journal = cloud.journal.clone();
-            let undo = move || async move { release(&cloud, &bucket, &token).await };
+            let undo = move || async move { release(&cloud, &bucket, &token).await.map(|()| Undone::Gone) };
             journal.undoable(undo).await
         };
         let record = Record {

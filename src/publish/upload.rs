@@ -23,6 +23,7 @@ use super::progress::Progress;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, OrFail, Result};
+use crate::journal::Undone;
 use crate::site::sum::{Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
@@ -161,7 +162,7 @@ impl<'a> Uploader<'a> {
         let entry = {
             let (cloud, bucket, key) = (self.cloud.clone(), self.bucket.to_owned(), object.key.to_string());
             let id = Arc::clone(&id);
-            let undo = move || async move { abort(&cloud, &bucket, &key, id.get()).await };
+            let undo = move || async move { abort(&cloud, &bucket, &key, id.get()).await.map(|()| Undone::Gone) };
             self.cloud.journal.undoable(undo).await
         };
         let begun = s3

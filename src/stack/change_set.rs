@@ -6,8 +6,8 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
-    EventFilter, ExecutionStatus, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement,
-    ResourceChange as SdkChange, ValidationStatus,
+    EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
+    ValidationStatus,
 };
 
 use super::begun;
@@ -19,7 +19,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
-use crate::journal::Entry;
+use crate::journal::{Entry, Operation, Undone};
 use crate::wait::{Probe, Waited, until};
 
 /// A change set that can be executed. It goes when the run ends and it was neither [executed](execute) nor
@@ -417,7 +417,7 @@ pub async fn discard(cloud: &Cloud, change_set: ChangeSet) -> Result<()> {
 
 /// What the request for a change set has made, wherever it was interrupted: looked for by name, since its ARN may never have
 /// arrived.
-async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<()> {
+async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<Undone> {
     let found = until(cloud.pace(APPEARING), async || {
         let describe = cloud.cloudformation.describe_change_set();
         let answer = describe.stack_name(stack).change_set_name(name).send().await;
@@ -437,19 +437,45 @@ async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose)
     });
     let found = match found.await {
         Waited::Ready(found) => found,
-        Waited::TimedOut => return Ok(()),
+        Waited::TimedOut => return Ok(Undone::Gone),
         Waited::Failed(error) => return Err(error),
     };
-    if found.execution_status() == Some(&ExecutionStatus::Available) || found.status() == Some(&ChangeSetStatus::Failed)
+    let (arn, stack_arn) = (
+        found.change_set_id.unwrap_or_default(),
+        found.stack_id.unwrap_or_default(),
+    );
+    match cloud
+        .cloudformation
+        .delete_change_set()
+        .change_set_name(&arn)
+        .send()
+        .await
     {
-        let (arn, stack_arn) = (
-            found.change_set_id.unwrap_or_default(),
-            found.stack_id.unwrap_or_default(),
-        );
-        clear(cloud, &arn, &stack_arn, purpose).await
-    } else {
-        delete(cloud, &found.change_set_id.unwrap_or_default()).await
+        // It is being executed after all.
+        Err(error) if code(&error) == "InvalidChangeSetStatus" => return Ok(Undone::GoesOn(change_of(&stack_arn))),
+        Err(error) if code(&error) != "ChangeSetNotFound" => {
+            return Err(explain(error, "could not delete a change set"));
+        }
+        _ => {}
     }
+    // As it could be deleted, nobody has filled the stack with it.
+    match read::describe(cloud, &stack_arn).await? {
+        Some(stack) if purpose == Purpose::Create && stack.meaning().meaning == Meaning::Shell => {
+            delete_shell(cloud, &stack_arn).await.map(|()| Undone::Gone)
+        }
+        Some(stack) if stack.meaning().meaning == Meaning::Busy => Ok(Undone::GoesOn(change_of(&stack_arn))),
+        _ => Ok(Undone::Gone),
+    }
+}
+
+/// The change of the stack with this ARN, for the journal.
+fn change_of(stack_arn: &str) -> String {
+    under_way("change", stack_arn.split('/').nth(1).unwrap_or(stack_arn))
+}
+
+/// How the journal tells an operation that CloudFormation goes on with by itself.
+pub(super) fn under_way(operation: &str, stack: &str) -> String {
+    format!("the {operation} of the stack {stack}")
 }
 
 /// How long a request that was under way when its run ended may take to show.
@@ -471,6 +497,10 @@ async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> R
     if purpose == Purpose::Update || !read::describe(cloud, stack_arn).await?.is_some_and(is_shell) {
         return delete(cloud, arn).await;
     }
+    delete_shell(cloud, stack_arn).await
+}
+
+async fn delete_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
     cloud
         .cloudformation
         .delete_stack()
@@ -481,8 +511,9 @@ async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> R
         .map_err(|error| explain(error, "could not remove the empty stack that a failed change set left"))
 }
 
-/// Starts a change set. Returns the token that the operation's events carry, all of them after `bookmark`.
-pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) -> Result<String> {
+/// Starts a change set. Returns the token that the operation's events carry, all of them after `bookmark`, and what stands
+/// for the operation in the run's journal as long as it is followed.
+pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) -> Result<(String, Operation)> {
     let token = fresh_token();
     let mut request = cloud
         .cloudformation
@@ -500,11 +531,11 @@ pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) 
     }
     let arn = change_set.stack_arn.as_str();
     let what = || format!("could not start the change to {arn}");
-    // From here on it is CloudFormation's. Should the request not arrive, an empty stack or a change set may stay, which
-    // `up` clears away; taking one back that is being executed would be worse.
-    change_set.entry.done();
     begun::operation(cloud, arn, &token, bookmark, request.send().await, what).await?;
-    Ok(token)
+    let operation = cloud.journal.operation(change_of(arn)).await;
+    operation.has_begun();
+    change_set.entry.done();
+    Ok((token, operation))
 }
 
 #[cfg(test)]

@@ -231,10 +231,14 @@ async fn update(
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
-    let _operation = cloud.journal.operation(under_way("update", &wanted.name)).await;
+    let operation = cloud
+        .journal
+        .operation(change_set::under_way("update", &wanted.name))
+        .await;
     let Some(token) = change_set::update_directly(cloud, &stack.arn, &wanted.render()?, &bookmark).await? else {
         return Ok(stack);
     };
+    operation.has_begun();
     ended_well(cloud, wanted, &stack.arn, &token, bookmark, reporter, watch).await
 }
 
@@ -267,8 +271,7 @@ async fn execute(
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
     let arn = made.stack_arn.clone();
-    let _operation = cloud.journal.operation(under_way("change", &wanted.name)).await;
-    let token = change_set::execute(cloud, made, &bookmark).await?;
+    let (token, _operation) = change_set::execute(cloud, made, &bookmark).await?;
     ended_well(cloud, wanted, &arn, &token, bookmark, reporter, watch).await
 }
 
@@ -297,7 +300,10 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
     );
     let bookmark = read::bookmark(cloud, &stack.arn).await?;
     let token = fresh_token();
-    let _operation = cloud.journal.operation(under_way("rollback", &stack.name)).await;
+    let operation = cloud
+        .journal
+        .operation(change_set::under_way("rollback", &stack.name))
+        .await;
     let answer = cloud
         .cloudformation
         .continue_update_rollback()
@@ -307,16 +313,12 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
         .await;
     let what = || format!("could not continue the rollback of {}", stack.name);
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
+    operation.has_begun();
     let ended = follow::to_end(cloud, &wanted.id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     if status::of_stack(&ended.status).meaning != Meaning::Ready {
         return Err(follow::failure(&stack.name, &ended));
     }
     follow::in_status(cloud, &stack.arn, &ended.status).await
-}
-
-/// How the journal tells an operation that CloudFormation goes on with by itself.
-pub(super) fn under_way(operation: &str, stack: &str) -> String {
-    format!("the {operation} of the stack {stack}")
 }
 
 fn unusable(stack: &Stack) -> Error {

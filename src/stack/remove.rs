@@ -4,7 +4,6 @@ use futures::future::try_join_all;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
-use super::deploy::under_way;
 use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Resource, Stack};
 use super::status::{self, Meaning, Severity};
@@ -61,7 +60,10 @@ pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, 
     }
     reporter.working(id.as_str(), format!("deleting {}", stack.name));
     let token = fresh_token();
-    let _operation = cloud.journal.operation(under_way("deletion", &stack.name)).await;
+    let operation = cloud
+        .journal
+        .operation(change_set::under_way("deletion", &stack.name))
+        .await;
     cloud.journal.note_change();
     let answer = cloud
         .cloudformation
@@ -72,6 +74,7 @@ pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, 
         .await;
     let what = || format!("could not delete the stack {}", stack.name);
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
+    operation.has_begun();
     let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).meaning {
         Meaning::Gone => Ok(()),
@@ -141,8 +144,7 @@ pub async fn release(
         return Ok(released);
     };
     let bookmark = bookmark?;
-    let _operation = cloud.journal.operation(under_way("change", &stack.name)).await;
-    let token = change_set::execute(cloud, made, &bookmark).await?;
+    let (token, _operation) = change_set::execute(cloud, made, &bookmark).await?;
     let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).severity {
         Severity::Good => follow::in_status(cloud, &stack.arn, &ended.status)
