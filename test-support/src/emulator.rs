@@ -366,3 +366,52 @@ fn interpreter(pid: Pid) -> Option<PathBuf> {
     let program = arguments.ok()?.split(|byte| *byte == 0).next()?.to_vec();
     String::from_utf8(program).ok().map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// What a test run leaves behind that is killed: nothing.
+    #[test]
+    fn a_leash_ends_what_runs_once_its_holder_is_gone() {
+        let folder = TempDir::new().expect("a folder");
+        let mut emulator = Command::new("sleep")
+            .arg("60")
+            .process_group(0)
+            .spawn()
+            .expect("started");
+        let record = folder.path().join(RECORD);
+        std::fs::create_dir_all(record.parent().expect("a folder")).expect("made");
+        std::fs::write(record, format!("{{\"pid\":{},\"port\":1}}", emulator.id())).expect("written");
+        let mut held = leash(folder.path());
+        assert!(
+            emulator.try_wait().expect("asked").is_none(),
+            "it runs as long as it is held"
+        );
+        // As when this process ends.
+        drop(held.stdin.take());
+        held.wait().expect("it ends");
+        assert!(!emulator.wait().expect("ended").success(), "killed");
+        assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn a_process_tells_its_interpreter() {
+        let mut child = Command::new("sleep").arg("60").spawn().expect("started");
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a number");
+        // Until it has become the program, it is a copy of this one.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while interpreter(pid) != Some("sleep".into()) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let found = interpreter(pid);
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        assert_eq!(found, Some("sleep".into()));
+    }
+}

@@ -33,6 +33,7 @@ mod plan;
 mod protection;
 mod publish;
 mod seed;
+mod sharing;
 mod site;
 mod snapshots;
 mod status;
