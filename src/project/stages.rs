@@ -613,10 +613,13 @@ impl Reader<'_> {
     fn unknown_setting(&self, key: &str, at: &Range<usize>, declared: &BTreeSet<String>) -> Error {
         let error = self.unknown(key, at, SETTINGS);
         let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-        error.hint(match did_you_mean(key, &declared) {
-            Some(near) => format!("Did you mean `{near}`, under `parameters:`?"),
-            None => "Values for the templates' parameters stand under `parameters:`.".to_owned(),
-        })
+        match did_you_mean(key, &declared) {
+            Some(near) => error.hint(format!("Did you mean `{near}`, under `parameters:`?")),
+            None if error.next_steps().is_empty() => {
+                error.hint("Values for the templates' parameters stand under `parameters:`.")
+            }
+            None => error,
+        }
     }
 }
 

@@ -354,8 +354,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    // An ARN has the name between slashes.
-    let stack = stack.split('/').nth(1).unwrap_or(stack);
+    let stack = read::name_of(stack);
     if code(&error) != "ValidationError" {
         return explain(error, &format!("could not make a change set for the stack {stack}"));
     }
@@ -420,7 +419,11 @@ pub async fn discard(cloud: &Cloud, change_set: ChangeSet) -> Result<()> {
 async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<Undone> {
     let found = until(cloud.pace(APPEARING), async || {
         let describe = cloud.cloudformation.describe_change_set();
-        let answer = describe.stack_name(stack).change_set_name(name).send().await;
+        let answer = describe
+            .stack_name(read::name_of(stack))
+            .change_set_name(name)
+            .send()
+            .await;
         match answer {
             Ok(found) => Probe::Ready(found),
             // The request may still be on its way.
@@ -470,7 +473,7 @@ async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose)
 
 /// The change of the stack with this ARN, for the journal.
 fn change_of(stack_arn: &str) -> String {
-    under_way("change", stack_arn.split('/').nth(1).unwrap_or(stack_arn))
+    under_way("change", read::name_of(stack_arn))
 }
 
 /// How the journal tells an operation that CloudFormation goes on with by itself.

@@ -123,6 +123,12 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
         .filter(|stack| stack.meaning().meaning != status::Meaning::Gone))
 }
 
+/// The name of a stack that is known by it or by its ARN, which has it between slashes. Not every emulator finds a change
+/// set by its own name and its stack's ARN.
+pub(super) fn name_of(stack: &str) -> &str {
+    stack.split('/').nth(1).unwrap_or(stack)
+}
+
 /// CloudFormation has no error of its own for a missing stack: `ValidationError` with a sentence. The only place where
 /// that sentence is matched.
 pub(super) fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
