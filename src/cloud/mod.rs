@@ -328,7 +328,11 @@ async fn sdk_config(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
             }
         };
         let credentials = ProfileFileCredentialsProvider::builder()
-            .configure(&ProviderConfig::without_region().with_region(with_region))
+            .configure(
+                &ProviderConfig::without_region()
+                    .with_region(with_region)
+                    .with_http_client(http::client()),
+            )
             .profile_name(profile)
             .build();
         loader = loader.profile_name(profile).credentials_provider(credentials);

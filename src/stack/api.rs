@@ -14,21 +14,41 @@ use super::digest;
 use crate::project::apis::REST_API;
 use crate::project::template::{Template, references};
 
-const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
+/// The type of an API's snapshots.
+pub const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
 
 /// How much of the definition's hash, in hexadecimal digits, a deployment's logical id ends in.
 const HASH_DIGITS: usize = 10;
 
-/// Properties whose value is a resource's identity: when one changes, whoever refers to the resource sees another.
-const IDENTITY: &[&str] = &["FunctionName", "Name", "RoleName", "TableName"];
+/// Whether a property is a resource's identity: when it changes, whoever refers to the resource sees another. AWS calls them
+/// `FunctionName`, `QueueName`, `BucketName`, `Name` …
+fn is_identity(property: &str) -> bool {
+    property.ends_with("Name")
+}
 
 /// `template` with each deployment named after the definition it is a snapshot of, and depending on all of it.
 ///
 /// Nothing in a template makes a deployment wait for the methods: created too early, it snapshots half an API.
 pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, String>) -> Template {
     rename_deployments(template, |id| {
-        format!("{id}{}", definition_hash(template, parameters, id))
+        let (hash, _) = definition_hash(template, parameters, id);
+        format!("{id}{hash}")
     })
+}
+
+/// The same with names that no deployment has had: for a definition that is as it was, but refers to what will be another
+/// resource. `salt` tells this time from others.
+pub fn name_deployments_anew(template: &Template, parameters: &BTreeMap<String, String>, salt: &str) -> Template {
+    rename_deployments(template, |id| {
+        let (hash, _) = definition_hash(template, parameters, id);
+        let salted = digest::of(&json!([hash, salt]));
+        format!("{id}{}", &salted[..HASH_DIGITS])
+    })
+}
+
+/// Whether a deployment of the template is a snapshot of what refers to a resource: of its name, its ARN.
+pub fn deployments_refer_to(template: &Template, parameters: &BTreeMap<String, String>, resource: &str) -> bool {
+    deployments(template).any(|id| definition_hash(template, parameters, id).1.contains(resource))
 }
 
 /// `template` with its deployments named as they are in `deployed`: what is live stays live, whatever else changes.
@@ -70,8 +90,13 @@ fn api_of(resource: &Value) -> Option<&str> {
     resource.get("Properties")?.get("RestApiId")?.get("Ref")?.as_str()
 }
 
-/// What a snapshot would hold: the definition's resources, and all that they refer to as far as it shows in them.
-fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>, deployment: &str) -> String {
+/// What a snapshot would hold, as a hash and by name: the definition's resources, and all that they refer to as far as it
+/// shows in them.
+fn definition_hash(
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+    deployment: &str,
+) -> (String, BTreeSet<String>) {
     let parameters = template.effective_parameters(parameters);
     let resources: BTreeMap<&str, &Value> = template.resources().collect();
     let mut parts = Map::new();
@@ -94,7 +119,8 @@ fn definition_hash(template: &Template, parameters: &BTreeMap<String, String>, d
         open.extend(references(&part).into_iter().filter(|name| seen.insert(name.clone())));
         parts.insert(name, part);
     }
-    digest::of(&Value::Object(parts))[..HASH_DIGITS].to_owned()
+    let hash = digest::of(&Value::Object(parts))[..HASH_DIGITS].to_owned();
+    (hash, seen)
 }
 
 /// All of a definition's resource; of another only what its references can show.
@@ -107,7 +133,7 @@ fn as_seen_from_outside(resource: &Value) -> Value {
         if !API_DEFINITION.contains(&kind) && kind != DEPLOYMENT {
             map.retain(|key, _| key == "Type" || key == "Condition" || key == "Properties");
             if let Some(Value::Object(properties)) = map.get_mut("Properties") {
-                properties.retain(|key, _| IDENTITY.contains(&key.as_str()));
+                properties.retain(|key, _| is_identity(key));
             }
         }
     }
@@ -247,6 +273,48 @@ Outputs:
             base,
             id(TEMPLATE, &[("Origin", "https://a"), ("Name", "other")]),
             "the function it calls"
+        );
+    }
+
+    #[test]
+    fn whatever_it_refers_to_is_known_by_its_name() {
+        let of = |property: &str, name: &str| {
+            id(
+                &TEMPLATE.replace("FunctionName: !Ref Name", &format!("{property}: {name}")),
+                HERE,
+            )
+        };
+        for property in [
+            "QueueName",
+            "BucketName",
+            "StreamName",
+            "TopicName",
+            "StateMachineName",
+            "UserPoolName",
+            "Name",
+        ] {
+            assert_ne!(of(property, "a"), of(property, "b"), "{property}");
+        }
+        assert_eq!(of("VisibilityTimeout", "1"), of("VisibilityTimeout", "2"));
+    }
+
+    #[test]
+    fn what_refers_to_another_resource_of_the_same_definition_can_be_deployed_anew() {
+        let template = Template::parse(TEMPLATE, Path::new("logic.yaml")).expect("valid");
+        let parameters = BTreeMap::from([("Origin".to_owned(), "https://a".to_owned())]);
+        assert!(deployments_refer_to(&template, &parameters, "Function"));
+        assert!(!deployments_refer_to(&template, &parameters, "Alarm"));
+        let named = |salt: &str| {
+            let anew = name_deployments_anew(&template, &parameters, salt);
+            deployments(&anew).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_ne!(named("a"), named("b"));
+        assert_ne!(named("a"), [id(TEMPLATE, HERE)]);
+        let again = keep_deployments(&template, &name_deployments_anew(&template, &parameters, "a"));
+        assert_eq!(
+            deployments(&again).collect::<Vec<_>>(),
+            named("a"),
+            "it is known as one"
         );
     }
 

@@ -1,6 +1,6 @@
 //! Bringing a stack to what the project wants: planned first, applied later.
 
-use super::change::{Mode, ResourceChange, StackPlan, Verdict};
+use super::change::{Mode, Replacement, ResourceChange, StackPlan, Verdict};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::events::ResourceEvent;
 use super::read::{self, Bookmark, Stack};
@@ -132,6 +132,21 @@ async fn plan_update(
         // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone.
         change_set::discard(cloud, express).await?;
         made = make(Mode::Standard).await?;
+    }
+    // CloudFormation tells a conditional replacement only where it has looked into the property's schema; an emulator says so
+    // of everything.
+    let replaces = |change: &ResourceChange| match change.replacement {
+        Replacement::Always => true,
+        Replacement::Perhaps => cloud.endpoint.is_aws(),
+        Replacement::Never => false,
+    };
+    let changes = made.as_ref().map(|made| made.changes.as_slice());
+    if let Some(anew) = wanted.render_redeploying(changes.unwrap_or_default(), replaces)?
+        && let Some(stale) = made.take()
+    {
+        let mode = stale.mode;
+        change_set::discard(cloud, stale).await?;
+        made = change_set::create(cloud, &stack.arn, &anew, Purpose::Update, mode).await?;
     }
     Ok(match made {
         None if !cloud.endpoint.is_aws() && stack.digest() != Some(&wanted.digest()) => {

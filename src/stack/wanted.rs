@@ -10,6 +10,7 @@ use super::ownership::{self, Labels};
 use super::protection::{self, Resolved};
 use crate::cloud::Emulator;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ident::fresh_token;
 use crate::project::naming::NamedResource;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::template::{Scope, Template};
@@ -168,13 +169,37 @@ impl Wanted {
     pub fn digest(&self) -> String {
         match &self.digest {
             Some(digest) => digest.clone(),
-            None => digest::of_stack(&self.template, &self.parameters),
+            // Of what is sent: what this version makes of a template is as good a reason to deploy as what is written in it.
+            None => digest::of_stack(&self.named(), &self.parameters),
         }
     }
 
     /// Template and parameters as they are sent.
     pub fn render(&self) -> Result<Rendered> {
-        self.rendered(&api::name_deployments(&self.template, &self.parameters), self.digest())
+        self.rendered(&self.named(), self.digest())
+    }
+
+    /// The same with another snapshot of each API, though its definition is as it was: if a change `replaces` what one refers
+    /// to by its name or ARN, and takes no new snapshot. None if it doesn't.
+    pub fn render_redeploying(
+        &self,
+        changes: &[ResourceChange],
+        replaces: impl Fn(&ResourceChange) -> bool,
+    ) -> Result<Option<Rendered>> {
+        let is_deployed =
+            |change: &ResourceChange| change.action == Action::Add && change.resource_type == api::DEPLOYMENT;
+        let refers_to =
+            |change: &ResourceChange| api::deployments_refer_to(&self.template, &self.parameters, &change.logical_id);
+        if changes.iter().any(is_deployed) || !changes.iter().any(|change| replaces(change) && refers_to(change)) {
+            return Ok(None);
+        }
+        let anew = api::name_deployments_anew(&self.template, &self.parameters, &fresh_token());
+        self.rendered(&anew, self.digest()).map(Some)
+    }
+
+    /// The template with its API's deployments named after what they are snapshots of.
+    fn named(&self) -> Template {
+        api::name_deployments(&self.template, &self.parameters)
     }
 
     /// The same, but with the API's deployment that `deployed` has: the definition changes, what is live doesn't.
