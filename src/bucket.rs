@@ -166,7 +166,7 @@ pub async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>)
         .set_objects(Some(objects))
         .quiet(true)
         .build()
-        .map_err(|error| Error::failed("could not build a deletion").because(error))?;
+        .map_err(|error| Error::failed("could not build a deletion").cause(error))?;
     let answer = cloud
         .s3
         .delete_objects()
@@ -181,7 +181,7 @@ pub async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>)
             "S3 refuses to delete {} of the objects in {bucket}",
             answer.errors().len()
         ))
-        .because(format!(
+        .cause(format!(
             "{}: {} {}",
             refused.key().unwrap_or_default(),
             refused.code().unwrap_or_default(),

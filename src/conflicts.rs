@@ -37,7 +37,7 @@ pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'
                 shown(resource),
                 plan.name
             ))
-            .because(format!("to CloudFormation {new} is another resource, and {old} one that is to be removed"))
+            .cause(format!("to CloudFormation {new} is another resource, and {old} one that is to be removed"))
             .hint(format!(
                 "Nothing was changed, and nothing of it is to be deleted. Keep the logical id `{old}` in the template of \
                  {}; only a resource of another name can have the logical id {new}.",
@@ -72,11 +72,11 @@ pub async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
     );
     if taken.len() > 1 {
         for resource in &taken {
-            error = error.because(shown(resource));
+            error = error.cause(shown(resource));
         }
     }
     if emulated {
-        error = error.because(
+        error = error.cause(
             "an emulator that was killed may have lost its stacks and kept their buckets; the local one is emptied by \
              `deployer local reset`",
         );

@@ -13,11 +13,11 @@ use crate::local as local_cloud;
 use crate::project::Project;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::report::{Event, Reporter};
+use crate::stack::desired::DesiredStack;
 use crate::stack::follow;
 use crate::stack::ownership::{self, Adoption, Labels};
 use crate::stack::read::{self, Deployed, Stack};
-use crate::stack::status::Meaning;
-use crate::stack::wanted::Wanted;
+use crate::stack::status::StackState;
 
 /// One run of the command: what it was asked, whom it tells, and what it has begun.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ impl<'a> Context<'a> {
     }
 
     /// A stack as the project wants it, with `inputs` beside the values that its settings give it.
-    pub fn wanted(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> Wanted {
+    pub fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
         let stage = &self.project.stage;
         let labels = Labels {
             project: &self.project.name,
@@ -136,7 +136,7 @@ impl<'a> Context<'a> {
         let mut parameters = self.project.known_values(&stack.id);
         parameters.extend(inputs);
         let emulator = self.cloud.endpoint.emulator();
-        Wanted::new(
+        DesiredStack::new(
             stack,
             self.stack_name(&stack.id),
             &labels,
@@ -203,7 +203,7 @@ impl<'a> Context<'a> {
         let settled = try_join_all(stage.into_iter().map(|(id, deployed)| async {
             let cloud = self.cloud_of(&id);
             let Deployed { stack, resources } = deployed;
-            let was_busy = stack.meaning().meaning == Meaning::Busy;
+            let was_busy = stack.state() == StackState::InProgress;
             let Some(stack) = follow::settled(cloud, &id, stack, self.reporter).await? else {
                 return Ok::<_, Error>((id, None));
             };

@@ -5,7 +5,7 @@
 //! Rust; a [`context`] is a stage in its cloud. What templates can't do is in [`package`], [`site`], [`publish`],
 //! [`seeding`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
 //! before, [`readiness`] waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one
-//! another by [`fact`]s, and only [`report`] prints.
+//! another by [`promise`]s, and only [`report`] prints.
 
 pub mod address;
 pub mod bucket;
@@ -15,7 +15,6 @@ pub mod commands;
 pub mod conflicts;
 pub mod context;
 pub mod error;
-pub mod fact;
 mod http;
 mod ident;
 pub mod journal;
@@ -25,6 +24,7 @@ pub mod logs;
 pub mod package;
 mod private;
 pub mod project;
+pub mod promise;
 pub mod publish;
 pub mod readiness;
 pub mod report;

@@ -38,9 +38,9 @@ pub(crate) async fn take(file: &Path, part: &'static str, reporter: &Reporter, w
     .await;
     match waited {
         Waited::Ready(()) => Ok(handle),
-        Waited::Failed(error) => Err(Error::failed(what()).because(error)),
+        Waited::Failed(error) => Err(Error::failed(what()).cause(error)),
         Waited::TimedOut => Err(Error::new(ErrorKind::TimedOut, what())
-            .because(format!(
+            .cause(format!(
                 "another run has held it for {} minutes",
                 PACE.deadline.as_secs() / 60
             ))

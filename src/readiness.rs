@@ -124,7 +124,7 @@ async fn function(cloud: &Cloud, name: &str) -> Result<()> {
                     let reason = found.state_reason().or(found.last_update_status_reason());
                     Probe::Failed(
                         Error::new(ErrorKind::StackFailed, format!("the function {name} doesn't start"))
-                            .because(reason.unwrap_or("Lambda gives no reason"))
+                            .cause(reason.unwrap_or("Lambda gives no reason"))
                             .hint("Correct the cause and run `deployer up` again."),
                     )
                 }

@@ -188,12 +188,12 @@ fn interruption(journal: &Journal, not_undone: &[Error]) -> Error {
         ));
     }
     let error = match (clauses.is_empty(), journal.phase()) {
-        (true, Phase::Reading) => error.because("nothing was changed"),
-        (true, Phase::Changing) => error.because("what was done until then stays; nothing is under way"),
-        (false, _) => error.because(format!("{}; nothing else is under way", clauses.join("; "))),
+        (true, Phase::Reading) => error.cause("nothing was changed"),
+        (true, Phase::Changing) => error.cause("what was done until then stays; nothing is under way"),
+        (false, _) => error.cause(format!("{}; nothing else is under way", clauses.join("; "))),
     };
     let error = not_undone.iter().fold(error, |error, failure| {
-        error.because(format!("what was only planned may stay: {failure}"))
+        error.cause(format!("what was only planned may stay: {failure}"))
     });
     match journal.phase() {
         Phase::Reading if clauses.is_empty() => error.hint("Run the same command again."),

@@ -221,7 +221,7 @@ fn key_request(table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Key
         request = request.keys(parts.map(|(name, value)| (name.clone(), to_dynamodb(value))).collect());
     }
     let built = request.consistent_read(true).build();
-    built.map_err(|error| Error::failed(format!("could not ask the table {table}")).because(error))
+    built.map_err(|error| Error::failed(format!("could not ask the table {table}")).cause(error))
 }
 
 /// What stands for the key attribute in expressions: its name may be a reserved word.

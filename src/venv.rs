@@ -77,7 +77,7 @@ pub(crate) struct Place {
 pub(crate) fn user_folders() -> Result<Xdg> {
     Xdg::new().map_err(|error| {
         Error::new(ErrorKind::InvalidSetup, "could not find the home folder")
-            .because(error)
+            .cause(error)
             .hint("Set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME.")
     })
 }
@@ -148,7 +148,7 @@ impl Tool {
         } else {
             Err(
                 Error::failed(format!("{} doesn't run after its installation", self.name()))
-                    .because(format!("{} can't load it", interpreter(&environment).display()))
+                    .cause(format!("{} can't load it", interpreter(&environment).display()))
                     .hint("Try another Python, or uv: put it on PATH and run this again."),
             )
         }
@@ -194,7 +194,7 @@ impl Maker {
             ErrorKind::InvalidSetup,
             format!("{user} needs Python 3.10 or newer with its venv module, or uv"),
         )
-        .because(why)
+        .cause(why)
         .hint(
             "Install one (Debian, Ubuntu: `sudo apt install python3 python3-venv`; macOS: `brew install python`; \
                      or https://docs.astral.sh/uv/, which brings its own Python), then run this again.",
@@ -304,7 +304,7 @@ async fn step(
     };
     let output = match run.await {
         Ok(output) => output,
-        Err(error) => return Err(failed().because(format!("{} can't be run: {error}", program.display()))),
+        Err(error) => return Err(failed().cause(format!("{} can't be run: {error}", program.display()))),
     };
     if output.status.success() {
         return Ok(());
@@ -315,7 +315,7 @@ async fn step(
         _ => &output.stderr,
     };
     let complaint = gist(&String::from_utf8_lossy(complaint));
-    Err(failed().because(if complaint.is_empty() {
+    Err(failed().cause(if complaint.is_empty() {
         format!("{} ended with {}", program.display(), output.status)
     } else {
         complaint

@@ -167,7 +167,7 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
                 .iter()
                 .map(|(service, place)| format!("{service}: {place}"))
                 .collect();
-            Err(Error::new(ErrorKind::InvalidSetup, "the services' endpoints are not in one place").because(listed.join(", ")).hint(
+            Err(Error::new(ErrorKind::InvalidSetup, "the services' endpoints are not in one place").cause(listed.join(", ")).hint(
                 "Unset the AWS_ENDPOINT_URL_<SERVICE> variables and `endpoint_url` settings, or set AWS_ENDPOINT_URL \
                      alone; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true switches all of them off.",
             ))

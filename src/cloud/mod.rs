@@ -57,7 +57,7 @@ struct Place {
     partition: String,
 }
 
-/// Clients and facts; made once a run.
+/// Clients, and what is known of the place; made once a run.
 #[derive(Debug, Clone)]
 pub struct Cloud {
     /// AWS or something like it.
@@ -123,7 +123,7 @@ impl Cloud {
         let (account, partition) = identity(&config, &endpoint).await.map_err(|error| match access {
             Access::Chain {
                 profile: Some(profile), ..
-            } => error.because(format!("the credentials were to come from the profile `{profile}`")),
+            } => error.cause(format!("the credentials were to come from the profile `{profile}`")),
             Access::Chain { profile: None, .. } | Access::Keys { .. } => error,
         })?;
         let place = Place {
@@ -159,9 +159,9 @@ impl Cloud {
             .interceptor(NoteChanges(journal.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECTING)
+                    .connect_timeout(CONNECT_TIMEOUT)
                     .disable_read_timeout()
-                    .operation_attempt_timeout(ANSWERING)
+                    .operation_attempt_timeout(ANSWER_TIMEOUT)
                     .disable_operation_timeout()
                     .build(),
             );
@@ -215,7 +215,7 @@ impl Cloud {
 
     /// What a request to S3 with a body of so many bytes is to be customized with: more time for an attempt.
     pub fn for_sending(bytes: u64) -> aws_sdk_s3::config::Builder {
-        let attempt = 2 * ANSWERING + Duration::from_secs(bytes / SLOWEST_LINE);
+        let attempt = 2 * ANSWER_TIMEOUT + Duration::from_secs(bytes / SLOWEST_LINE_BYTES_PER_SECOND);
         aws_sdk_s3::Config::builder()
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
     }
@@ -263,11 +263,11 @@ impl Cloud {
 }
 
 /// How long a connection may take, and an answer. The SDK has no limit of its own for an answer.
-const CONNECTING: Duration = Duration::from_secs(5);
-const ANSWERING: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// In bytes a second, of one request among several that share a line.
-const SLOWEST_LINE: u64 = 16 << 10;
+const SLOWEST_LINE_BYTES_PER_SECOND: u64 = 16 << 10;
 
 /// Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
 fn retries() -> RetryConfig {
@@ -276,9 +276,9 @@ fn retries() -> RetryConfig {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECTING)
-        .read_timeout(ANSWERING)
-        .operation_timeout(10 * ANSWERING)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(ANSWER_TIMEOUT)
+        .operation_timeout(10 * ANSWER_TIMEOUT)
         .build()
 }
 

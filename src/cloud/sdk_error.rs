@@ -83,18 +83,18 @@ where
         SdkError::ResponseError(_) => {
             let why = format!("the answer can't be read: {}", innermost(&error));
             return Error::new(ErrorKind::ServiceError, what)
-                .because(Told::new(why, error))
+                .cause(Told::new(why, error))
                 .hint("Is the endpoint really AWS, or an emulator of it? Check AWS_ENDPOINT_URL.");
         }
         other if lacks_credentials(other) => return without_credentials(what, innermost(other), error),
         other => {
             let why = innermost(other);
             return Error::failed(what)
-                .because(Told::new(why, error))
+                .cause(Told::new(why, error))
                 .hint("Check the region's name and the endpoint, then run the same command again.");
         }
     };
-    Error::new(kind, what).because(Told::new(why, error)).hint(advice(kind))
+    Error::new(kind, what).cause(Told::new(why, error)).hint(advice(kind))
 }
 
 /// An SDK error in words that a person can use: its own are "service error" or "dispatch failure".
@@ -138,8 +138,8 @@ fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
 
 fn without_credentials(what: &str, why: String, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::CredentialsMissing, "no usable AWS credentials were found")
-        .because(what)
-        .because(Told::new(why, error))
+        .cause(what)
+        .cause(Told::new(why, error))
         .hint(advice(ErrorKind::CredentialsMissing))
 }
 

@@ -13,17 +13,17 @@ use crate::cli::DownArgs;
 use crate::cloud::Cloud;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fact::{Fact, fact};
 use crate::logs;
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
-use crate::report::{Outcome, Paint};
+use crate::promise::{Dependency, promise};
+use crate::report::{CommandResult, Paint};
 use crate::stack::ownership::{self, Adoption, Owner};
 use crate::stack::protection;
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::remove::{self, Data};
-use crate::stack::status::Meaning;
+use crate::stack::status::StackState;
 use crate::table;
 
 /// Runs the command.
@@ -64,7 +64,7 @@ pub async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
             logs::delete_group(cloud, group).await?;
         }
     }
-    context.reporter.outcome(&Removed {
+    context.reporter.result(&Removed {
         stage: context.project.stage.name.clone(),
         stacks: found.values().map(|stack| stack.deployed.stack.name.clone()).collect(),
         log_groups: groups.into_iter().map(|(_, group)| group).collect(),
@@ -141,7 +141,7 @@ async fn looked_into(
         .map(|(id, stack)| (context.cloud_of(&id).clone(), id, stack, false));
     let orphans = orphans.into_iter().map(|(id, (cloud, stack))| (cloud, id, stack, true));
     let looked = try_join_all(own.chain(orphans).map(async |(cloud, id, stack, is_orphan)| {
-        let has_template = stack.meaning().meaning != Meaning::Shell;
+        let has_template = stack.state() != StackState::InReview;
         let template = async {
             if has_template {
                 read::deployed_template(&cloud, &stack.arn).await.map(Some)
@@ -297,15 +297,15 @@ async fn check_unchanged(asked: &BTreeMap<StackId, Found>) -> Result<()> {
 
 /// Deletes each stack once those that get something from it are gone. All that can be deleted is, whatever fails beside it.
 async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, data_too: bool) -> Result<()> {
-    let mut tellers = BTreeMap::new();
-    let mut gone: BTreeMap<&StackId, Fact<()>> = BTreeMap::new();
+    let mut promises = BTreeMap::new();
+    let mut gone: BTreeMap<&StackId, Dependency<()>> = BTreeMap::new();
     for id in found.keys() {
-        let (teller, fact) = fact();
-        tellers.insert(id, teller);
-        gone.insert(id, fact);
+        let (promise, dependency) = promise();
+        promises.insert(id, promise);
+        gone.insert(id, dependency);
     }
     let gone = &gone;
-    let removals = tellers.into_iter().map(async |(id, teller)| {
+    let removals = promises.into_iter().map(async |(id, promise)| {
         let stack = &found[id];
         let edges = context
             .project
@@ -328,7 +328,7 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
             (Ok(_), Err(_)) => return None,
         };
         match &removed {
-            Ok(()) => teller.tell(()),
+            Ok(()) => promise.set(()),
             Err(error) => context.reporter.stopped(id.as_str(), error.message()),
         }
         removed.err()
@@ -343,9 +343,7 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
 async fn released(context: &Context<'_>, id: &StackId, found: &Found, data_too: bool) -> Result<Option<Template>> {
     let stack = &found.deployed.stack;
     match &found.template {
-        Some(deployed)
-            if (data_too || protection::keeps_data(deployed)) && stack.meaning().meaning == Meaning::Ready =>
-        {
+        Some(deployed) if (data_too || protection::keeps_data(deployed)) && stack.state() == StackState::Ready => {
             let released = remove::release(&found.cloud, id, stack, deployed, context.reporter).await?;
             Ok(Some(released))
         }
@@ -355,12 +353,12 @@ async fn released(context: &Context<'_>, id: &StackId, found: &Found, data_too: 
 
 async fn remove_one(context: &Context<'_>, id: &StackId, found: &Found, template: Option<&Template>) -> Result<()> {
     let (cloud, reporter, stack) = (&found.cloud, context.reporter, &found.deployed.stack);
-    let doomed = remove::Doomed {
+    let to_remove = remove::StackToRemove {
         stack,
         resources: &found.deployed.resources,
         template,
     };
-    remove::stack(cloud, id, doomed, Data::Too, reporter).await?;
+    remove::stack(cloud, id, to_remove, Data::Too, reporter).await?;
     reporter.finished(id.as_str(), format!("deleted {}", stack.name), true);
     Ok(())
 }
@@ -381,7 +379,7 @@ fn names_of_kept<S: Serializer>(kept: &[Kept], serializer: S) -> Result<S::Ok, S
     (!names.is_empty()).then(|| names.join(", ")).serialize(serializer)
 }
 
-impl Outcome for Removed {
+impl CommandResult for Removed {
     fn text(&self, paint: &Paint) -> String {
         let mut text = if self.stacks.is_empty() && !self.kept.is_empty() {
             format!("Nothing more to remove of the stage {}.\n", self.stage)

@@ -12,7 +12,7 @@ use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::tables;
 use crate::project::wiring::{Edge, Rule, Source};
-use crate::report::{Outcome, Paint};
+use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
 pub fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
@@ -20,7 +20,7 @@ pub fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
     let project = super::open(global, reporter)?;
     let graph = Graph::of(&project);
     match args.format {
-        GraphFormat::Text => reporter.outcome(&graph)?,
+        GraphFormat::Text => reporter.result(&graph)?,
         GraphFormat::Dot => reporter.print(graph.dot())?,
         GraphFormat::Mermaid => reporter.print(graph.mermaid())?,
     }
@@ -231,7 +231,7 @@ impl StackNode {
     }
 }
 
-impl Outcome for Graph {
+impl CommandResult for Graph {
     fn text(&self, paint: &Paint) -> String {
         let mut text = String::new();
         for stack in &self.stacks {

@@ -7,7 +7,7 @@ use crate::context::Session;
 use crate::error::{OrFail, Result};
 use crate::local::{self, LocalCloud, LocalStatus};
 use crate::project::Project;
-use crate::report::{Outcome, Paint};
+use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
 pub async fn run(command: LocalCommand, session: Session<'_>) -> Result<()> {
@@ -41,7 +41,7 @@ pub async fn run(command: LocalCommand, session: Session<'_>) -> Result<()> {
             return reporter.print(written(&variables, format, set_here)?);
         }
     }
-    reporter.outcome(&Shown(local::status().await?))
+    reporter.result(&Shown(local::status().await?))
 }
 
 /// Where `up --local` works, run here.
@@ -114,7 +114,7 @@ fn shell_quoted(text: &str) -> String {
 #[serde(transparent)]
 struct Shown(LocalStatus);
 
-impl Outcome for Shown {
+impl CommandResult for Shown {
     fn text(&self, paint: &Paint) -> String {
         let status = &self.0;
         if status.running {

@@ -36,7 +36,7 @@ pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
     let (site, warnings) = site::read(
         &project.site_dir(),
         project.stage.fingerprints,
-        Some(&project.site_memo()),
+        Some(&project.site_cache()),
     )?;
     for warning in warnings {
         reporter.warn(warning);

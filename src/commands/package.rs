@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::package::{LAMBDAS_GLIBC, Package};
 use crate::project::functions::Function;
 use crate::project::{Project, did_you_mean};
-use crate::report::{Outcome, Paint};
+use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
 pub async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> {
@@ -46,8 +46,8 @@ pub async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> {
     }
     reporter.finished("function", "packed", true);
     match <[Packed; 1]>::try_from(packed) {
-        Ok([only]) => reporter.outcome(&only),
-        Err(packed) => reporter.outcome(&All { packages: packed }),
+        Ok([only]) => reporter.result(&only),
+        Err(packed) => reporter.result(&All { packages: packed }),
     }
 }
 
@@ -127,7 +127,7 @@ impl Packed {
     }
 }
 
-impl Outcome for Packed {
+impl CommandResult for Packed {
     fn text(&self, paint: &Paint) -> String {
         let how = format!(
             "Deploy it with `deployer up --function-package {}`.\n",
@@ -137,7 +137,7 @@ impl Outcome for Packed {
     }
 }
 
-impl Outcome for All {
+impl CommandResult for All {
     fn text(&self, paint: &Paint) -> String {
         let mut text: String = self.packages.iter().map(|packed| packed.describe(paint)).collect();
         let given: Vec<String> = self

@@ -9,7 +9,7 @@ use crate::cli::SeedArgs;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
-use crate::report::{Outcome, Paint};
+use crate::report::{CommandResult, Paint};
 use crate::seeding::{self, SeededTable};
 use crate::stack::follow;
 use crate::stack::ownership::Adoption;
@@ -36,7 +36,7 @@ pub async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
         .iter()
         .any(|table| table.seeded.added + table.seeded.overwritten > 0);
     reporter.finished("seed", seeding::describe(&tables), changed);
-    reporter.outcome(&SeedOutcome { tables })
+    reporter.result(&SeedOutcome { tables })
 }
 
 /// The stack of a table, once no operation is under way on it.
@@ -66,7 +66,7 @@ struct SeedOutcome {
     tables: Vec<SeededTable>,
 }
 
-impl Outcome for SeedOutcome {
+impl CommandResult for SeedOutcome {
     fn text(&self, _: &Paint) -> String {
         // The last event has said it.
         String::new()

@@ -14,10 +14,10 @@ use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
-use crate::report::{Outcome, Paint};
+use crate::report::{CommandResult, Paint};
 use crate::stack::ownership;
 use crate::stack::read::{Deployed, Stack};
-use crate::stack::status::{Meaning, Severity};
+use crate::stack::status::{Severity, StackState};
 
 /// The version of the document: it grows when something in it is taken away or means something else.
 const SCHEMA: u32 = 2;
@@ -122,7 +122,7 @@ pub async fn run(session: Session<'_>) -> Result<()> {
     let stage = context.survey().await?;
     // What can't be read of it is `up`'s to say.
     let seeds = context.project.seeds(None, None).unwrap_or_default();
-    context.reporter.outcome(&summarize(context, &stage, &seeds))
+    context.reporter.result(&summarize(context, &stage, &seeds))
 }
 
 /// What the stacks of the stage tell of it.
@@ -132,7 +132,7 @@ pub fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>, see
         let deployed = stage.get(&stack.id)?;
         foreign(context, &deployed.stack).is_none().then_some(deployed)
     };
-    let is_ready = |stack: &&StackTemplate| own(stack).is_some_and(|it| it.stack.meaning().meaning == Meaning::Ready);
+    let is_ready = |stack: &&StackTemplate| own(stack).is_some_and(|it| it.stack.state() == StackState::Ready);
     let found = || stacks.iter().filter_map(|stack| Some((*stack, own(stack)?)));
     let named = |kinds: &'static [&'static str]| {
         found().flat_map(move |(stack, deployed)| {
@@ -197,7 +197,7 @@ fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStat
         foreign: foreign(context, stack),
         last_changed: stack.changed.map(rfc3339),
         outputs: stack.outputs.clone(),
-        severity: Some(stack.meaning().severity),
+        severity: Some(stack.severity()),
         age: stack.changed.map(|then| age(then, SystemTime::now())),
     }
 }
@@ -221,7 +221,7 @@ fn age(then: SystemTime, now: SystemTime) -> String {
     format!("{count} {unit}{plural} ago")
 }
 
-impl Outcome for StageStatus {
+impl CommandResult for StageStatus {
     fn text(&self, paint: &Paint) -> String {
         let mut text = format!(
             "{}\n",

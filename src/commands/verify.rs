@@ -34,6 +34,6 @@ pub async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
     }
     let timeout = Duration::from_secs(args.timeout);
     let verification = verify(&stage, &selection, |_| true, timeout, reporter).await;
-    reporter.outcome(&verification)?;
+    reporter.result(&verification)?;
     verification.failure().map_or(Ok(()), Err)
 }

@@ -84,7 +84,7 @@ impl Error {
 
     /// Adds a cause, the nearest first: an error, which is kept, or a sentence.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.causes.push(Cause::from(cause.into()));
         self
     }
@@ -174,7 +174,7 @@ pub trait OrFail<T> {
 
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrFail<T> for std::result::Result<T, E> {
     fn or_fail(self, message: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| Error::failed(message()).because(error))
+        self.map_err(|error| Error::failed(message()).cause(error))
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn nests_from_the_outside_in() {
         let error = Error::failed("could not read the stack")
-            .because("access denied")
+            .cause("access denied")
             .hint("first")
             .hint("second")
             .hint("first");
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_it_came_of_is_kept() {
         let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "gone");
-        let error = Error::failed("outer").because(Error::new(ErrorKind::TimedOut, "inner").because(missing));
+        let error = Error::failed("outer").cause(Error::new(ErrorKind::TimedOut, "inner").cause(missing));
         let inner = error.source().and_then(|source| source.downcast_ref::<Error>());
         let inner = inner.expect("an error of ours");
         assert_eq!(inner.kind(), ErrorKind::TimedOut);

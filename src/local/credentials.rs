@@ -38,7 +38,7 @@ impl Credentials {
                 ErrorKind::LocalCloud,
                 format!("could not understand {}", file.display()),
             )
-            .because(error)
+            .cause(error)
             .hint("It has the local cloud's keys. Run `deployer local stop`, delete it, and run this again.")
         })
     }

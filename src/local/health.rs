@@ -12,9 +12,9 @@ use super::VERSION;
 use crate::http;
 
 /// How long connecting and answering may take, each.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// In bytes, more than the answer ever has.
-const LONGEST: usize = 256 * 1024;
+const LONGEST_BYTES: usize = 256 * 1024;
 
 /// Who is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,8 +75,8 @@ async fn send(port: u16) -> reqwest::Result<Option<Answer>> {
         .redirect(redirect::Policy::none())
         // The address isn't one of TLS: no certificates need be read.
         .tls_certs_only([])
-        .connect_timeout(PATIENCE)
-        .timeout(2 * PATIENCE)
+        .connect_timeout(TIMEOUT)
+        .timeout(2 * TIMEOUT)
         .build()?;
     let url = format!("http://127.0.0.1:{port}/_ministack/health");
     let response = client.get(url).send().await?;
@@ -91,7 +91,7 @@ async fn body(mut response: Response) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(bytes) = response.chunk().await.ok()? {
         body.extend_from_slice(&bytes);
-        if body.len() > LONGEST {
+        if body.len() > LONGEST_BYTES {
             return None;
         }
     }
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_else_answers_is_described() {
-        let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(2 * LONGEST));
+        let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(2 * LONGEST_BYTES));
         for (answer, expected) in [
             ("", "doesn't speak HTTP"),
             ("SSH-2.0-OpenSSH\r\n", "doesn't speak HTTP"),

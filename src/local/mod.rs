@@ -328,7 +328,7 @@ impl Settings {
                 Err(error) => error,
             }),
             Err(error) => {
-                Probe::Failed(Error::new(ErrorKind::LocalCloud, "could not watch the local cloud start").because(error))
+                Probe::Failed(Error::new(ErrorKind::LocalCloud, "could not watch the local cloud start").cause(error))
             }
         })
         .await;
@@ -400,7 +400,7 @@ impl Settings {
     fn cloud(&self, record: &Record) -> Result<LocalCloud> {
         let credentials = Credentials::read(&self.state_dir())?.ok_or_else(|| {
             Error::new(ErrorKind::LocalCloud, "the keys of the local cloud that runs are gone")
-                .because(format!(
+                .cause(format!(
                     "there is no {}",
                     Credentials::file(&self.state_dir()).display()
                 ))
@@ -418,7 +418,7 @@ impl Settings {
     fn ended(&self) -> Error {
         let log = self.log_file();
         Error::new(ErrorKind::LocalCloud, "the local cloud ended as soon as it was started")
-            .because(process::log_tail(&log))
+            .cause(process::log_tail(&log))
             .hint(format!(
                 "See {}. If its installation is broken, delete {} and run this again.",
                 log.display(),
@@ -436,7 +436,7 @@ impl Settings {
                 START.deadline.as_secs()
             ),
         )
-        .because(process::log_tail(&log))
+        .cause(process::log_tail(&log))
         .hint(format!(
             "Run this again to wait longer, or stop it with `deployer local stop`. Its log is {}.",
             log.display()
@@ -450,7 +450,7 @@ fn taken(port: u16, who: &str) -> Error {
         ErrorKind::InvalidSetup,
         format!("port {port}, where the local cloud would run, is taken"),
     )
-    .because(who)
+    .cause(who)
     .hint(format!(
         "Choose another: `{PORT_VARIABLE}={other} deployer up --local`."
     ))

@@ -131,7 +131,7 @@ impl Record {
                 ErrorKind::LocalCloud,
                 format!("could not understand {}", file.display()),
             )
-            .because(error)
+            .cause(error)
             .hint("It says which local cloud runs. If none does, delete it and run this again.")
         })
     }
@@ -186,7 +186,7 @@ fn birth_by_proc(pid: u32) -> Result<Option<String>> {
         Ok(stat) => stat,
         // Reading fails in a second way when the process ends between opening and reading: ESRCH.
         Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(None),
-        Err(error) => return Err(Error::new(ErrorKind::LocalCloud, format!("could not read {file}")).because(error)),
+        Err(error) => return Err(Error::new(ErrorKind::LocalCloud, format!("could not read {file}")).cause(error)),
     };
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Ok(start_in_stat(&stat).map(|ticks| format!("{ticks} {}", boot.trim())))
@@ -226,7 +226,7 @@ pub(super) fn terminate(pid: u32) -> Result<()> {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(
             Error::new(ErrorKind::LocalCloud, format!("could not signal process {pid}"))
-                .because(error)
+                .cause(error)
                 .hint(format!("Stop it with `kill {pid}`, as the user who started it.")),
         ),
     }
@@ -242,7 +242,7 @@ pub(super) fn terminate_rest(emulator: u32) -> Result<()> {
             ErrorKind::LocalCloud,
             format!("could not signal process group {emulator}"),
         )
-        .because(error)),
+        .cause(error)),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const BOOTSTRAP: &str = "bootstrap";
 
 /// The most that a package's files may have together, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-pub(super) const MAX_UNPACKED: u64 = 262_144_000;
+pub(super) const MAX_UNPACKED_BYTES: u64 = 262_144_000;
 
 /// Lambda runs the function as a user of its own: that user must be able to read it and to execute it.
 const BY_EVERYONE: u32 = 0o005;
@@ -103,7 +103,7 @@ pub(super) fn open(zip: &Snapshot) -> Result<Contents, Unusable> {
     for index in 0..archive.len() {
         bytes = bytes.saturating_add(archive.by_index_raw(index).map_err(Unusable::Broken)?.size());
     }
-    if bytes > MAX_UNPACKED {
+    if bytes > MAX_UNPACKED_BYTES {
         return Err(Unusable::TooLarge(bytes));
     }
     let bootstrap = match files.iter().find(|file| file.trim_start_matches("./") == BOOTSTRAP) {
@@ -144,11 +144,11 @@ pub(super) fn take_out(zip: &Snapshot, name: &str, folder: &Path) -> Result<Snap
     let mut archive = ZipArchive::new(zip.reader()).map_err(Unusable::Broken)?;
     let entry = archive.by_name(name).map_err(Unusable::Broken)?;
     // What an entry says of its size needn't be true.
-    let file = Snapshot::take(entry, MAX_UNPACKED + 1, folder).map_err(|trouble| match trouble {
+    let file = Snapshot::take(entry, MAX_UNPACKED_BYTES + 1, folder).map_err(|trouble| match trouble {
         Trouble::Original(error) => Unusable::Broken(ZipError::Io(error)),
         Trouble::Copy(error) => Unusable::NoRoom(error),
     })?;
-    if file.length > MAX_UNPACKED {
+    if file.length > MAX_UNPACKED_BYTES {
         return Err(Unusable::TooLarge(file.length));
     }
     Ok(file)
@@ -196,7 +196,7 @@ impl fmt::Display for Unusable {
             Self::NoRoom(error) => write!(f, "what is in it can't be written to a temporary file: {error}"),
             Self::TooLarge(bytes) => write!(
                 f,
-                "unpacked it has at least {bytes} bytes, and Lambda takes {MAX_UNPACKED} (250 MB)"
+                "unpacked it has at least {bytes} bytes, and Lambda takes {MAX_UNPACKED_BYTES} (250 MB)"
             ),
         }
     }

@@ -159,7 +159,7 @@ impl Builder {
                 architecture.as_str()
             ),
         )
-        .because(error)
+        .cause(error)
         .hint(format!(
             "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
         )))
@@ -208,7 +208,7 @@ async fn answers(arguments: &[&str], path: Option<&OsStr>) -> Result<bool> {
 
 pub(super) fn no_cargo(error: std::io::Error) -> Error {
     Error::new(ErrorKind::InvalidSetup, "could not start cargo")
-        .because(error)
+        .cause(error)
         .hint("Install Rust (https://rustup.rs), then run the same command again.")
 }
 
@@ -268,7 +268,7 @@ impl Call<'_> {
                     ErrorKind::InvalidSetup,
                     format!("cargo-lambda built `{binary}`, but no file where it was told to put it"),
                 )
-                .because(error)
+                .cause(error)
                 .hint(
                     "Look for `extension` or `lambda_dir` in CargoLambda.toml and under [package.metadata.lambda] of \
                      function/Cargo.toml, and remove it.",
@@ -364,7 +364,7 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
     }
     Err(
         Error::new(ErrorKind::BuildFailed, format!("the function doesn't build ({status})"))
-            .because(said.trim())
+            .cause(said.trim())
             .hint(remedy(&said)),
     )
 }

@@ -76,7 +76,7 @@ pub(super) fn packages<'a>(known: &'a [Binary], wanted: &[&str]) -> Result<Vec<&
                 ErrorKind::InvalidProject,
                 format!("function/ has two binaries named `{name}`"),
             )
-            .because(format!("they are of {} and of {}", binary.package, other.package))
+            .cause(format!("they are of {} and of {}", binary.package, other.package))
             .hint("Give one of them another name."));
         }
         elsewhere |= !binary.at_root;
@@ -93,7 +93,7 @@ fn missing(name: &str, known: &[Binary]) -> Error {
         ErrorKind::InvalidProject,
         format!("function/ has no binary named `{name}`"),
     )
-    .because(match &*names {
+    .cause(match &*names {
         [] => "it has none".to_owned(),
         names => format!("it has {}", names.join(", ")),
     });
@@ -129,7 +129,7 @@ pub(super) async fn read(function_dir: &Path) -> Result<Crates> {
     if !output.status.success() {
         return Err(
             Error::new(ErrorKind::InvalidProject, "cargo can't read the function's crate")
-                .because(String::from_utf8_lossy(&output.stderr).trim())
+                .cause(String::from_utf8_lossy(&output.stderr).trim())
                 .hint("Nothing was changed. Correct function/Cargo.toml, then run the same command again."),
         );
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::archive::{BOOTSTRAP, Entry, MAX_UNPACKED, Unusable};
+use super::archive::{BOOTSTRAP, Entry, MAX_UNPACKED_BYTES, Unusable};
 use super::snapshot::{Draft, Snapshot};
 use super::{not_copied, unusable};
 use crate::error::{Error, ErrorKind, OrFail, Result};
@@ -45,7 +45,7 @@ pub(super) fn copy(folder: &Path, scratch: &Path) -> Result<(Snapshot, Vec<Entry
     let is_binary = matches!(&*found, [only] if only.name == BOOTSTRAP && only.executable);
     let mut draft = Draft::new(scratch).map_err(|trouble| not_copied(folder, trouble))?;
     let mut entries = Vec::new();
-    let mut left = MAX_UNPACKED;
+    let mut left = MAX_UNPACKED_BYTES;
     for Found { name, path, executable } in found {
         let file = File::open(&path)
             .or_fail(|| format!("could not read {}", path.display()))
@@ -61,7 +61,7 @@ pub(super) fn copy(folder: &Path, scratch: &Path) -> Result<(Snapshot, Vec<Entry
         }
         left = left
             .checked_sub(length)
-            .ok_or_else(|| unusable(folder, &Unusable::TooLarge(MAX_UNPACKED + 1)))?;
+            .ok_or_else(|| unusable(folder, &Unusable::TooLarge(MAX_UNPACKED_BYTES + 1)))?;
         entries.push(Entry {
             name,
             executable,
@@ -91,7 +91,7 @@ fn collect(root: &Path, open: &mut Vec<PathBuf>, prefix: &str, found: &mut Vec<F
         let name = format!("{prefix}{own}");
         let real = path
             .canonicalize()
-            .map_err(|error| refused(&path, "it is a link to nothing that can be read").because(error))?;
+            .map_err(|error| refused(&path, "it is a link to nothing that can be read").cause(error))?;
         if !real.starts_with(root) {
             return Err(refused(
                 &path,
@@ -123,7 +123,7 @@ fn collect(root: &Path, open: &mut Vec<PathBuf>, prefix: &str, found: &mut Vec<F
 
 fn refused(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::InvalidPackage, format!("{} can't be packed", path.display()))
-        .because(why)
+        .cause(why)
         .hint("Remove it from the function's folder, or put a file in its place.")
 }
 

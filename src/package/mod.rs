@@ -33,7 +33,7 @@ use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
 use amazon_linux::Misfit;
-use archive::{BOOTSTRAP, Entry, MAX_UNPACKED, Unusable};
+use archive::{BOOTSTRAP, Entry, MAX_UNPACKED_BYTES, Unusable};
 use build::Builder;
 pub use crates::{binaries, matching};
 use elf::{Executable, NotExecutable};
@@ -47,7 +47,7 @@ const GET_CARGO_LAMBDA: &str =
 pub const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
 
 /// How much of a zip is read at once as it is sent, in bytes.
-const PIECE: usize = 512 << 10;
+const PIECE_BYTES: usize = 512 << 10;
 
 /// Copying, hashing and packing: as many at once as there are cores.
 static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -224,7 +224,7 @@ pub async fn of_path(path: &Path) -> Result<Package> {
                 ErrorKind::InvalidPackage,
                 format!("{} is no package for Lambda", path.display()),
             )
-            .because(error.to_string());
+            .cause(error.to_string());
             refused.hint(match error {
                 Unusable::TooLarge(_) => "Leave out what the function doesn't need.",
                 _ => "Make the zip anew, or name the folder with the code instead: its files are packed.",
@@ -313,15 +313,15 @@ fn copy_of_given(file: &Path, scratch: &Path) -> Result<Snapshot> {
             ErrorKind::InvalidPackage,
             format!("could not read the function's package {}", file.display()),
         )
-        .because(error)
+        .cause(error)
         .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
     };
     let original = File::open(file).map_err(unreadable)?;
-    let copy = Snapshot::take(original, MAX_UNPACKED + 1, scratch).map_err(|trouble| match trouble {
+    let copy = Snapshot::take(original, MAX_UNPACKED_BYTES + 1, scratch).map_err(|trouble| match trouble {
         Trouble::Original(error) => unreadable(error),
         other @ Trouble::Copy(_) => not_copied(file, other),
     })?;
-    if copy.length > MAX_UNPACKED {
+    if copy.length > MAX_UNPACKED_BYTES {
         let size = file.metadata().map_or(copy.length, |metadata| metadata.len());
         return Err(unusable(file, &Unusable::TooLarge(size)));
     }
@@ -330,9 +330,9 @@ fn copy_of_given(file: &Path, scratch: &Path) -> Result<Snapshot> {
 
 fn not_copied(file: &Path, trouble: Trouble) -> Error {
     match trouble {
-        Trouble::Original(error) => Error::failed(format!("could not read {}", file.display())).because(error),
+        Trouble::Original(error) => Error::failed(format!("could not read {}", file.display())).cause(error),
         Trouble::Copy(error) => Error::failed(format!("could not copy {}", file.display()))
-            .because(error)
+            .cause(error)
             .hint("Make room where the copy goes: the project's target/deployer, and TMPDIR for what is given."),
     }
 }
@@ -373,7 +373,7 @@ fn unusable(file: &Path, error: &Unusable) -> Error {
         ErrorKind::InvalidPackage,
         format!("{} is no package for Lambda", file.display()),
     )
-    .because(error.to_string())
+    .cause(error.to_string())
     .hint(error.remedy())
 }
 
@@ -384,7 +384,7 @@ impl Origin<'_> {
             Self::Built(_, binary) => format!("the function's binary `{binary}`"),
             Self::Given(file) => file.display().to_string(),
         };
-        Error::new(ErrorKind::InvalidPackage, format!("{what} can't run on Lambda")).because(cause)
+        Error::new(ErrorKind::InvalidPackage, format!("{what} can't run on Lambda")).cause(cause)
     }
 
     fn not_executable(self, error: &NotExecutable) -> Error {
@@ -521,7 +521,7 @@ impl Package {
         let body = ByteStream::read_from()
             .path(&zip.file)
             .length(Length::Exact(zip.bytes))
-            .buffer_size(PIECE)
+            .buffer_size(PIECE_BYTES)
             .build()
             .await
             .or_fail(what)?;

@@ -10,7 +10,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 /// How much is copied at once, in bytes.
-const PIECE: usize = 64 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A SHA-256.
 pub(super) type Hash = [u8; 32];
@@ -55,7 +55,7 @@ impl Draft {
     /// Adds what `original` has, up to `most` bytes; returns how many there were.
     pub(super) fn add(&mut self, original: impl Read, most: u64) -> Result<u64, Trouble> {
         let mut original = original.take(most);
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; PIECE_BYTES];
         let before = self.length;
         loop {
             match original.read(&mut piece) {
@@ -142,7 +142,7 @@ impl Seek for Reader<'_> {
 pub(super) fn hash(file: &mut File) -> IoResult<(Hash, u64)> {
     file.seek(SeekFrom::Start(0))?;
     let mut hash = Sha256::new();
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; PIECE_BYTES];
     let mut length = 0;
     loop {
         match file.read(&mut piece) {

@@ -19,7 +19,7 @@ pub struct Api {
     /// Its key in the template.
     pub logical_id: String,
     /// REST or HTTP.
-    pub kind: Kind,
+    pub kind: ApiKind,
     /// The name of the stage that serves it; none if it can't be told. `$default` of an HTTP API adds no path.
     pub stage: Option<String>,
     /// Its routes, by path and method.
@@ -30,7 +30,7 @@ pub struct Api {
 
 /// The kinds of APIs, which API Gateway keeps apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ApiKind {
     /// `AWS::ApiGateway::RestApi`.
     Rest,
     /// `AWS::ApiGatewayV2::Api`.
@@ -101,10 +101,10 @@ pub fn of_template(template: &Template, scope: &Scope) -> Vec<Api> {
             .resources_of(kind)
             .filter(move |(_, resource)| template.is_wanted(resource, scope))
     };
-    let api = |id: &str, resource: &Value, kind: Kind| {
+    let api = |id: &str, resource: &Value, kind: ApiKind| {
         let (own, of_own) = match kind {
-            Kind::Rest => (rest_routes(template, scope, id), METHOD),
-            Kind::Http => (http_routes(template, scope, id), ROUTE),
+            ApiKind::Rest => (rest_routes(template, scope, id), METHOD),
+            ApiKind::Http => (http_routes(template, scope, id), ROUTE),
         };
         let property = kind.api_property();
         let declared = template
@@ -118,12 +118,12 @@ pub fn of_template(template: &Template, scope: &Scope) -> Vec<Api> {
             routes: sorted(own.into_iter().chain(body_routes(resource, kind))),
         }
     };
-    let rest = wanted(REST_API).map(|(id, resource)| api(id, resource, Kind::Rest));
-    let http = wanted(HTTP_API).map(|(id, resource)| api(id, resource, Kind::Http));
+    let rest = wanted(REST_API).map(|(id, resource)| api(id, resource, ApiKind::Rest));
+    let http = wanted(HTTP_API).map(|(id, resource)| api(id, resource, ApiKind::Http));
     rest.chain(http).collect()
 }
 
-impl Kind {
+impl ApiKind {
     /// The property by which stages, methods and routes say which API they are of.
     pub fn api_property(self) -> &'static str {
         match self {
@@ -171,10 +171,10 @@ fn text(template: &Template, scope: &Scope, resource: &Value, property: &str) ->
     template.text_of(resource.get("Properties")?.get(property)?, scope)
 }
 
-fn stage_of(template: &Template, scope: &Scope, api: &str, kind: Kind) -> Option<String> {
+fn stage_of(template: &Template, scope: &Scope, api: &str, kind: ApiKind) -> Option<String> {
     let stage = match kind {
-        Kind::Rest => "AWS::ApiGateway::Stage",
-        Kind::Http => "AWS::ApiGatewayV2::Stage",
+        ApiKind::Rest => "AWS::ApiGateway::Stage",
+        ApiKind::Http => "AWS::ApiGatewayV2::Stage",
     };
     let property = kind.api_property();
     let mut stages = template
@@ -183,7 +183,7 @@ fn stage_of(template: &Template, scope: &Scope, api: &str, kind: Kind) -> Option
     let named = stages
         .next()
         .and_then(|(_, resource)| text(template, scope, resource, "StageName"));
-    if named.is_some() || kind == Kind::Http {
+    if named.is_some() || kind == ApiKind::Http {
         return named;
     }
     // The old way: a deployment that makes its stage.
@@ -304,7 +304,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// The routes of an OpenAPI definition in the template itself.
-fn body_routes(api: &Value, kind: Kind) -> Vec<Route> {
+fn body_routes(api: &Value, kind: ApiKind) -> Vec<Route> {
     let Some(body) = api.get("Properties").and_then(|properties| properties.get("Body")) else {
         return Vec::new();
     };
@@ -329,7 +329,7 @@ fn body_routes(api: &Value, kind: Kind) -> Vec<Route> {
                 _ => wanted.iter().copied().max().unwrap_or(Credential::Nothing),
             };
             routes.push(Route {
-                path: if kind == Kind::Http && path == "$default" {
+                path: if kind == ApiKind::Http && path == "$default" {
                     "/{proxy+}".to_owned()
                 } else {
                     path.clone()

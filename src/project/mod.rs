@@ -77,7 +77,7 @@ impl Project {
                 ErrorKind::InvalidUsage,
                 format!("there is no folder {}", folder.display()),
             )
-            .because("a project folder has stacks/, function/ and site/")
+            .cause("a project folder has stacks/, function/ and site/")
             .hint("Change to the project's folder, or name it with --project-dir."));
         }
         let file = folder.join("stages.yaml");
@@ -335,7 +335,7 @@ impl Project {
     }
 
     /// Where it is remembered what the site's files are. It may be deleted at any time.
-    pub fn site_memo(&self) -> PathBuf {
+    pub fn site_cache(&self) -> PathBuf {
         self.dir.join("target").join("deployer").join("site.json")
     }
 
@@ -372,7 +372,7 @@ fn two_sites(first: &StackTemplate, second: &StackTemplate) -> Error {
 fn without_code_bucket(taken: &StackTemplate) -> Error {
     taken
         .error(&["Outputs"], format!("no template has an output `{CODE_BUCKET}`, the bucket for packages"))
-        .because(format!(
+        .cause(format!(
             "the deployer would bring a stack `{ARTIFACTS}` with one, but {} is called so",
             taken.file.display()
         ))

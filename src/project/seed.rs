@@ -128,9 +128,9 @@ impl Seeds {
 
 /// DynamoDB's limits: bytes of a partition key, a sort key and an item, and levels of an item.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
-const LONGEST_PARTITION_KEY: usize = 2048;
-const LONGEST_SORT_KEY: usize = 1024;
-const LARGEST_ITEM: usize = 400 * 1024;
+const LONGEST_PARTITION_KEY_BYTES: usize = 2048;
+const LONGEST_SORT_KEY_BYTES: usize = 1024;
+const LARGEST_ITEM_BYTES: usize = 400 * 1024;
 const DEEPEST: usize = 32;
 
 impl Attribute {
@@ -400,8 +400,8 @@ impl Reader<'_> {
                 return Err(self.error(name.position, "an attribute must have a name"));
             }
             let value = match keys.iter().position(|key| key.name == name.text) {
-                Some(0) => self.key_attribute(&keys[0], node, LONGEST_PARTITION_KEY)?,
-                Some(index) => self.key_attribute(&keys[index], node, LONGEST_SORT_KEY)?,
+                Some(0) => self.key_attribute(&keys[0], node, LONGEST_PARTITION_KEY_BYTES)?,
+                Some(index) => self.key_attribute(&keys[index], node, LONGEST_SORT_KEY_BYTES)?,
                 None => self.value(node)?,
             };
             attributes.insert(name.text, value);
@@ -415,8 +415,8 @@ impl Reader<'_> {
             self.error(position, format!("the item has {}", missing.join(" and ")))
         })?;
         let size: usize = attributes.iter().map(|(name, value)| name.len() + value.size()).sum();
-        if size > LARGEST_ITEM {
-            let what = format!("the item has about {size} bytes; {LARGEST_ITEM} is the most");
+        if size > LARGEST_ITEM_BYTES {
+            let what = format!("the item has about {size} bytes; {LARGEST_ITEM_BYTES} is the most");
             return Err(self.error(position, what));
         }
         if attributes.values().any(|value| value.depth() > DEEPEST) {
@@ -539,7 +539,7 @@ impl Reader<'_> {
     fn bytes(&self, text: &str, position: Position) -> Result<Vec<u8>> {
         let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         STANDARD.decode(text).map_err(|error| {
-            let what = position.error(self.file, "this isn't base64").because(error);
+            let what = position.error(self.file, "this isn't base64").cause(error);
             what.hint("`base64 -w 0 FILE` prints the bytes of a file so.")
         })
     }
@@ -849,7 +849,7 @@ mod tests {
     #[test]
     fn what_dynamodb_would_refuse_is_refused_first() {
         let deep = format!("- id: a\n  x: {}1{}\n", "[".repeat(33), "]".repeat(33));
-        let huge = format!("- id: a\n  x: {}\n", "y".repeat(LARGEST_ITEM));
+        let huge = format!("- id: a\n  x: {}\n", "y".repeat(LARGEST_ITEM_BYTES));
         for (text, part) in [
             ("- id: a\n  m: { b: 1, b: 2 }\n", "seed.yaml:2:14: `b` is there twice"),
             (deep.as_str(), "seed.yaml:1:3: the item is nested deeper than 32"),

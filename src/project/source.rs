@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Excerpt, Result};
 pub fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).map_err(|error| {
         Error::new(ErrorKind::InvalidProject, format!("could not read {}", file.display()))
-            .because(error)
+            .cause(error)
             .hint("Put the file there; a new project's own shows what is in it.")
     })?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -98,7 +98,7 @@ pub fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
                 ErrorKind::InvalidProject,
                 format!("could not read the folder {}", stacks.display()),
             )
-            .because(error)
+            .cause(error)
             .hint("Make it readable, then run the same command again.")
         })?;
     files.retain(|file| is_template(file));

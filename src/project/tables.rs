@@ -64,8 +64,8 @@ mod tests {
         let stack = StackTemplate::of_text(
             "data",
             r#"
-Parameters: { Key: { Type: String, Default: customer }, Wanted: { Type: String, Default: "no" } }
-Conditions: { IsWanted: !Equals [!Ref Wanted, "yes"] }
+Parameters: { Key: { Type: String, Default: customer }, DesiredStack: { Type: String, Default: "no" } }
+Conditions: { IsWanted: !Equals [!Ref DesiredStack, "yes"] }
 Resources:
   Topic: { Type: AWS::SNS::Topic }
   Orders:

@@ -414,7 +414,7 @@ fn without_value(stack: &StackTemplate, parameter: &str, stacks: &BTreeMap<Stack
         .find(|other| other.id != stack.id && other.template.has_output(parameter));
     if let Some(producer) = producer {
         return error
-            .because(format!(
+            .cause(format!(
                 "{} has an output of that name, but what names a resource, or looks up a parameter of Systems Manager, isn't \
                  taken from an output unless the template says so",
                 producer.file.display()
@@ -447,7 +447,7 @@ fn unbreakable(within: &[Edge], stacks: &BTreeMap<StackId, StackTemplate>) -> Er
         format!("the stacks {} need one another", ids.join(" and ")),
     );
     for edge in within {
-        error = error.because(format!(
+        error = error.cause(format!(
             "{}'s parameter `{}` gets its value from {}'s output `{}`",
             edge.consumer, edge.parameter, edge.producer, edge.output
         ));

@@ -43,7 +43,7 @@ pub(super) async fn begin(cloud: &Cloud, distribution: &str, outdated: &Outdated
     .await
     .in_time(|| {
         Error::new(ErrorKind::TimedOut, what())
-            .because("others have been under way for 5 minutes")
+            .cause("others have been under way for 5 minutes")
             .hint("The site is published. Run `deployer up --only site` later: it begins with this.")
     })
 }

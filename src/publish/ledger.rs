@@ -25,10 +25,10 @@ use crate::journal::{Entry, Undone};
 
 const KEY: &str = "site/ledger.json";
 
-/// A publisher renews its claim this often,
+/// A publisher renews its lease this often,
 pub(super) const RENEWAL: Duration = Duration::from_secs(10);
 
-/// and one that is seen not to for this long is dead; the claim says so itself, so that whoever waits goes by what its
+/// and one that is seen not to for this long is dead; the lease says so itself, so that whoever waits goes by what its
 /// owner keeps to. Whoever waits measures it: clocks of two machines needn't agree.
 const LEASE: Duration = Duration::from_secs(45);
 
@@ -50,7 +50,7 @@ pub(super) struct Ledger {
 
 /// The object as it is stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Record {
+struct StoredLedger {
     #[serde(flatten)]
     ledger: Ledger,
     /// Who is at it.
@@ -76,7 +76,7 @@ struct Publisher {
     process: u32,
     /// Makes each renewal another content.
     renewal: u64,
-    /// After how many seconds without a renewal the claim is nobody's.
+    /// After how many seconds without a renewal the lease is nobody's.
     #[serde(default = "lease")]
     lease: u64,
 }
@@ -156,8 +156,8 @@ pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
             etag: None,
         });
     };
-    let record: Record = serde_json::from_slice(&text).map_err(|error| {
-        Error::failed(cannot_read(bucket)).because(error).hint(format!(
+    let record: StoredLedger = serde_json::from_slice(&text).map_err(|error| {
+        Error::failed(cannot_read(bucket)).cause(error).hint(format!(
             "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
         ))
     })?;
@@ -171,7 +171,7 @@ pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
 /// Puts `record` in the place of the version with `etag`; none if that isn't the newest any more.
 ///
 /// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
-async fn replace(cloud: &Cloud, bucket: &str, record: &Record, etag: Option<&str>) -> Result<Option<String>> {
+async fn replace(cloud: &Cloud, bucket: &str, record: &StoredLedger, etag: Option<&str>) -> Result<Option<String>> {
     let what = || format!("could not write {KEY} of {bucket}");
     let text = serde_json::to_vec(record).or_fail(what)?;
     let request = cloud
@@ -219,15 +219,15 @@ fn cannot_read(bucket: &str) -> String {
 
 /// The right to publish, held until it is given back or lost.
 #[derive(Debug)]
-pub(super) struct Claim<'a> {
+pub(super) struct Lease<'a> {
     cloud: &'a Cloud,
     bucket: &'a str,
-    record: Record,
+    record: StoredLedger,
     etag: String,
     entry: Entry,
 }
 
-impl<'a> Claim<'a> {
+impl<'a> Lease<'a> {
     /// Puts `ledger` in the place of `before`; none if somebody else was faster.
     pub(super) async fn take(
         cloud: &'a Cloud,
@@ -242,7 +242,7 @@ impl<'a> Claim<'a> {
             let undo = move || async move { release(&cloud, &bucket, &token).await.map(|()| Undone::Gone) };
             journal.undoable(undo).await
         };
-        let record = Record {
+        let record = StoredLedger {
             ledger,
             publisher: Some(publisher),
         };
@@ -259,11 +259,11 @@ impl<'a> Claim<'a> {
         }))
     }
 
-    /// Does `work` while renewing the claim; each time what was `sent` so far is noted, so that after an interruption it
+    /// Does `work` while renewing the lease; each time what was `sent` so far is noted, so that after an interruption it
     /// isn't sent again.
     ///
     /// # Errors
-    /// That of `work`; or the claim was lost, and `work` is given up.
+    /// That of `work`; or the lease was lost, and `work` is given up.
     pub(super) async fn hold<T>(
         &mut self,
         work: impl Future<Output = Result<T>>,
@@ -283,7 +283,7 @@ impl<'a> Claim<'a> {
         self.write().await
     }
 
-    /// Writes the ledger with `change` and gives the claim back.
+    /// Writes the ledger with `change` and gives the lease back.
     pub(super) async fn give_back(mut self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
         change(&mut self.record.ledger);
         self.record.publisher = None;
@@ -297,7 +297,7 @@ impl<'a> Claim<'a> {
             .await?
             .ok_or_else(|| {
                 Error::new(ErrorKind::ChangedMeanwhile, "another publication has taken over")
-                    .because("this one didn't get through to S3 for a while")
+                    .cause("this one didn't get through to S3 for a while")
                     .hint("Run `deployer up --only site` to publish this site after it.")
             })?;
         Ok(())
@@ -329,12 +329,12 @@ async fn renewing<T>(
     }
 }
 
-/// Gives the claim with this token back, if it is still held: its run has ended.
+/// Gives the lease with this token back, if it is still held: its run has ended.
 async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
     let version = read(cloud, bucket).await?;
     let is_ours = version.publisher.is_some_and(|publisher| publisher.token == token);
     if is_ours {
-        let record = Record {
+        let record = StoredLedger {
             ledger: version.ledger,
             publisher: None,
         };
@@ -380,7 +380,7 @@ mod tests {
             1,
         );
         for (text, sum) in [(older, "e-2"), (&*newer, "s")] {
-            let record: Record = serde_json::from_str(text).expect(text);
+            let record: StoredLedger = serde_json::from_str(text).expect(text);
             assert_eq!((record.ledger.publication, record.ledger.retired["a"]), (3, 2));
             assert_eq!(record.ledger.contents.sum_of("b", "e-2"), sum);
         }

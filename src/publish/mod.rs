@@ -25,14 +25,14 @@ use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
 pub use contents::Contents;
-use ledger::Claim;
+use ledger::Lease;
 use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
 use upload::Uploader;
 
 /// Where a site is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Destination {
     /// The bucket that CloudFront serves.
     pub bucket: String,
     /// The distribution in front of it.
@@ -123,13 +123,13 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub async fn publish(
     cloud: &Cloud,
     site: &Site,
-    place: &Place,
+    place: &Destination,
     config: &BTreeMap<String, String>,
     wait: bool,
     reporter: &Reporter,
 ) -> Result<Published> {
     let objects = site.with_config(config);
-    let (plan, mut claim) = match begin(cloud, place, &objects, reporter).await? {
+    let (plan, mut lease) = match begin(cloud, place, &objects, reporter).await? {
         Begun::Nothing(published) => return Ok(published),
         Begun::Work(work) => *work,
     };
@@ -138,19 +138,19 @@ pub async fn publish(
     let progress = Progress::new(reporter, total, plan.outcome.bytes);
     let uploader = Uploader::new(cloud, &place.bucket, site, progress);
     let work = carry_out(cloud, &plan, &uploader, place);
-    let invalidation = match claim.hold(work, || uploader.sent()).await {
+    let invalidation = match lease.hold(work, || uploader.sent()).await {
         Ok(invalidation) => invalidation,
         Err(error) => {
             // The next run finds out by itself what is left. That nobody waits for this one, and that what was sent is
             // known, is only a kindness.
-            let _ = claim.give_back(|ledger| ledger.contents.extend(&uploader.sent())).await;
+            let _ = lease.give_back(|ledger| ledger.contents.extend(&uploader.sent())).await;
             return Err(error);
         }
     };
     let took = started.elapsed();
     let Plan { done, outcome, .. } = plan;
     let sent = uploader.sent();
-    claim
+    lease
         .give_back(|ledger| {
             *ledger = done;
             ledger.contents.extend(&sent);
@@ -164,13 +164,13 @@ pub async fn publish(
 
 enum Begun<'a> {
     Nothing(Published),
-    Work(Box<(Plan<'a>, Claim<'a>)>),
+    Work(Box<(Plan<'a>, Lease<'a>)>),
 }
 
 /// Finds out what there is to do, and gets the right to do it.
 async fn begin<'a>(
     cloud: &'a Cloud,
-    place: &'a Place,
+    place: &'a Destination,
     objects: &'a [Object],
     reporter: &Reporter,
 ) -> Result<Begun<'a>> {
@@ -198,14 +198,14 @@ async fn begin<'a>(
                 ..outcome
             }));
         }
-        if let Some(claim) = Claim::take(cloud, &place.artifacts, &before, plan.begun.clone()).await? {
-            return Ok(Begun::Work(Box::new((plan, claim))));
+        if let Some(lease) = Lease::take(cloud, &place.artifacts, &before, plan.begun.clone()).await? {
+            return Ok(Begun::Work(Box::new((plan, lease))));
         }
     }
 }
 
 /// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
-async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter) -> Result<Option<String>> {
+async fn wait_for(cloud: &Cloud, place: &Destination, other: &str, reporter: &Reporter) -> Result<Option<String>> {
     let mut last: (Option<String>, Instant) = (None, Instant::now());
     until(cloud.pace(PATIENCE), async || {
         reporter.working("site", format!("waiting for another publication ({other})"));
@@ -229,7 +229,12 @@ async fn wait_for(cloud: &Cloud, place: &Place, other: &str, reporter: &Reporter
 }
 
 /// Does what was planned. Returns the id of the invalidation, if there was one.
-async fn carry_out(cloud: &Cloud, plan: &Plan<'_>, uploader: &Uploader<'_>, place: &Place) -> Result<Option<String>> {
+async fn carry_out(
+    cloud: &Cloud,
+    plan: &Plan<'_>,
+    uploader: &Uploader<'_>,
+    place: &Destination,
+) -> Result<Option<String>> {
     for wave in &plan.waves {
         uploader.send_all(wave).await?;
     }

@@ -6,7 +6,7 @@ use super::Published;
 use super::ledger::{Ledger, Outdated};
 use crate::bucket::Listing;
 use crate::ident::fresh_token;
-use crate::site::{CONFIG, Kind, Object, folder_and_name, is_hashed_name, url_path};
+use crate::site::{CONFIG, Object, ObjectKind, folder_and_name, is_hashed_name, url_path};
 
 /// For how many publications that change something an asset stays after the last page that refers to it has gone: a page
 /// that was opened before them still gets what it loads later.
@@ -66,7 +66,7 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
             Some(_) => {
                 outcome.changed += 1;
                 // What has its hash in its name can only have become what it was.
-                if object.kind != Kind::Asset {
+                if object.kind != ObjectKind::Asset {
                     outdated.extend(paths(&object.key));
                 }
             }
@@ -143,9 +143,9 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
 /// The address of the API comes with the pages that ask for it.
 fn wave(object: &Object) -> usize {
     match object.kind {
-        Kind::Asset => 0,
-        Kind::Plain if &*object.key != CONFIG => 1,
-        Kind::Plain | Kind::Page => 2,
+        ObjectKind::Asset => 0,
+        ObjectKind::Plain if &*object.key != CONFIG => 1,
+        ObjectKind::Plain | ObjectKind::Page => 2,
     }
 }
 
@@ -157,7 +157,7 @@ fn class(object: &Object) -> String {
     }
     let (_, name) = folder_and_name(&object.key);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let asset = if object.kind == Kind::Asset { "#." } else { "." };
+    let asset = if object.kind == ObjectKind::Asset { "#." } else { "." };
     format!("{asset}{}", extension.to_ascii_lowercase())
 }
 
@@ -179,11 +179,11 @@ mod tests {
     use crate::site::{Content, IMMUTABLE, NO_CACHE};
 
     /// An object with a text for its content; an asset's name follows it, as in a site.
-    fn object(kind: Kind, key: &str, text: &str) -> Object {
+    fn object(kind: ObjectKind, key: &str, text: &str) -> Object {
         let sum = Sum::of(text);
         let key = match kind {
-            Kind::Asset => key.replace('.', &format!(".{}.", &sum.to_string()[..16])),
-            Kind::Plain | Kind::Page => key.to_owned(),
+            ObjectKind::Asset => key.replace('.', &format!(".{}.", &sum.to_string()[..16])),
+            ObjectKind::Plain | ObjectKind::Page => key.to_owned(),
         };
         Object {
             key: key.into(),
@@ -192,8 +192,8 @@ mod tests {
             size: text.len() as u64,
             sum,
             content_type: "text/plain".into(),
-            cache_control: if kind == Kind::Asset { IMMUTABLE } else { NO_CACHE },
-            stamp: None,
+            cache_control: if kind == ObjectKind::Asset { IMMUTABLE } else { NO_CACHE },
+            stat: None,
         }
     }
 
@@ -233,10 +233,10 @@ mod tests {
 
     fn site(version: &str) -> Vec<Object> {
         vec![
-            object(Kind::Asset, "style.css", version),
-            object(Kind::Plain, "style.css", version),
-            object(Kind::Plain, "robots.txt", "always"),
-            object(Kind::Page, "index.html", version),
+            object(ObjectKind::Asset, "style.css", version),
+            object(ObjectKind::Plain, "style.css", version),
+            object(ObjectKind::Plain, "robots.txt", "always"),
+            object(ObjectKind::Page, "index.html", version),
             config(),
         ]
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn an_asset_stays_for_some_publications_after_its_pages() {
         let (mut there, mut ledger) = after(&site("1"), &Listing::new(), &Ledger::default());
-        let old = object(Kind::Asset, "style.css", "1").key;
+        let old = object(ObjectKind::Asset, "style.css", "1").key;
         for version in ["2", "3", "4"] {
             (there, ledger) = after(&site(version), &there, &ledger);
             assert!(there.contains_key(&*old), "after {version}");
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(ledger.retired.len(), 3, "of the versions 2, 3 and 4");
 
         let (_, back) = after(&site("3"), &there, &ledger);
-        let again = object(Kind::Asset, "style.css", "3").key;
+        let again = object(ObjectKind::Asset, "style.css", "3").key;
         assert!(!back.retired.contains_key(&*again), "it is in use again");
     }
 
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn objects_of_one_type_that_are_cached_otherwise_are_no_change() {
-        let mut data = object(Kind::Plain, "data.json", "{}");
+        let mut data = object(ObjectKind::Plain, "data.json", "{}");
         data.cache_control = "public, max-age=0";
         let objects = [data, config()];
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());

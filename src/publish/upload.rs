@@ -27,25 +27,25 @@ use crate::journal::Undone;
 use crate::site::sum::{Sum, part_size};
 use crate::site::{Body, Content, Object, Site};
 
-/// How many objects of up to [`TURN`] bytes are sent at once. A request takes S3 some 30 ms, most of which is waiting.
+/// How many objects of up to [`TURN_BYTES`] bytes are sent at once. A request takes S3 some 30 ms, most of which is waiting.
 const AT_ONCE: usize = 128;
 
 /// Larger ones count as several, so that as many bytes are on their way.
-const TURN: u64 = 32 << 10;
+const TURN_BYTES: u64 = 32 << 10;
 
 /// How many of the largest, files and parts of files, are sent at once: enough for all that S3 takes by one connection to be
 /// more than most lines have.
 const LONG_AT_ONCE: usize = 8;
 
 /// A file up to this size is read at once and sent from memory; a longer one is read as it is sent.
-const SMALL: u64 = 128 << 10;
+const SMALL_BYTES: u64 = 128 << 10;
 
 /// How much of a long file is read at once: each time one thread wakes another, which costs more than reading.
-const PIECE: usize = 512 << 10;
+const PIECE_BYTES: usize = 512 << 10;
 
 /// How many MiB of what isn't on disk as it is sent, rewritten pages above all, may be in memory at once. One of them has
 /// 8 MiB at most, or a little more.
-const ROOM: u32 = 12;
+const ROOM_MIB: u32 = 12;
 
 /// Sends what it is given to one bucket.
 pub(super) struct Uploader<'a> {
@@ -70,7 +70,7 @@ impl<'a> Uploader<'a> {
             site,
             progress,
             turns: Semaphore::new(AT_ONCE),
-            room: Semaphore::new(ROOM as usize),
+            room: Semaphore::new(ROOM_MIB as usize),
             sent: Mutex::default(),
         }
     }
@@ -115,13 +115,13 @@ impl<'a> Uploader<'a> {
         let _room = match &object.content {
             Content::OnDisk(_) => None,
             Content::Rewritten(_) | Content::Made(_) => {
-                let size = u32::try_from(object.size >> 20).unwrap_or(ROOM).saturating_add(1);
-                self.room.acquire_many(size.min(ROOM)).await.ok()
+                let size = u32::try_from(object.size >> 20).unwrap_or(ROOM_MIB).saturating_add(1);
+                self.room.acquire_many(size.min(ROOM_MIB)).await.ok()
             }
         };
         let body = match self.site.body(object)? {
             Body::Bytes(bytes) => ByteStream::from(bytes),
-            Body::File(path) if object.size <= SMALL => ByteStream::from(read(path).await?),
+            Body::File(path) if object.size <= SMALL_BYTES => ByteStream::from(read(path).await?),
             Body::File(path) => stream_of(&path, 0, object.size).await?,
         };
         let answer = self
@@ -156,7 +156,7 @@ impl<'a> Uploader<'a> {
     async fn send_in_parts(&self, object: &Object, part_size: u64) -> Result<Option<String>> {
         let (s3, what) = (&self.cloud.s3, self.what(object));
         let Body::File(path) = self.site.body(object)? else {
-            return Err(Error::failed(what).because("only files are sent in parts"));
+            return Err(Error::failed(what).cause("only files are sent in parts"));
         };
         let id = Arc::new(OnceLock::new());
         let entry = {
@@ -252,7 +252,9 @@ impl<'a> Uploader<'a> {
     /// Waits until so many bytes may be sent; they may as long as what it returns lives.
     async fn turn(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
         let most = AT_ONCE / LONG_AT_ONCE;
-        let turns = usize::try_from(bytes.div_ceil(TURN)).unwrap_or(most).clamp(1, most);
+        let turns = usize::try_from(bytes.div_ceil(TURN_BYTES))
+            .unwrap_or(most)
+            .clamp(1, most);
         self.turns.acquire_many(u32::try_from(turns).unwrap_or(1)).await.ok()
     }
 
@@ -301,9 +303,9 @@ async fn md5_of(path: PathBuf, mut offset: u64, size: u64) -> Result<[u8; 16]> {
     let what = format!("could not read {}", path.display());
     let read = move || -> io::Result<[u8; 16]> {
         let (file, mut md5) = (File::open(path)?, Md5::new());
-        let (mut buffer, end) = (vec![0; PIECE], offset + size);
+        let (mut buffer, end) = (vec![0; PIECE_BYTES], offset + size);
         while offset < end {
-            let left = usize::try_from(end - offset).map_or(PIECE, |left| left.min(PIECE));
+            let left = usize::try_from(end - offset).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
             file.read_exact_at(&mut buffer[..left], offset)?;
             md5.update(&buffer[..left]);
             offset += left as u64;
@@ -327,7 +329,7 @@ async fn stream_of(path: &Path, offset: u64, size: u64) -> Result<ByteStream> {
         .path(path)
         .offset(offset)
         .length(Length::Exact(size))
-        .buffer_size(PIECE)
+        .buffer_size(PIECE_BYTES)
         .build()
         .await
         .or_fail(|| format!("could not read {}", path.display()))

@@ -72,7 +72,7 @@ pub struct StackChanges {
     /// The stack's name.
     pub name: String,
     /// In a word.
-    pub verdict: Verdict,
+    pub verdict: StackAction,
     /// Resource by resource.
     pub changes: Vec<ResourceChange>,
     /// What protects data now and won't any more, a sentence each.
@@ -82,7 +82,7 @@ pub struct StackChanges {
 /// What is to happen to a stack, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum StackAction {
     /// It is as the project wants it.
     Unchanged,
     /// It doesn't exist.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::event::{Action, Replacement, ResourceChange, Severity, StackChanges, Verdict};
+use super::event::{Action, Replacement, ResourceChange, Severity, StackAction, StackChanges};
 use super::{Event, Paint, excerpt, stderr_line};
 use crate::error::Error;
 
@@ -211,15 +211,15 @@ impl Human {
     fn plan(&self, stacks: &[StackChanges]) {
         for stack in stacks {
             let word = match &stack.verdict {
-                Verdict::Unchanged => {
+                StackAction::Unchanged => {
                     if self.verbose {
                         self.line(&format!("  {} {}", self.stderr.dim("="), stack.name));
                     }
                     continue;
                 }
-                Verdict::Create => self.stderr.color(AnsiColor::Green, "+"),
-                Verdict::Recreate => self.stderr.color(AnsiColor::Yellow, "±"),
-                Verdict::Update => self.stderr.color(AnsiColor::Yellow, "~"),
+                StackAction::Create => self.stderr.color(AnsiColor::Green, "+"),
+                StackAction::Recreate => self.stderr.color(AnsiColor::Yellow, "±"),
+                StackAction::Update => self.stderr.color(AnsiColor::Yellow, "~"),
             };
             let counts = stack.summary();
             self.line(&format!(
@@ -227,7 +227,7 @@ impl Human {
                 self.stderr.bold(&stack.name),
                 self.stderr.dim(&counts)
             ));
-            let all = self.verbose || stack.verdict == Verdict::Update;
+            let all = self.verbose || stack.verdict == StackAction::Update;
             for change in stack.changes.iter().filter(|change| all || change.loss.is_some()) {
                 self.line(&format!("      {}", self.change(change)));
             }

@@ -29,7 +29,7 @@ pub fn counted(counts: &[(usize, &str)]) -> String {
 }
 
 /// A command's result: a document for programs, and a text for people.
-pub trait Outcome: Serialize {
+pub trait CommandResult: Serialize {
     /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
 }
@@ -204,7 +204,7 @@ impl Reporter {
     ///
     /// # Errors
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
-    pub fn outcome(&self, outcome: &impl Outcome) -> Result<()> {
+    pub fn result(&self, outcome: &impl CommandResult) -> Result<()> {
         let text = match &self.style {
             Style::Human(human) => self.flags.add_to(&outcome.text(&human.stdout)),
             Style::Json => {
@@ -226,7 +226,7 @@ impl Reporter {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::failed("could not write the result").because(error))
+                Err(Error::failed("could not write the result").cause(error))
             }
             _ => Ok(()),
         }
@@ -278,13 +278,13 @@ impl Reporter {
                 if human.ask("Continue? [y/N] ").await {
                     Ok(true)
                 } else {
-                    Err(refused.because("you didn't say yes").hint(format!(
+                    Err(refused.cause("you didn't say yes").hint(format!(
                         "{otherwise} Run the same command again, and answer y, if this is what you want."
                     )))
                 }
             }
             _ => Err(refused
-                .because("nobody can be asked here")
+                .cause("nobody can be asked here")
                 .hint(format!("{otherwise} Say --yes if this is what you want."))),
         }
     }

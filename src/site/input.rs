@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::stamp::Stamp;
+use super::file_stat::FileStat;
 use super::sum::{Hasher, Sum};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a file is read in; a whole one may not fit into memory.
-pub(super) const PIECE: usize = 128 * 1024;
+pub(super) const PIECE_BYTES: usize = 128 * 1024;
 
 /// How many files a thread takes at once, each time with a buffer of its own: few, since a site's large ones often stand
 /// side by side.
@@ -20,7 +20,7 @@ pub(super) const FILES: usize = 4;
 pub(super) struct Input {
     file: File,
     /// The file as it was when it was opened.
-    pub(super) stamp: Stamp,
+    pub(super) stat: FileStat,
 }
 
 impl Input {
@@ -30,8 +30,8 @@ impl Input {
     /// It can't be opened.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let stamp = Stamp::of(&file.metadata()?);
-        Ok(Self { file, stamp })
+        let stat = FileStat::of(&file.metadata()?);
+        Ok(Self { file, stat })
     }
 
     /// Reads it to its end, a piece at a time.
@@ -39,7 +39,7 @@ impl Input {
     /// # Errors
     /// It can't be read, or was written to meanwhile.
     pub(super) fn stream(mut self, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut missing = self.stamp.size();
+        let mut missing = self.stat.size();
         while missing > 0 {
             match self.file.read(buffer) {
                 Ok(0) => break,
@@ -51,7 +51,7 @@ impl Input {
                 Err(error) => return Err(error),
             }
         }
-        if Stamp::of(&self.file.metadata()?) == self.stamp {
+        if FileStat::of(&self.file.metadata()?) == self.stat {
             Ok(())
         } else {
             Err(changed())
@@ -63,7 +63,7 @@ impl Input {
     /// # Errors
     /// As [`Self::stream`].
     pub(super) fn sum(self, buffer: &mut [u8]) -> io::Result<Sum> {
-        let mut hasher = Hasher::new(Some(self.stamp.size()));
+        let mut hasher = Hasher::new(Some(self.stat.size()));
         self.stream(buffer, |piece| hasher.update(piece))?;
         Ok(hasher.finish())
     }
@@ -73,7 +73,7 @@ impl Input {
     /// # Errors
     /// As [`Self::stream`].
     pub(super) fn whole(self, buffer: &mut [u8]) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(usize::try_from(self.stamp.size()).unwrap_or_default());
+        let mut bytes = Vec::with_capacity(usize::try_from(self.stat.size()).unwrap_or_default());
         self.stream(buffer, |piece| bytes.extend_from_slice(piece))?;
         Ok(bytes)
     }
@@ -123,7 +123,7 @@ impl Problems {
                 let error = self
                     .0
                     .iter()
-                    .fold(error, |error, (problem, _)| error.because(problem.as_str()));
+                    .fold(error, |error, (problem, _)| error.cause(problem.as_str()));
                 Err(error.hint(*next_step))
             }
         }
@@ -142,7 +142,7 @@ mod tests {
         for text in ["", "12", "123456789"] {
             fs::write(&file, text).expect("written");
             let input = Input::open(&file).expect("opened");
-            assert_eq!(input.stamp.size(), text.len() as u64);
+            assert_eq!(input.stat.size(), text.len() as u64);
             assert_eq!(input.whole(&mut [0; 4]).expect("read"), text.as_bytes());
         }
         let input = Input::open(&file).expect("opened");

@@ -3,16 +3,16 @@
 //! [`folder`] lists the files and [`names`] judges what they are called, [`fingerprint`] gives them second names, and
 //! [`object`] is what is published in the end.
 
+mod asset_class;
+mod cache;
+mod content_hash;
+mod file_stat;
 mod fingerprint;
 mod folder;
 mod input;
-mod kind;
-mod mark;
-mod memo;
 mod names;
 mod object;
 mod source;
-mod stamp;
 pub mod sum;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,13 +25,13 @@ use std::time::SystemTime;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::error::{Error, ErrorKind, Result};
+use asset_class::{AssetClass, content_type};
+pub use file_stat::FileStat;
 use fingerprint::Names;
-use input::{FILES, Input, PIECE, Problems};
-use kind::{Sort, content_type};
+use input::{FILES, Input, PIECE_BYTES, Problems};
 pub use names::{folder_and_name, is_hashed_name, url_path};
-pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, Kind, NO_CACHE, Object, Served};
+pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
 use source::Source;
-pub use stamp::Stamp;
 use sum::Sum;
 
 /// The site's folder as it was read. Cloning it is cheap.
@@ -87,10 +87,10 @@ impl Site {
             Content::Rewritten(key) => {
                 self.check(object)?;
                 let file = self.root.join(&**key);
-                let bytes = Input::open(&file).and_then(|input| input.whole(&mut vec![0; PIECE]));
-                let bytes = bytes.map_err(|error| gone(&file).because(error))?;
+                let bytes = Input::open(&file).and_then(|input| input.whole(&mut vec![0; PIECE_BYTES]));
+                let bytes = bytes.map_err(|error| gone(&file).cause(error))?;
                 let text = String::from_utf8(bytes).ok();
-                let text = text.and_then(|text| self.names.rewritten(&text, key, Sort::of(key)).ok());
+                let text = text.and_then(|text| self.names.rewritten(&text, key, AssetClass::of(key)).ok());
                 match text {
                     Some(text) if Sum::of(&text) == object.sum => Ok(Body::Bytes(text.into_bytes())),
                     _ => Err(changed(&file)),
@@ -108,8 +108,8 @@ impl Site {
             return Ok(());
         };
         let file = self.root.join(&**key);
-        let metadata = fs::metadata(&file).map_err(|error| gone(&file).because(error))?;
-        if object.stamp == Some(Stamp::of(&metadata)) {
+        let metadata = fs::metadata(&file).map_err(|error| gone(&file).cause(error))?;
+        if object.stat == Some(FileStat::of(&metadata)) {
             Ok(())
         } else {
             Err(changed(&file))
@@ -149,17 +149,17 @@ fn changed(file: &Path) -> Error {
 const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever writes the site has finished.";
 
 /// Reads the folder; with `fingerprints`, what pages refer to gets a second name (see [`fingerprint`]). Returns what is to
-/// be published, and what to know of it. No file is kept in memory. What is found is remembered in the file `memo`, and
+/// be published, and what to know of it. No file is kept in memory. What is found is remembered in the file `cache`, and
 /// used again as long as no file of the site has changed.
 ///
 /// # Errors
 /// It holds no site, or something that can't be published (exit 2).
-pub fn read(folder: &Path, fingerprints: bool, memo: Option<&Path>) -> Result<(Site, Vec<String>)> {
+pub fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
     let listing = folder::list(folder)?;
     let mut warnings = listing.warnings;
-    let recalled = memo
+    let recalled = cache
         .filter(|_| listing.problems.is_empty())
-        .and_then(|memo| memo::recall(memo, folder, &listing.keys, fingerprints));
+        .and_then(|cache| cache::load(cache, folder, &listing.keys, fingerprints));
     let (sources, names) = if let Some((sources, more)) = recalled {
         warnings.extend(more);
         let names = Names::of(&sources);
@@ -175,8 +175,8 @@ pub fn read(folder: &Path, fingerprints: bool, memo: Option<&Path>) -> Result<(S
                 Vec::new(),
             )
         };
-        if let Some(memo) = memo.filter(|_| names.are_told_by_marks()) {
-            memo::remember(memo, began, &sources, fingerprints, &more);
+        if let Some(cache) = cache.filter(|_| names.are_told_by_marks()) {
+            cache::store(cache, began, &sources, fingerprints, &more);
         }
         warnings.extend(more);
         (sources, names)
@@ -193,19 +193,19 @@ pub fn read(folder: &Path, fingerprints: bool, memo: Option<&Path>) -> Result<(S
 fn plainly(folder: &Path, keys: Vec<String>, mut problems: Problems) -> Result<Vec<Source>> {
     let read = |buffer: &mut Vec<u8>, key| {
         let input = Input::open(&folder.join(key))?;
-        let stamp = input.stamp;
-        Ok((stamp, input.sum(buffer)?))
+        let stat = input.stat;
+        Ok((stat, input.sum(buffer)?))
     };
     let keys_at_once = keys.par_iter().with_max_len(FILES);
-    let read: Vec<io::Result<_>> = keys_at_once.map_init(|| vec![0; PIECE], read).collect();
+    let read: Vec<io::Result<_>> = keys_at_once.map_init(|| vec![0; PIECE_BYTES], read).collect();
     let mut sources = Vec::with_capacity(keys.len());
     for (key, read) in keys.into_iter().zip(read) {
         match read {
-            Ok((stamp, sum)) => sources.push(Source {
-                sort: Sort::of(&key),
+            Ok((stat, sum)) => sources.push(Source {
+                sort: AssetClass::of(&key),
                 key: key.into(),
-                stamp,
-                size: stamp.size(),
+                stat,
+                size: stat.size(),
                 sum,
                 is_rewritten: false,
                 mark: None,
@@ -226,11 +226,11 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
         let content_type = types
             .entry(content_type(Path::new(&*source.key)))
             .or_insert_with_key(|name| name.as_str().into());
-        let is_page = source.sort == Sort::Page;
+        let is_page = source.sort == AssetClass::Page;
         let file = Arc::clone(&source.key);
         let plain = Object {
             key: Arc::clone(&source.key),
-            kind: if is_page { Kind::Page } else { Kind::Plain },
+            kind: if is_page { ObjectKind::Page } else { ObjectKind::Plain },
             content: if source.is_rewritten {
                 Content::Rewritten(file)
             } else {
@@ -244,14 +244,14 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
             } else {
                 ASK_THE_EDGE
             },
-            stamp: Some(source.stamp),
+            stat: Some(source.stat),
         };
         // A file that has that name already has that content, too.
-        let marked = source.mark.and_then(|mark| mark.put_into(&source.key));
-        if let Some(marked) = marked.filter(|marked| !keys.contains(marked.as_str())) {
+        let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));
+        if let Some(hashed_name) = hashed_name.filter(|hashed_name| !keys.contains(hashed_name.as_str())) {
             objects.push(Object {
-                key: marked.into(),
-                kind: Kind::Asset,
+                key: hashed_name.into(),
+                kind: ObjectKind::Asset,
                 cache_control: IMMUTABLE,
                 ..plain.clone()
             });

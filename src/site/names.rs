@@ -9,7 +9,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// S3's limit, in bytes of UTF-8 (S3 user guide, "Naming Amazon S3 objects").
-pub(super) const LONGEST_KEY: usize = 1024;
+pub(super) const LONGEST_KEY_BYTES: usize = 1024;
 
 /// What a URL's segment escapes: all but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -34,9 +34,9 @@ pub(super) fn refusal(key: &str, is_dir: bool) -> Option<(String, &'static str)>
             "Rename the file.",
         );
     }
-    if key.len() > LONGEST_KEY {
+    if key.len() > LONGEST_KEY_BYTES {
         return Some((
-            format!("has a path of {} bytes; S3 takes {LONGEST_KEY}", key.len()),
+            format!("has a path of {} bytes; S3 takes {LONGEST_KEY_BYTES}", key.len()),
             "Shorten the names of the file or its folders.",
         ));
     }

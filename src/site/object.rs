@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::kind::content_type;
-use super::stamp::Stamp;
+use super::asset_class::content_type;
+use super::file_stat::FileStat;
 use super::sum::Sum;
 
 /// The object that tells the page its API's address. The page asks for it; nobody edits it.
@@ -28,7 +28,7 @@ pub const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-reval
 
 /// What an object is to the others; in this order they are published, so that nothing refers to what isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ObjectKind {
     /// An asset under a name that has its content's hash.
     Asset,
     /// A file under its own name.
@@ -55,7 +55,7 @@ pub struct Object {
     /// Its key in the bucket, which is its path in the URL.
     pub key: Arc<str>,
     /// What it is to the others.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// Where its bytes come from.
     pub content: Content,
     /// How many bytes are published.
@@ -67,7 +67,7 @@ pub struct Object {
     /// Its `Cache-Control`.
     pub cache_control: &'static str,
     /// The file that it comes from, as it was when it was read; none for what was made.
-    pub stamp: Option<Stamp>,
+    pub stat: Option<FileStat>,
 }
 
 impl Object {
@@ -76,12 +76,12 @@ impl Object {
         let text = format!("{}\n", json!(values)).into_bytes();
         Self {
             key: CONFIG.into(),
-            kind: Kind::Plain,
+            kind: ObjectKind::Plain,
             size: text.len() as u64,
             sum: Sum::of(&text),
             content_type: content_type(Path::new(CONFIG)).into(),
             cache_control: NO_CACHE,
-            stamp: None,
+            stat: None,
             content: Content::Made(text.into()),
         }
     }

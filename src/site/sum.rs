@@ -12,10 +12,10 @@ use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
 /// Up to this many bytes are sent in one piece. S3 would take 5 GiB, but who sends that again for one lost connection?
-const WHOLE: u64 = 16 << 20;
+const WHOLE_BYTES: u64 = 16 << 20;
 
 /// The size of a part, but for the last. S3 takes no less than 5 MiB,
-const PART: u64 = 8 << 20;
+const PART_BYTES: u64 = 8 << 20;
 
 /// and no more parts than this.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
@@ -23,10 +23,10 @@ const MOST_PARTS: u64 = 10_000;
 
 /// In parts of which size an object of `size` bytes is sent; none if it is sent in one piece.
 pub fn part_size(size: u64) -> Option<u64> {
-    (size > WHOLE).then(|| {
+    (size > WHOLE_BYTES).then(|| {
         let least = size.div_ceil(MOST_PARTS);
         // In whole MiB.
-        PART.max(least.div_ceil(1 << 20) << 20)
+        PART_BYTES.max(least.div_ceil(1 << 20) << 20)
     })
 }
 
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn parts_are_as_large_as_s3_wants() {
-        assert_eq!(part_size(WHOLE), None);
-        assert_eq!(part_size(WHOLE + 1), Some(PART));
+        assert_eq!(part_size(WHOLE_BYTES), None);
+        assert_eq!(part_size(WHOLE_BYTES + 1), Some(PART_BYTES));
         let largest = 5 << 40;
         let size = part_size(largest).expect("parts");
         assert!(largest.div_ceil(size) <= MOST_PARTS && size < 5 << 30);
@@ -125,12 +125,12 @@ mod tests {
 
     #[test]
     fn a_sum_goes_by_how_a_content_is_sent_and_not_by_how_it_comes() {
-        let long: Vec<u8> = (0..WHOLE + 5).map(|n| (n % 251) as u8).collect();
+        let long: Vec<u8> = (0..WHOLE_BYTES + 5).map(|n| (n % 251) as u8).collect();
         for (content, sum) in [
             (&b"hello"[..], "5d41402abc4b2a76b9719d911017c592".to_owned()),
             (
-                &long[..WHOLE as usize],
-                hex::encode(Md5::digest(&long[..WHOLE as usize])),
+                &long[..WHOLE_BYTES as usize],
+                hex::encode(Md5::digest(&long[..WHOLE_BYTES as usize])),
             ),
             (&long, hex::encode(Sha256::digest(&long))),
         ] {

@@ -73,16 +73,16 @@ impl Publication {
         self.objects.keys().map(String::as_str).collect()
     }
 
-    /// The marked name of what is published as `key`, which must be there with the same content.
+    /// The hashed_name name of what is published as `key`, which must be there with the same content.
     #[track_caller]
-    fn marked(&self, key: &str) -> String {
+    fn hashed_name(&self, key: &str) -> String {
         let (stem, extension) = key.rsplit_once('.').expect("an extension");
         let name = format!("{stem}.{}.{extension}", &self.objects[key].sum.to_string()[..16]);
         let object = self
             .objects
             .get(&name)
             .unwrap_or_else(|| panic!("no {name} in {:?}", self.keys()));
-        assert_eq!((object.kind, object.cache_control), (Kind::Asset, IMMUTABLE));
+        assert_eq!((object.kind, object.cache_control), (ObjectKind::Asset, IMMUTABLE));
         assert_eq!(object.content_type, self.objects[key].content_type);
         assert_eq!(self.texts[&name], self.texts[key]);
         name
@@ -115,9 +115,9 @@ fn what_a_page_loads_is_published_twice_and_the_page_names_the_second() {
         ("empty.txt", ""),
     ]);
     let (style, script, image) = (
-        site.marked("style.css"),
-        site.marked("script.js"),
-        site.marked("img/a b.png"),
+        site.hashed_name("style.css"),
+        site.hashed_name("script.js"),
+        site.hashed_name("img/a b.png"),
     );
     assert_eq!(
         site.texts["index.html"],
@@ -128,7 +128,7 @@ fn what_a_page_loads_is_published_twice_and_the_page_names_the_second() {
         assert_eq!(site.objects[key].cache_control, NO_CACHE, "{key}");
     }
     let kinds = ["index.html", "style.css", &style].map(|key| site.objects[key].kind);
-    assert_eq!(kinds, [Kind::Page, Kind::Plain, Kind::Asset]);
+    assert_eq!(kinds, [ObjectKind::Page, ObjectKind::Plain, ObjectKind::Asset]);
     assert_eq!(&*site.objects["style.css"].content_type, "text/css; charset=utf-8");
     assert!(site.warnings.is_empty(), "{:?}", site.warnings);
 }
@@ -150,10 +150,10 @@ fn a_content_changes_the_names_of_all_that_lead_to_it() {
     };
     let (one, two) = (publication(&files("1")), publication(&files("2")));
     for key in ["css/a.css", "css/b.css", "img/x.png"] {
-        assert_ne!(one.marked(key), two.marked(key));
+        assert_ne!(one.hashed_name(key), two.hashed_name(key));
     }
-    assert_eq!(one.marked("s.js"), two.marked("s.js"));
-    let name = |key: &str| one.marked(key).rsplit('/').next().expect("a name").to_owned();
+    assert_eq!(one.hashed_name("s.js"), two.hashed_name("s.js"));
+    let name = |key: &str| one.hashed_name(key).rsplit('/').next().expect("a name").to_owned();
     assert_eq!(
         one.texts["css/a.css"],
         format!("@import '{}'; a{{}}", name("css/b.css"))
@@ -182,9 +182,9 @@ fn style_sheets_in_a_circle_keep_their_names_and_still_follow() {
     for key in ["a.css", "b.css", "c.css"] {
         site.has_no_mark(key);
     }
-    let image = site.marked("x.png");
+    let image = site.hashed_name("x.png");
     assert_eq!(site.texts["a.css"], format!("@import 'b.css';a{{b:url({image})}}"));
-    let sheet = site.marked("d.css");
+    let sheet = site.hashed_name("d.css");
     assert_eq!(site.texts["d.css"], "@import 'a.css';@import 'c.css';");
     assert_eq!(
         site.texts["index.html"],
@@ -218,7 +218,7 @@ fn a_script_that_a_script_names_keeps_its_name() {
         ("js/alone.js", "'inline.jsx'"),
         ("s.css", "a{b:url(js/inline.js)}"),
     ]);
-    let (main, alone) = (site.marked("js/main.js"), site.marked("js/alone.js"));
+    let (main, alone) = (site.hashed_name("js/main.js"), site.hashed_name("js/alone.js"));
     for key in ["js/dep.js", "js/mapped.js", "js/inline.js"] {
         site.has_no_mark(key);
     }
@@ -261,13 +261,16 @@ fn integrity_is_that_of_what_is_published() {
     let new = hash(&site.texts["a.css"]);
     assert_ne!(new, style);
     let expected = [
-        page(&site.marked("a.css"), &new),
+        page(&site.hashed_name("a.css"), &new),
         page("b.css", &style),
-        format!("<script src={} integrity={script}></script>", site.marked("s.js")),
+        format!("<script src={} integrity={script}></script>", site.hashed_name("s.js")),
         page("https://host/a.css", &style),
     ];
     assert_eq!(site.texts["index.html"], expected.concat());
-    assert_eq!(site.texts["wrong.html"], page(&site.marked("a.css"), &hash("else")));
+    assert_eq!(
+        site.texts["wrong.html"],
+        page(&site.hashed_name("a.css"), &hash("else"))
+    );
     assert_eq!(site.warnings.len(), 1, "{:?}", site.warnings);
     assert!(
         site.warnings[0].ends_with("which browsers refuse: index.html, wrong.html"),
@@ -287,9 +290,9 @@ fn integrity_is_that_of_what_is_published() {
 
 #[test]
 fn a_file_that_has_the_name_already_is_no_trouble() {
-    let marked = "style.6cfb1a5f5d6b2a97.css";
+    let hashed_name = "style.6cfb1a5f5d6b2a97.css";
     let name = |text: &str| format!("style.{}.css", &Sum::of(text).to_string()[..16]);
-    assert_ne!(name("a{}"), marked);
+    assert_ne!(name("a{}"), hashed_name);
     // The same content: one object, which is a file's and so may change.
     let site = publication(&[
         ("index.html", "<link rel=stylesheet href=style.css>"),
@@ -315,13 +318,13 @@ fn a_file_that_has_the_name_already_is_no_trouble() {
         "{:?}",
         site.warnings
     );
-    // One that only looks like a marked name is a file like any other.
+    // One that only looks like a hashed_name name is a file like any other.
     let site = publication(&[
-        ("index.html", &format!("<link rel=stylesheet href={marked}>")),
-        (marked, "a{}"),
+        ("index.html", &format!("<link rel=stylesheet href={hashed_name}>")),
+        (hashed_name, "a{}"),
     ]);
     assert_eq!(
-        site.marked(marked),
+        site.hashed_name(hashed_name),
         format!("style.6cfb1a5f5d6b2a97.{}.css", &Sum::of("a{}").to_string()[..16])
     );
 }
@@ -339,7 +342,7 @@ fn what_cannot_be_rewritten_is_published_as_it_is() {
     write(dir.path(), "latin.html", &[page.as_bytes(), b"\xe9"].concat());
     write(dir.path(), "latin.css", b"a{b:url(a.png)}/*\xe9*/");
     write(dir.path(), "a.png", b"x");
-    let limit = usize::try_from(fingerprint::LARGEST).expect("few");
+    let limit = usize::try_from(fingerprint::LARGEST_BYTES).expect("few");
     write(
         dir.path(),
         "big.html",
@@ -351,11 +354,11 @@ fn what_cannot_be_rewritten_is_published_as_it_is() {
         &[page.as_bytes(), &vec![b' '; limit - page.len()]].concat(),
     );
     let site = published(dir, true);
-    let style = site.marked("a.css");
+    let style = site.hashed_name("a.css");
     assert!(site.texts["latin.html"].starts_with(page));
     assert!(site.texts["big.html"].starts_with(page));
     assert!(site.texts["just.html"].starts_with(&page.replace("a.css", &style)));
-    site.marked("latin.css");
+    site.hashed_name("latin.css");
     site.has_no_mark("a.png");
     let warnings = &site.warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -452,8 +455,8 @@ fn the_root_and_every_object_are_served() {
     let (read, _) = read(site.dir.path(), true, None).expect("a site");
     let served: Vec<Served> = read.served().collect();
     let paths: Vec<&str> = served.iter().map(|served| served.path.as_str()).collect();
-    let marked = url_path(&site.marked("ü 1.png"));
-    assert_eq!(paths, ["/", marked.as_str(), "/%C3%BC%201.png", "/index.html"]);
+    let hashed_name = url_path(&site.hashed_name("ü 1.png"));
+    assert_eq!(paths, ["/", hashed_name.as_str(), "/%C3%BC%201.png", "/index.html"]);
     assert_eq!(served[1].cache_control, IMMUTABLE);
     assert_eq!(
         (served[0].size, &*served[0].content_type),

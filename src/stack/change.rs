@@ -2,7 +2,7 @@
 
 use crate::project::stacks::StackId;
 use crate::report::event;
-pub use crate::report::event::{Action, Replacement, Verdict};
+pub use crate::report::event::{Action, Replacement, StackAction};
 
 /// What is to happen to a stack.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct StackPlan {
     /// The stack's name.
     pub name: String,
     /// In a word.
-    pub verdict: Verdict,
+    pub verdict: StackAction,
     /// Resource by resource.
     pub changes: Vec<ResourceChange>,
     /// What protects data now and won't any more, a sentence each.

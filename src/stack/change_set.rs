@@ -12,9 +12,9 @@ use aws_sdk_cloudformation::types::{
 
 use super::begun;
 use super::change::{Action, Mode, Replacement, ResourceChange};
+use super::desired::Rendered;
 use super::read::{self, Bookmark, Stack};
-use super::status::Meaning;
-use super::wanted::Rendered;
+use super::status::StackState;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, ErrorKind, Result};
@@ -129,13 +129,13 @@ pub async fn create(
         ErrorKind::StackFailed,
         format!("CloudFormation refuses the change to the stack {stack}"),
     )
-    .because(reason);
+    .cause(reason);
     for finding in findings {
-        error = error.because(finding);
+        error = error.cause(finding);
     }
     // What it was refused for is what matters most.
     if let Err(also) = cleared {
-        error = error.because(also);
+        error = error.cause(also);
     }
     Err(error.hint(
         "Nothing was changed. Correct the template or the setting; if a name is taken, remove what has it or choose \
@@ -361,7 +361,7 @@ where
     let message = message(&error).to_owned();
     if let Some(kind) = state_in_the_way(&message) {
         return Error::new(kind, format!("the stack {stack} takes no change now"))
-            .because(message)
+            .cause(message)
             .hint(match kind {
                 ErrorKind::StackBusy => {
                     "Another run is at work on it. Wait until `deployer status` shows that it has ended, then run the same \
@@ -374,11 +374,11 @@ where
         ErrorKind::TemplateRefused,
         format!("CloudFormation refuses {file} for the stack {stack}"),
     )
-    .because(message);
+    .cause(message);
     let error = if cloud.endpoint.is_aws() {
         error
     } else {
-        error.because("it is an emulator's, which may not know a type or a property that AWS has")
+        error.cause("it is an emulator's, which may not know a type or a property that AWS has")
     };
     error.hint(format!(
         "Nothing was changed by it. Correct {file} and run the same command again."
@@ -463,10 +463,10 @@ async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose)
     }
     // As it could be deleted, nobody has filled the stack with it.
     match read::describe(cloud, &stack_arn).await? {
-        Some(stack) if purpose == Purpose::Create && stack.meaning().meaning == Meaning::Shell => {
+        Some(stack) if purpose == Purpose::Create && stack.state() == StackState::InReview => {
             delete_shell(cloud, &stack_arn).await.map(|()| Undone::Gone)
         }
-        Some(stack) if stack.meaning().meaning == Meaning::Busy => Ok(Undone::GoesOn(change_of(&stack_arn))),
+        Some(stack) if stack.state() == StackState::InProgress => Ok(Undone::GoesOn(change_of(&stack_arn))),
         _ => Ok(Undone::Gone),
     }
 }
@@ -496,7 +496,7 @@ async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
 /// Clears away a failed change set; a failed CREATE change set with the empty stack that it was made in, unless somebody
 /// else has filled that meanwhile.
 async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> Result<()> {
-    let is_shell = |stack: Stack| stack.meaning().meaning == Meaning::Shell;
+    let is_shell = |stack: Stack| stack.state() == StackState::InReview;
     if purpose == Purpose::Update || !read::describe(cloud, stack_arn).await?.is_some_and(is_shell) {
         return delete(cloud, arn).await;
     }

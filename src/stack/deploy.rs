@@ -1,12 +1,12 @@
 //! Bringing a stack to what the project wants: planned first, applied later.
 
-use super::change::{Mode, Replacement, ResourceChange, StackPlan, Verdict};
+use super::change::{Mode, Replacement, ResourceChange, StackAction, StackPlan};
 use super::change_set::{self, ChangeSet, Purpose};
+use super::desired::{DesiredStack, Rendered};
 use super::events::ResourceEvent;
 use super::read::{self, Bookmark, Stack};
-use super::remove::{Data, Doomed};
-use super::status::{self, Meaning, Severity};
-use super::wanted::{Rendered, Wanted};
+use super::remove::{Data, StackToRemove};
+use super::status::{self, Severity, StackState};
 use super::{begun, follow, remove};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,7 +42,12 @@ enum Step {
 ///
 /// # Errors
 /// The stack is in a state that only its owner can end, or CloudFormation refuses the template.
-pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, reporter: &Reporter) -> Result<Planned> {
+pub async fn plan(
+    cloud: &Cloud,
+    wanted: &DesiredStack,
+    existing: Option<Stack>,
+    reporter: &Reporter,
+) -> Result<Planned> {
     let digest = wanted.digest();
     let mut lifted = Vec::new();
     let is_current = |stack: &Stack| stack.digest() == Some(&digest) && wanted.mode != Mode::RevertDrift;
@@ -61,17 +66,19 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
     }
     let mut deployed = None;
     let (verdict, changes, step) = match existing {
-        None => (Verdict::Create, wanted.additions(), Step::Create),
-        Some(stack) => match stack.meaning().meaning {
-            Meaning::Gone | Meaning::Shell => (Verdict::Create, wanted.additions(), Step::Create),
-            Meaning::Dead => (Verdict::Recreate, wanted.additions(), Step::Recreate(stack)),
-            Meaning::Ready if is_current(&stack) => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
-            Meaning::Ready => plan_update(cloud, wanted, stack, &mut deployed).await?,
-            Meaning::Wedged => {
+        None => (StackAction::Create, wanted.additions(), Step::Create),
+        Some(stack) => match stack.state() {
+            StackState::Deleted | StackState::InReview => (StackAction::Create, wanted.additions(), Step::Create),
+            StackState::RolledBack => (StackAction::Recreate, wanted.additions(), Step::Recreate(stack)),
+            StackState::Ready if is_current(&stack) => (StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
+            StackState::Ready => plan_update(cloud, wanted, stack, &mut deployed).await?,
+            StackState::RollbackFailed => {
                 let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
                 plan_update(cloud, wanted, stack, &mut deployed).await?
             }
-            Meaning::Busy | Meaning::Halted | Meaning::HalfDeleted => return Err(unusable(&stack)),
+            StackState::InProgress | StackState::UpdateFailed | StackState::DeleteFailed => {
+                return Err(unusable(&stack));
+            }
         },
     };
     if let (Step::Update(stack, made, _), Some(deployed)) = (&step, &deployed) {
@@ -95,10 +102,10 @@ pub async fn plan(cloud: &Cloud, wanted: &Wanted, existing: Option<Stack>, repor
 /// that it was made from, if it holds any.
 async fn plan_update(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     stack: Stack,
     deployed: &mut Option<Template>,
-) -> Result<(Verdict, Vec<ResourceChange>, Step)> {
+) -> Result<(StackAction, Vec<ResourceChange>, Step)> {
     let rendered = wanted.render()?;
     // By ARN: another stack may have got the name since this one was looked at.
     let make = async |mode| change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, mode).await;
@@ -150,11 +157,11 @@ async fn plan_update(
     }
     Ok(match made {
         None if !cloud.endpoint.is_aws() && stack.digest() != Some(&wanted.digest()) => {
-            (Verdict::Update, Vec::new(), Step::Outputs(stack))
+            (StackAction::Update, Vec::new(), Step::Outputs(stack))
         }
-        None => (Verdict::Unchanged, Vec::new(), Step::Nothing(stack)),
+        None => (StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
         Some(made) => (
-            Verdict::Update,
+            StackAction::Update,
             made.changes.clone(),
             Step::Update(stack, made, bookmark),
         ),
@@ -163,13 +170,13 @@ async fn plan_update(
 
 impl Planned {
     /// Whether this plan is one for `wanted` as it is now.
-    pub fn fits(&self, wanted: &Wanted) -> bool {
+    pub fn fits(&self, wanted: &DesiredStack) -> bool {
         self.digest == wanted.digest()
     }
 
     /// Whether carrying it out changes anything.
     pub fn changes_something(&self) -> bool {
-        self.plan.verdict != Verdict::Unchanged
+        self.plan.verdict != StackAction::Unchanged
     }
 
     /// Gives the plan up; whatever was made for it is removed.
@@ -187,7 +194,7 @@ impl Planned {
 /// The operation failed (and was rolled back); the message has the resource that failed first, and why.
 pub async fn apply(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     planned: Planned,
     reporter: &Reporter,
     mut watch: impl FnMut(&ResourceEvent),
@@ -202,12 +209,12 @@ pub async fn apply(
                 read::resources(cloud, &stack.arn),
                 read::deployed_template(cloud, &stack.arn)
             )?;
-            let doomed = Doomed {
+            let to_remove = StackToRemove {
                 stack: &stack,
                 resources: &resources,
                 template: Some(&template),
             };
-            remove::stack(cloud, &wanted.id, doomed, Data::IfEmpty, reporter).await?;
+            remove::stack(cloud, &wanted.id, to_remove, Data::IfEmpty, reporter).await?;
             create(cloud, wanted, reporter, watch).await
         }
         Step::Update(stack, made, bookmark) if made.changes.iter().any(ResourceChange::removes_api_definition) => {
@@ -240,7 +247,7 @@ pub async fn apply(
 /// Updates a stack without a change set, which an emulator makes of changed resources only.
 async fn update(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     stack: Stack,
     reporter: &Reporter,
     watch: impl FnMut(&ResourceEvent),
@@ -259,7 +266,7 @@ async fn update(
 
 async fn create(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     reporter: &Reporter,
     watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
@@ -279,7 +286,7 @@ async fn create(
 
 async fn execute(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     made: ChangeSet,
     bookmark: Bookmark,
     reporter: &Reporter,
@@ -293,7 +300,7 @@ async fn execute(
 /// Follows an operation to its end, which must be a good one.
 async fn ended_well(
     cloud: &Cloud,
-    wanted: &Wanted,
+    wanted: &DesiredStack,
     arn: &str,
     token: &str,
     bookmark: Bookmark,
@@ -308,7 +315,7 @@ async fn ended_well(
 }
 
 /// A rollback that failed is continued: it leads back to the last good state and loses nothing.
-async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter: &Reporter) -> Result<Stack> {
+async fn finish_rollback(cloud: &Cloud, wanted: &DesiredStack, stack: Stack, reporter: &Reporter) -> Result<Stack> {
     reporter.working(
         wanted.id.as_str(),
         format!("{} is in {}: finishing its rollback", stack.name, stack.status),
@@ -330,7 +337,7 @@ async fn finish_rollback(cloud: &Cloud, wanted: &Wanted, stack: Stack, reporter:
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
     operation.has_begun();
     let ended = follow::to_end(cloud, &wanted.id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
-    if status::of_stack(&ended.status).meaning != Meaning::Ready {
+    if status::of_stack(&ended.status).state != StackState::Ready {
         return Err(follow::failure(&stack.name, &ended));
     }
     follow::in_status(cloud, &stack.arn, &ended.status).await
@@ -342,12 +349,12 @@ fn unusable(stack: &Stack) -> Error {
         format!("the stack {} is in {}", stack.name, stack.status),
     );
     let error = match &stack.reason {
-        Some(reason) => error.because(reason.as_str()),
+        Some(reason) => error.cause(reason.as_str()),
         None => error,
     };
-    error.hint(match stack.meaning().meaning {
-        Meaning::HalfDeleted => "A deletion didn't finish. Run `deployer down` until it does, then `deployer up`.",
-        Meaning::Halted => {
+    error.hint(match stack.state() {
+        StackState::DeleteFailed => "A deletion didn't finish. Run `deployer down` until it does, then `deployer up`.",
+        StackState::UpdateFailed => {
             "An operation with rollback disabled failed, and `deployer` never starts one. Roll it back with `aws \
              cloudformation rollback-stack`, or remove the stage with `deployer down`."
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::desired::DesiredStack;
 use super::events::ResourceEvent;
-use super::wanted::Wanted;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
-use crate::fact::{Fact, Teller, fact};
 use crate::project::template::{Scope, Template, references};
+use crate::promise::{Dependency, Promise, promise};
 use crate::wait::{Probe, until};
 
 /// What is shown early, by the resource's type: the attribute, and who tells it.
@@ -37,11 +37,11 @@ impl Attribute {
 
 /// Is shown the events of an operation, and tells the ids of new resources.
 #[derive(Debug)]
-pub struct Seen(BTreeMap<String, Teller<String>>);
+pub struct Seen(BTreeMap<String, Promise<String>>);
 
 /// Waits for those ids.
 #[derive(Debug)]
-pub struct Showing(Vec<(String, &'static str, Attribute, Fact<String>)>);
+pub struct Showing(Vec<(String, &'static str, Attribute, Dependency<String>)>);
 
 /// Watches for the resources of a template that show something early.
 pub fn watch(template: &Template) -> (Seen, Showing) {
@@ -49,9 +49,9 @@ pub fn watch(template: &Template) -> (Seen, Showing) {
     let mut showing = Vec::new();
     for (kind, name, attribute) in SHOWN {
         for (id, _) in template.resources_of(kind) {
-            let (teller, fact) = fact();
-            seen.insert(id.to_owned(), teller);
-            showing.push((id.to_owned(), *name, *attribute, fact));
+            let (promise, dependency) = promise();
+            seen.insert(id.to_owned(), promise);
+            showing.push((id.to_owned(), *name, *attribute, dependency));
         }
     }
     (Seen(seen), Showing(showing))
@@ -61,16 +61,16 @@ impl Seen {
     /// An event of the operation.
     pub fn saw(&self, event: &ResourceEvent) {
         if event.status.starts_with("CREATE_")
-            && let (Some(teller), Some(id)) = (self.0.get(&event.logical_id), &event.physical_id)
+            && let (Some(promise), Some(id)) = (self.0.get(&event.logical_id), &event.physical_id)
         {
-            teller.tell(id.clone());
+            promise.set(id.clone());
         }
     }
 }
 
 impl Showing {
     /// Tells each output that can be worked out from what is shown, until the operation has ended.
-    pub async fn outputs(self, cloud: &Cloud, wanted: &Wanted, tell: impl Fn(&str, String)) {
+    pub async fn outputs(self, cloud: &Cloud, wanted: &DesiredStack, tell: impl Fn(&str, String)) {
         let mut scope = cloud.pseudo_parameters();
         scope.extend(wanted.effective_parameters());
         let (scope, tell) = (&scope, &tell);

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::events::{self, ResourceEvent};
 use super::read::{self, Bookmark, Stack};
-use super::status::{self, Meaning};
+use super::status::{self, StackState};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
@@ -114,13 +114,16 @@ pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> 
 }
 
 fn has_ended(status: &str) -> bool {
-    !matches!(status::of_stack(status).meaning, Meaning::Busy | Meaning::Shell)
+    !matches!(
+        status::of_stack(status).state,
+        StackState::InProgress | StackState::InReview
+    )
 }
 
 /// A stack that was just read; if an operation is under way on it, of another run or of one that was interrupted, what it
 /// is after that.
 pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
-    if stack.meaning().meaning != Meaning::Busy {
+    if stack.state() != StackState::InProgress {
         return Ok(Some(stack));
     }
     reporter.working(
@@ -129,7 +132,7 @@ pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Repor
     );
     until(cloud.pace(LONGEST_OPERATION), async || {
         match read::describe(cloud, &stack.arn).await {
-            Ok(Some(stack)) if stack.meaning().meaning == Meaning::Busy => {
+            Ok(Some(stack)) if stack.state() == StackState::InProgress => {
                 reporter.working(id.as_str(), format!("waiting: {}", stack.status));
                 Probe::Pending
             }
@@ -171,7 +174,7 @@ pub fn failure(name: &str, ended: &Ended) -> Error {
     };
     let reason = cause.reason.as_deref().unwrap_or("CloudFormation gives no reason");
     error
-        .because(format!("{} ({}): {reason}", cause.logical_id, cause.resource_type))
+        .cause(format!("{} ({}): {reason}", cause.logical_id, cause.resource_type))
         .hint(events::advice(cause).unwrap_or_else(|| {
             "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned()
         }))

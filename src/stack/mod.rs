@@ -6,11 +6,11 @@
 //! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], [`early`] (what is
 //! known before a stack is complete), and on top of them [`deploy`] and [`remove`].
 
-pub mod api;
 mod begun;
 pub mod change;
 pub mod change_set;
 pub mod deploy;
+pub mod desired;
 pub mod digest;
 pub mod early;
 pub mod emulated;
@@ -19,7 +19,7 @@ pub mod follow;
 pub mod ownership;
 pub mod protection;
 pub mod read;
+pub mod redeployment;
 pub mod release;
 pub mod remove;
 pub mod status;
-pub mod wanted;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::digest::{self, DIGEST};
 use super::read::Stack;
-use super::status::Meaning;
+use super::status::StackState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
 use crate::project::stacks::StackId;
@@ -79,7 +79,7 @@ impl Owner {
 
 /// Whose a stack of one of this stage's names is.
 pub fn owner(stack: &Stack, project: &Project) -> Owner {
-    if stack.meaning().meaning == Meaning::Shell {
+    if stack.state() == StackState::InReview {
         return Owner::Nobody;
     }
     let said = |name: &str| stack.parameters.get(name).map(String::as_str);
@@ -145,14 +145,14 @@ pub fn check(
                 ErrorKind::StackForeign,
                 format!("the stack {} isn't one of {stage}", first.name),
             )
-            .because(whose.as_str())
+            .cause(whose.as_str())
         } else {
             let error = Error::new(
                 ErrorKind::StackForeign,
                 format!("{} stacks of these names aren't of {stage}", others.len()),
             );
             others.iter().fold(error, |error, (stack, _, whose)| {
-                error.because(format!("{}: {whose}", stack.name))
+                error.cause(format!("{}: {whose}", stack.name))
             })
         };
         let adopt = match owner {
@@ -181,7 +181,7 @@ pub fn check(
         ErrorKind::StackForeign,
         format!("whose the stack {} is can't be told", unsaid.join(", ")),
     )
-    .because(format!(
+    .cause(format!(
         "an earlier version deployed it without saying so, and no other stack is there to name {stage}"
     ))
     .hint(format!(

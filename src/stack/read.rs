@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSum
 use super::digest::DIGEST;
 use super::events::ResourceEvent;
 use super::ownership::PROTECTED;
-use super::status::{self, Status};
+use super::status::{self, Severity, StackState};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,9 +40,14 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// What its status means.
-    pub fn meaning(&self) -> Status {
-        status::of_stack(&self.status)
+    /// What can be done with it.
+    pub fn state(&self) -> StackState {
+        status::of_stack(&self.status).state
+    }
+
+    /// How its status reads.
+    pub fn severity(&self) -> Severity {
+        status::of_stack(&self.status).severity
     }
 
     /// The digest of what it was made from, if it carries one.
@@ -67,7 +72,7 @@ impl Stack {
     /// The template doesn't have it.
     pub fn output(&self, key: &str) -> Result<String> {
         self.outputs.get(key).cloned().ok_or_else(|| {
-            if self.meaning().meaning == status::Meaning::Ready {
+            if self.state() == StackState::Ready {
                 Error::new(ErrorKind::NotDeployed, format!("the stack {} has no output `{key}`", self.name)).hint(
                     "`deployer up` without --only brings it to what its template says. If that has no such output, or has it \
                      under a condition, give it one.",
@@ -120,7 +125,7 @@ pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
                 .or(stack.creation_time)
                 .and_then(|time| SystemTime::try_from(time).ok()),
         })
-        .filter(|stack| stack.meaning().meaning != status::Meaning::Gone))
+        .filter(|stack| stack.state() != StackState::Deleted))
 }
 
 /// The name of a stack that is known by it or by its ARN, which has it between slashes. Not every emulator finds a change
@@ -236,7 +241,7 @@ pub fn names_of<'a>(resources: &'a [Resource], resource_type: &'a str) -> impl I
 }
 
 /// The buckets among a stack's resources that go with it when it is deleted; those that its template retains don't.
-pub fn doomed_buckets<'a>(template: &'a Template, resources: &'a [Resource]) -> impl Iterator<Item = &'a str> {
+pub fn buckets_to_delete<'a>(template: &'a Template, resources: &'a [Resource]) -> impl Iterator<Item = &'a str> {
     let buckets = resources
         .iter()
         .filter(|resource| resource.resource_type == "AWS::S3::Bucket");

@@ -4,10 +4,10 @@ use futures::future::try_join_all;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
+use super::desired::Rendered;
 use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Resource, Stack};
-use super::status::{self, Meaning, Severity};
-use super::wanted::Rendered;
+use super::status::{self, Severity, StackState};
 use super::{begun, follow, release as protections};
 use crate::bucket;
 use crate::cloud::Cloud;
@@ -29,7 +29,7 @@ pub enum Data {
 
 /// A stack that is to go, and what is in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Doomed<'a> {
+pub struct StackToRemove<'a> {
     /// The stack.
     pub stack: &'a Stack,
     /// Its resources.
@@ -42,20 +42,26 @@ pub struct Doomed<'a> {
 ///
 /// # Errors
 /// A resource can't be deleted; the message names it. Termination protection is on.
-pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, reporter: &Reporter) -> Result<()> {
-    let Doomed {
+pub async fn stack(
+    cloud: &Cloud,
+    id: &StackId,
+    to_remove: StackToRemove<'_>,
+    data: Data,
+    reporter: &Reporter,
+) -> Result<()> {
+    let StackToRemove {
         stack,
         resources,
         template,
-    } = doomed;
+    } = to_remove;
     refuse_protected(stack)?;
-    let buckets = template.map(|template| read::doomed_buckets(template, resources));
+    let buckets = template.map(|template| read::buckets_to_delete(template, resources));
     let emptying = try_join_all(buckets.into_iter().flatten().map(async |name| {
         reporter.working(id.as_str(), format!("emptying {name}"));
         bucket::empty(cloud, name).await
     }));
     let (_, bookmark) = tokio::try_join!(emptying, read::bookmark(cloud, &stack.arn))?;
-    if stack.meaning().meaning != Meaning::Ready {
+    if stack.state() != StackState::Ready {
         delete_tables(cloud, resources, data).await?;
     }
     reporter.working(id.as_str(), format!("deleting {}", stack.name));
@@ -76,8 +82,8 @@ pub async fn stack(cloud: &Cloud, id: &StackId, doomed: Doomed<'_>, data: Data, 
     begun::operation(cloud, &stack.arn, &token, &bookmark, answer, what).await?;
     operation.has_begun();
     let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
-    match status::of_stack(&ended.status).meaning {
-        Meaning::Gone => Ok(()),
+    match status::of_stack(&ended.status).state {
+        StackState::Deleted => Ok(()),
         _ => Err(follow::failure(&stack.name, &ended)),
     }
 }

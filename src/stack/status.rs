@@ -4,30 +4,30 @@ pub use crate::report::event::Severity;
 
 /// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum StackState {
     /// An update can be made.
     Ready,
     /// An operation is under way: wait for it.
-    Busy,
+    InProgress,
     /// An empty shell, made by a change set that was never executed: delete it.
-    Shell,
+    InReview,
     /// A creation failed and was rolled back: only deletion is allowed, then creation anew.
-    Dead,
+    RolledBack,
     /// An update's rollback failed: `ContinueUpdateRollback` first.
-    Wedged,
+    RollbackFailed,
     /// Failed with rollback disabled, which `deployer` never asks for: somebody else's operation.
-    Halted,
+    UpdateFailed,
     /// A deletion failed: delete again once the cause is gone.
-    HalfDeleted,
+    DeleteFailed,
     /// Doesn't exist any more.
-    Gone,
+    Deleted,
 }
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// What can be done.
-    pub meaning: Meaning,
+    pub state: StackState,
     /// How it reads.
     pub severity: Severity,
 }
@@ -38,19 +38,19 @@ pub struct Status {
 /// The 23 statuses are those of the `StackStatus` enumeration in CloudFormation's API reference. Note that
 /// `UPDATE_ROLLBACK_COMPLETE` allows an update but tells of a failure.
 pub fn of_stack(status: &str) -> Status {
-    use Meaning::{Busy, Dead, Gone, HalfDeleted, Halted, Ready, Shell, Wedged};
-    let (meaning, severity) = match status {
+    use StackState::{DeleteFailed, Deleted, InProgress, InReview, Ready, RollbackFailed, RolledBack, UpdateFailed};
+    let (state, severity) = match status {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => (Ready, Severity::Good),
         "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => (Ready, Severity::Failed),
-        "REVIEW_IN_PROGRESS" => (Shell, Severity::Busy),
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => (Dead, Severity::Failed),
-        "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => (Halted, Severity::Failed),
-        "UPDATE_ROLLBACK_FAILED" => (Wedged, Severity::Failed),
-        "DELETE_FAILED" => (HalfDeleted, Severity::Failed),
-        "DELETE_COMPLETE" => (Gone, Severity::Gone),
-        _ => (Busy, Severity::Busy),
+        "REVIEW_IN_PROGRESS" => (InReview, Severity::Busy),
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => (RolledBack, Severity::Failed),
+        "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => (UpdateFailed, Severity::Failed),
+        "UPDATE_ROLLBACK_FAILED" => (RollbackFailed, Severity::Failed),
+        "DELETE_FAILED" => (DeleteFailed, Severity::Failed),
+        "DELETE_COMPLETE" => (Deleted, Severity::Gone),
+        _ => (InProgress, Severity::Busy),
     };
-    Status { meaning, severity }
+    Status { state, severity }
 }
 
 /// How a resource's status reads: those end in `_COMPLETE`, `_FAILED` or `_IN_PROGRESS`, rollbacks among them.
@@ -71,36 +71,36 @@ mod tests {
     use super::*;
 
     /// Every status of the API, so that a row can't be forgotten.
-    const ALL: [(&str, Meaning); 23] = [
-        ("CREATE_COMPLETE", Meaning::Ready),
-        ("CREATE_FAILED", Meaning::Halted),
-        ("CREATE_IN_PROGRESS", Meaning::Busy),
-        ("DELETE_COMPLETE", Meaning::Gone),
-        ("DELETE_FAILED", Meaning::HalfDeleted),
-        ("DELETE_IN_PROGRESS", Meaning::Busy),
-        ("IMPORT_COMPLETE", Meaning::Ready),
-        ("IMPORT_IN_PROGRESS", Meaning::Busy),
-        ("IMPORT_ROLLBACK_COMPLETE", Meaning::Ready),
-        ("IMPORT_ROLLBACK_FAILED", Meaning::Halted),
-        ("IMPORT_ROLLBACK_IN_PROGRESS", Meaning::Busy),
-        ("REVIEW_IN_PROGRESS", Meaning::Shell),
-        ("ROLLBACK_COMPLETE", Meaning::Dead),
-        ("ROLLBACK_FAILED", Meaning::Dead),
-        ("ROLLBACK_IN_PROGRESS", Meaning::Busy),
-        ("UPDATE_COMPLETE", Meaning::Ready),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Meaning::Busy),
-        ("UPDATE_FAILED", Meaning::Halted),
-        ("UPDATE_IN_PROGRESS", Meaning::Busy),
-        ("UPDATE_ROLLBACK_COMPLETE", Meaning::Ready),
-        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Meaning::Busy),
-        ("UPDATE_ROLLBACK_FAILED", Meaning::Wedged),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", Meaning::Busy),
+    const ALL: [(&str, StackState); 23] = [
+        ("CREATE_COMPLETE", StackState::Ready),
+        ("CREATE_FAILED", StackState::UpdateFailed),
+        ("CREATE_IN_PROGRESS", StackState::InProgress),
+        ("DELETE_COMPLETE", StackState::Deleted),
+        ("DELETE_FAILED", StackState::DeleteFailed),
+        ("DELETE_IN_PROGRESS", StackState::InProgress),
+        ("IMPORT_COMPLETE", StackState::Ready),
+        ("IMPORT_IN_PROGRESS", StackState::InProgress),
+        ("IMPORT_ROLLBACK_COMPLETE", StackState::Ready),
+        ("IMPORT_ROLLBACK_FAILED", StackState::UpdateFailed),
+        ("IMPORT_ROLLBACK_IN_PROGRESS", StackState::InProgress),
+        ("REVIEW_IN_PROGRESS", StackState::InReview),
+        ("ROLLBACK_COMPLETE", StackState::RolledBack),
+        ("ROLLBACK_FAILED", StackState::RolledBack),
+        ("ROLLBACK_IN_PROGRESS", StackState::InProgress),
+        ("UPDATE_COMPLETE", StackState::Ready),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", StackState::InProgress),
+        ("UPDATE_FAILED", StackState::UpdateFailed),
+        ("UPDATE_IN_PROGRESS", StackState::InProgress),
+        ("UPDATE_ROLLBACK_COMPLETE", StackState::Ready),
+        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", StackState::InProgress),
+        ("UPDATE_ROLLBACK_FAILED", StackState::RollbackFailed),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", StackState::InProgress),
     ];
 
     #[test]
     fn every_status_has_its_meaning() {
         for (status, meaning) in ALL {
-            assert_eq!(of_stack(status).meaning, meaning, "{status}");
+            assert_eq!(of_stack(status).state, meaning, "{status}");
         }
     }
 

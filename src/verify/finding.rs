@@ -31,13 +31,13 @@ impl From<String> for Proof {
 /// Why a check didn't pass.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
-    pub(super) kind: Kind,
+    pub(super) kind: ProblemKind,
     pub(super) evidence: String,
     pub(super) next_step: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ProblemKind {
     /// It isn't as it should be. It may become so within moments, if AWS is still spreading a change.
     Failed,
     /// AWS says that it is still at it.
@@ -49,7 +49,7 @@ pub(super) enum Kind {
 impl Problem {
     pub(super) fn failed(evidence: impl Into<String>, next_step: impl Into<String>) -> Self {
         Self {
-            kind: Kind::Failed,
+            kind: ProblemKind::Failed,
             evidence: evidence.into(),
             next_step: next_step.into(),
         }
@@ -57,7 +57,7 @@ impl Problem {
 
     pub(super) fn pending(evidence: impl Into<String>) -> Self {
         Self {
-            kind: Kind::Pending,
+            kind: ProblemKind::Pending,
             evidence: evidence.into(),
             next_step: "Run `deployer verify` in some minutes, or with a longer --timeout.".to_owned(),
         }
@@ -65,7 +65,7 @@ impl Problem {
 
     pub(super) fn not_proven(evidence: impl Into<String>, next_step: impl Into<String>) -> Self {
         Self {
-            kind: Kind::NotProven,
+            kind: ProblemKind::NotProven,
             evidence: evidence.into(),
             next_step: next_step.into(),
         }
@@ -77,9 +77,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self {
             kind: if error.is_access_denied() {
-                Kind::NotProven
+                ProblemKind::NotProven
             } else {
-                Kind::Failed
+                ProblemKind::Failed
             },
             evidence: error.to_string(),
             next_step: error.next_step().unwrap_or_default().to_owned(),

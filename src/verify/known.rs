@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::shared::Shared;
 use crate::bucket::Listing;
 use crate::project::seed::{Item, Key, SeedTable};
-use crate::publish::{Contents, Place, There};
+use crate::publish::{Contents, Destination, There};
 
 /// The answers that a run may know already.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) enum Stored {
 
 impl Known {
     /// The site's bucket has just these objects.
-    pub async fn has_objects(&self, place: &Place, there: There) {
+    pub async fn has_objects(&self, place: &Destination, there: There) {
         self.listings.know(&place.bucket, Arc::new(there.listing)).await;
         self.contents.know(&place.artifacts, Arc::new(there.contents)).await;
     }

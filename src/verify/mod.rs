@@ -36,10 +36,10 @@ use crate::project::did_you_mean;
 use crate::project::stacks::StackId;
 use crate::report::Reporter;
 use crate::wait::{Probe, until};
-use finding::{Finding, Kind, Problem, Proof, asked};
+use finding::{Finding, Problem, ProblemKind, Proof, asked};
 pub use known::Known;
 use layer::Layer;
-pub use outcome::{Checked, Verdict, Verification};
+pub use outcome::{CheckResult, Checked, Verification};
 use shared::Round;
 use stage::Resource;
 pub use stage::Stage;
@@ -227,7 +227,7 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
             check: check.id(),
             layer: check.layer(),
             resource: look.resource,
-            result: Verdict::Skipped,
+            result: CheckResult::Skipped,
             evidence,
             next_step: Some(reporter.next_step(&next_step)),
             warnings: Vec::new(),
@@ -250,9 +250,9 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
         next = round.next();
         match once(round).await {
             Some(Ok(proof)) => Probe::Ready(proof),
-            Some(Err(problem)) if look.once || matches!(problem.kind, Kind::NotProven) => Probe::Failed(problem),
+            Some(Err(problem)) if look.once || matches!(problem.kind, ProblemKind::NotProven) => Probe::Failed(problem),
             Some(Err(problem))
-                if problem.kind == Kind::Pending || started.elapsed() < settling || round.looks() < LOOKS =>
+                if problem.kind == ProblemKind::Pending || started.elapsed() < settling || round.looks() < LOOKS =>
             {
                 reporter.working("verify", format!("waiting: {}", problem.evidence));
                 last.replace(Some(problem));
@@ -269,11 +269,11 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
             .unwrap_or_else(|| Problem::pending("it couldn't be looked at in the time given"))
     });
     let (result, evidence, warnings, next_step) = match finding {
-        Ok(proof) => (Verdict::Passed, proof.evidence, proof.warnings, None),
+        Ok(proof) => (CheckResult::Passed, proof.evidence, proof.warnings, None),
         Err(problem) => {
             let verdict = match problem.kind {
-                Kind::NotProven => Verdict::NotProven,
-                Kind::Failed | Kind::Pending => Verdict::Failed,
+                ProblemKind::NotProven => CheckResult::NotProven,
+                ProblemKind::Failed | ProblemKind::Pending => CheckResult::Failed,
             };
             let next_step = reporter.next_step(&problem.next_step);
             (verdict, problem.evidence, Vec::new(), Some(next_step))

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::layer::Layer;
 use crate::error::{Error, ErrorKind};
-use crate::report::{Outcome, Paint, Reporter, counted};
+use crate::report::{CommandResult, Paint, Reporter, counted};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum CheckResult {
     /// It is as it should be.
     Passed,
     /// It isn't.
@@ -32,7 +32,7 @@ pub struct Checked {
     /// What was looked at: `stack.LogicalId`, or a name of the user's own.
     pub resource: String,
     /// Whether it is.
-    pub result: Verdict,
+    pub result: CheckResult,
     /// What was seen.
     pub evidence: String,
     /// What the template has and perhaps shouldn't, although it passed; a sentence each.
@@ -56,7 +56,7 @@ impl Verification {
     pub(super) fn of(checks: Vec<Checked>) -> Self {
         let any = |verdict| checks.iter().any(|check| check.result == verdict);
         Self {
-            verified: !any(Verdict::Failed) && (any(Verdict::Passed) || !any(Verdict::NotProven)),
+            verified: !any(CheckResult::Failed) && (any(CheckResult::Passed) || !any(CheckResult::NotProven)),
             checks,
         }
     }
@@ -68,10 +68,10 @@ impl Verification {
         }
         let count = |verdict| self.with(verdict).count();
         let counts = counted(&[
-            (count(Verdict::Passed), "passed"),
-            (count(Verdict::Failed), "failed"),
-            (count(Verdict::NotProven), "not proven"),
-            (count(Verdict::Skipped), "skipped"),
+            (count(CheckResult::Passed), "passed"),
+            (count(CheckResult::Failed), "failed"),
+            (count(CheckResult::NotProven), "not proven"),
+            (count(CheckResult::Skipped), "skipped"),
         ]);
         let warnings: usize = self.checks.iter().map(|check| check.warnings.len()).sum();
         let warnings = match warnings {
@@ -88,23 +88,23 @@ impl Verification {
         if self.verified {
             return None;
         }
-        let failed: Vec<&Checked> = self.with(Verdict::Failed).collect();
+        let failed: Vec<&Checked> = self.with(CheckResult::Failed).collect();
         let (what, told) = match failed.len() {
             0 => (
                 "nothing could be proven".to_owned(),
-                self.with(Verdict::NotProven).collect(),
+                self.with(CheckResult::NotProven).collect(),
             ),
             1 => ("a check failed".to_owned(), failed),
             count => (format!("{count} checks failed"), failed),
         };
         let mut error = Error::new(ErrorKind::Unverified, what);
         for check in &told {
-            error = error.because(format!("{} {}: {}", check.check, check.resource, check.evidence));
+            error = error.cause(format!("{} {}: {}", check.check, check.resource, check.evidence));
         }
         Some(error.hint(told.first()?.next_step.clone().unwrap_or_default()))
     }
 
-    fn with(&self, verdict: Verdict) -> impl Iterator<Item = &Checked> {
+    fn with(&self, verdict: CheckResult) -> impl Iterator<Item = &Checked> {
         self.checks.iter().filter(move |check| check.result == verdict)
     }
 
@@ -119,7 +119,7 @@ impl Verification {
 
     /// The checks that didn't pass, or have something to warn of, for people.
     pub fn troubles(&self, paint: &Paint) -> String {
-        let is_trouble = |check: &&Checked| check.result != Verdict::Passed || !check.warnings.is_empty();
+        let is_trouble = |check: &&Checked| check.result != CheckResult::Passed || !check.warnings.is_empty();
         let troubles = self.checks.iter().filter(is_trouble);
         troubles.map(|check| check.text(paint)).collect()
     }
@@ -128,10 +128,10 @@ impl Verification {
 impl Checked {
     fn text(&self, paint: &Paint) -> String {
         let (color, symbol) = match self.result {
-            Verdict::Passed => (AnsiColor::Green, "✓"),
-            Verdict::Failed => (AnsiColor::Red, "✗"),
-            Verdict::NotProven => (AnsiColor::Yellow, "?"),
-            Verdict::Skipped => (AnsiColor::Yellow, "-"),
+            CheckResult::Passed => (AnsiColor::Green, "✓"),
+            CheckResult::Failed => (AnsiColor::Red, "✗"),
+            CheckResult::NotProven => (AnsiColor::Yellow, "?"),
+            CheckResult::Skipped => (AnsiColor::Yellow, "-"),
         };
         let next = self.next_step.as_ref().map(|next| format!("      next: {next}\n"));
         let warning = |warning: &String| format!("      {} {warning}\n", paint.color(AnsiColor::Yellow, "warning:"));
@@ -147,7 +147,7 @@ impl Checked {
     }
 }
 
-impl Outcome for Verification {
+impl CommandResult for Verification {
     fn text(&self, paint: &Paint) -> String {
         self.checks.iter().map(|check| check.text(paint)).collect()
     }

@@ -15,7 +15,7 @@ use super::expected::Expected;
 use super::known::{self, Known, Stored};
 use super::live::LiveRole;
 use super::shared::Shared;
-use super::{Finding, Kind, Look, Problem, Round, asked, http};
+use super::{Finding, Look, Problem, ProblemKind, Round, asked, http};
 use crate::address;
 use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
@@ -33,9 +33,9 @@ use crate::project::{DISTRIBUTION_ID, Project, SITE_BUCKET, naming, source};
 use crate::publish::{self, Contents};
 use crate::seeding;
 use crate::site::Site;
+use crate::stack::desired::DesiredStack;
 use crate::stack::read::Deployed;
-use crate::stack::status::Meaning;
-use crate::stack::wanted::Wanted;
+use crate::stack::status::StackState;
 
 /// A stage whose stacks are all there.
 pub struct Stage<'a> {
@@ -73,7 +73,7 @@ pub(super) struct Stack<'a> {
     /// The template as it is written, for places in it.
     pub(super) definition: &'a StackTemplate,
     /// The same as it is sent, off AWS bent to what an emulator can do.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: DesiredStack,
     pub(super) deployed: &'a Deployed,
     pub(super) cloud: &'a Cloud,
     /// What names in the template mean.
@@ -107,7 +107,7 @@ impl<'a> Stage<'a> {
         let stacks = context.project.stacks().map(|definition| {
             let found = deployed
                 .get(&definition.id)
-                .filter(|found| found.stack.meaning().meaning == Meaning::Ready);
+                .filter(|found| found.stack.state() == StackState::Ready);
             let found = found.ok_or_else(|| {
                 Error::new(
                     ErrorKind::NotDeployed,
@@ -184,7 +184,7 @@ impl<'a> Stage<'a> {
         let ask = async || {
             let answer = self.cloud.cloudfront.get_distribution().id(id).send().await;
             match asked(answer, &format!("could not look at the distribution {id}")) {
-                Err(problem) if problem.kind == Kind::NotProven => Ok(None),
+                Err(problem) if problem.kind == ProblemKind::NotProven => Ok(None),
                 answer => Ok(answer?.distribution),
             }
         };
@@ -313,7 +313,7 @@ impl<'a> Stack<'a> {
         let given = context.project.wiring().sources(&definition.id);
         let given = given.filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package));
         let given = given.filter_map(|(name, _)| Some((name.to_owned(), deployed.stack.parameters.get(name)?.clone())));
-        let wanted = context.wanted(definition, given.collect());
+        let wanted = context.desired(definition, given.collect());
         let scope = scope(cloud, &wanted, deployed);
         Self {
             definition,
@@ -498,7 +498,7 @@ impl<'a> Published<'a> {
         };
         let ask = async || Ok(Arc::new(publish::contents(self.stack.cloud, bucket).await?));
         match stage.known.contents.get(bucket, round, ask).await {
-            Err(problem) if problem.kind == Kind::NotProven => Ok(Arc::default()),
+            Err(problem) if problem.kind == ProblemKind::NotProven => Ok(Arc::default()),
             answer => answer,
         }
     }
@@ -542,7 +542,7 @@ impl<'a> Published<'a> {
 
 /// What names in a template mean once it is deployed: parameters, pseudo parameters, what resources are called, and their
 /// attributes as far as names or outputs tell them.
-fn scope(cloud: &Cloud, wanted: &Wanted, deployed: &Deployed) -> Scope {
+fn scope(cloud: &Cloud, wanted: &DesiredStack, deployed: &Deployed) -> Scope {
     let mut scope = cloud.pseudo_parameters();
     scope.insert("AWS::StackName".to_owned(), deployed.stack.name.clone());
     scope.insert("AWS::StackId".to_owned(), deployed.stack.arn.clone());

@@ -19,16 +19,16 @@ use super::{confirm_changes, read_contract, read_site};
 use crate::cli::UpArgs;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fact::{Teller, fact};
 use crate::package::Package;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
-use crate::report::{Event, Outcome, Paint, Reporter};
+use crate::promise::{Promise, promise};
+use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::site::Site;
 use crate::stack::change::{Mode, StackPlan};
+use crate::stack::desired::DesiredStack;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::Deployed;
-use crate::stack::wanted::Wanted;
 use crate::verify::{Known, Selection, Stage, Verification, verify};
 use packages::{Asked, Packages, Place};
 use provision::Stop;
@@ -85,7 +85,7 @@ pub async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     };
     let failure = verification.as_ref().and_then(Verification::failure);
     // What was done is told in any case.
-    reporter.outcome(&UpOutcome { status, verification })?;
+    reporter.result(&UpOutcome { status, verification })?;
     failure.map_or(Ok(()), Err)
 }
 
@@ -101,7 +101,7 @@ struct UpOutcome {
     verification: Option<Verification>,
 }
 
-impl Outcome for UpOutcome {
+impl CommandResult for UpOutcome {
     fn text(&self, paint: &Paint) -> String {
         let mut text = self.status.text(paint);
         if let Some(verification) = &self.verification {
@@ -118,7 +118,7 @@ fn several(failures: Vec<Error>) -> Error {
     let several = failures.into_iter().fold(several, |error, failure| {
         let steps = failure.next_steps().to_vec();
         let error = steps.into_iter().fold(error, Error::hint);
-        error.because(failure)
+        error.cause(failure)
     });
     if several.next_step().is_none() {
         several.hint("Run the same command again.")
@@ -154,8 +154,8 @@ impl Up<'_> {
     /// Does it all. Returns the stage as it is then, the keys of the packages that this run has made, and what it has read
     /// and not changed.
     async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
-        let (teller, built) = fact();
-        let (building, planning) = (self.build(packages, teller), self.plan(built));
+        let (promise, built) = promise();
+        let (building, planning) = (self.build(packages, promise), self.plan(built));
         tokio::pin!(building, planning);
         let (packages, plans) = tokio::select! {
             planned = &mut planning => {
@@ -213,9 +213,9 @@ impl Up<'_> {
     }
 
     /// Builds the functions; nothing if this run has no use for them.
-    async fn build(&self, packages: Packages, teller: Teller<Built>) -> Result<Built> {
+    async fn build(&self, packages: Packages, promise: Promise<Built>) -> Result<Built> {
         if packages.is_empty() {
-            teller.tell(Built::new());
+            promise.set(Built::new());
             return Ok(Built::new());
         }
         self.reporter().working(BUILDING, "building");
@@ -225,7 +225,7 @@ impl Up<'_> {
         match &built {
             Ok(packages) => {
                 self.reporter().finished(BUILDING, "built", false);
-                teller.tell(packages.clone());
+                promise.set(packages.clone());
             }
             Err(error) => self.reporter().stopped(BUILDING, error.message()),
         }
@@ -233,8 +233,8 @@ impl Up<'_> {
     }
 
     /// A stack as it is wanted, with these values beside what its settings give it.
-    fn wanted(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> Wanted {
-        let mut wanted = self.context.wanted(stack, inputs);
+    fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
+        let mut wanted = self.context.desired(stack, inputs);
         // What is deployed decides, too: a checkout that doesn't say so mustn't hurry what holds data.
         let protected =
             self.context.project.stage.protected || self.before.values().any(|before| before.stack.is_protected());

@@ -325,7 +325,7 @@ fn no_binary(project: &Project, function: &Function, name: &str, binaries: &[Str
         known => format!("it has {}", known.join(", ")),
     };
     let near = did_you_mean(name, &known).map_or(String::new(), |near| format!("Did you mean `{near}`? "));
-    error.because(listed).hint(format!(
+    error.cause(listed).hint(format!(
         "{near}Add `[[bin]] name = \"{name}\"` to function/Cargo.toml, or name the parameter after the binary; a parameter with \
          a `Default:` is somebody else's package."
     ))

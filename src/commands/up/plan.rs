@@ -7,15 +7,15 @@ use futures::future::join_all;
 use super::{Built, Up};
 use crate::conflicts;
 use crate::error::{Error, Result};
-use crate::fact::Fact;
 use crate::project::Project;
 use crate::project::naming::NamedResource;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::wiring::Source;
-use crate::stack::change::{StackPlan, Verdict};
+use crate::promise::Dependency;
+use crate::stack::change::{StackAction, StackPlan};
 use crate::stack::deploy::{self, Planned};
+use crate::stack::desired::DesiredStack;
 use crate::stack::read::Stack;
-use crate::stack::wanted::Wanted;
 
 /// The plans that could be made before anything is created: of stacks that are to be created, and of those for which all
 /// that they need is known. Those that aren't carried out are given up as the run ends: see [`journal`](crate::journal).
@@ -33,7 +33,7 @@ impl Plans {
 
 impl Up<'_> {
     /// Finds out what will change. Change sets are made for stacks that exist; nothing else is.
-    pub(super) async fn plan(&self, built: Fact<Built>) -> Result<Plans> {
+    pub(super) async fn plan(&self, built: Dependency<Built>) -> Result<Plans> {
         // Names of stacks that are to be created are looked at beside the planning: what they will be is known.
         let (planned, free) = tokio::join!(self.plan_all(built), self.check_new_names());
         let plans = planned?;
@@ -41,7 +41,7 @@ impl Up<'_> {
         Ok(plans)
     }
 
-    async fn plan_all(&self, built: Fact<Built>) -> Result<Plans> {
+    async fn plan_all(&self, built: Dependency<Built>) -> Result<Plans> {
         let stacks = self.context.project.stacks().filter(|stack| self.scope.has(&stack.id));
         let planned = join_all(stacks.map(|stack| {
             let built = built.clone();
@@ -60,9 +60,9 @@ impl Up<'_> {
 
     /// A stack's plan: that of its creation, or what changes with what is deployed of the others. None if something that
     /// it needs isn't known yet: then there is nothing to compare with.
-    async fn plan_beforehand(&self, stack: &StackTemplate, mut built: Fact<Built>) -> Result<Option<Planned>> {
+    async fn plan_beforehand(&self, stack: &StackTemplate, mut built: Dependency<Built>) -> Result<Option<Planned>> {
         let Some(before) = self.before.get(&stack.id) else {
-            let wanted = self.wanted(stack, self.known_inputs(stack, &Built::new()).0);
+            let wanted = self.desired(stack, self.known_inputs(stack, &Built::new()).0);
             return self.plan_stack(&wanted, None).await.map(Some);
         };
         let needs_packages = self
@@ -83,7 +83,7 @@ impl Up<'_> {
         if !complete {
             return Ok(None);
         }
-        let wanted = self.wanted(stack, inputs);
+        let wanted = self.desired(stack, inputs);
         self.plan_stack(&wanted, Some(before.stack.clone())).await.map(Some)
     }
 
@@ -123,7 +123,7 @@ impl Up<'_> {
             let named = self.named(stack)?;
             if self.scope.has(&stack.id) && !self.before.contains_key(&stack.id) {
                 let cloud = self.context.cloud_of(&stack.id);
-                let additions = self.wanted(stack, BTreeMap::new()).additions();
+                let additions = self.desired(stack, BTreeMap::new()).additions();
                 let is_made = |resource: &NamedResource| {
                     additions
                         .iter()
@@ -143,7 +143,7 @@ impl Up<'_> {
                 continue;
             };
             // What a failed creation left goes first, so its names are free then.
-            if planned.plan.verdict == Verdict::Recreate {
+            if planned.plan.verdict == StackAction::Recreate {
                 continue;
             }
             let creates = |resource: &NamedResource| planned.plan.creates(&resource.logical_id, &resource.name);
@@ -161,11 +161,11 @@ impl Up<'_> {
     }
 
     fn named(&self, stack: &StackTemplate) -> Result<Vec<NamedResource>> {
-        let wanted = self.wanted(stack, BTreeMap::new());
+        let wanted = self.desired(stack, BTreeMap::new());
         wanted.named_resources(&self.context.cloud_of(&stack.id).pseudo_parameters())
     }
 
-    pub(super) async fn plan_stack(&self, wanted: &Wanted, before: Option<Stack>) -> Result<Planned> {
+    pub(super) async fn plan_stack(&self, wanted: &DesiredStack, before: Option<Stack>) -> Result<Planned> {
         deploy::plan(self.context.cloud_of(&wanted.id), wanted, before, self.reporter()).await
     }
 }

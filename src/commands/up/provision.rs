@@ -20,22 +20,22 @@ use super::packages::Asked;
 use super::plan::Plans;
 use super::{BUILDING, Built, CHANGING_DATA, Up};
 use crate::error::{Error, Result};
-use crate::fact::{Fact, Teller, Unknown, fact};
 use crate::package::{Package, Uploaded};
 use crate::project::functions::Function;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::wiring::{Edge, Source};
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
-use crate::publish::{self, Place};
+use crate::promise::{Dependency, ProducerFailed, Promise, promise};
+use crate::publish::{self, Destination};
 use crate::readiness::Touched;
 use crate::report::Event;
 use crate::seeding::{self, SeededTable};
-use crate::stack::change::{Mode, StackPlan, Verdict};
+use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::deploy::{self, Planned};
+use crate::stack::desired::DesiredStack;
 use crate::stack::early;
 use crate::stack::events::ResourceEvent;
 use crate::stack::read::{self, Deployed, Stack};
-use crate::stack::wanted::Wanted;
 use crate::verify::Known;
 
 /// Why a part didn't get done.
@@ -51,8 +51,8 @@ impl From<Error> for Stop {
     }
 }
 
-impl From<Unknown> for Stop {
-    fn from(_: Unknown) -> Self {
+impl From<ProducerFailed> for Stop {
+    fn from(_: ProducerFailed) -> Self {
         Self::Skipped
     }
 }
@@ -61,56 +61,56 @@ pub(super) type Done = Result<(), Stop>;
 
 /// What parts tell one another.
 #[derive(Default)]
-struct Facts {
+struct Dependencies {
     /// The outputs of each stack, some before it is complete; none where the complete stack doesn't have it.
-    outputs: BTreeMap<(StackId, String), Fact<Option<String>>>,
+    outputs: BTreeMap<(StackId, String), Dependency<Option<String>>>,
     /// Each stack, as soon as it is complete and what is in it can be used.
-    complete: BTreeMap<StackId, Fact<Stack>>,
+    complete: BTreeMap<StackId, Dependency<Stack>>,
     /// Each stack, once it has its late values, too.
-    settled: BTreeMap<StackId, Fact<Stack>>,
+    settled: BTreeMap<StackId, Dependency<Stack>>,
     /// The same with what is in it.
-    looked_into: BTreeMap<StackId, Fact<Deployed>>,
+    looked_into: BTreeMap<StackId, Dependency<Deployed>>,
     /// The keys of the packages.
     built: BTreeMap<Asked, String>,
     /// The same, once the packages are uploaded.
-    uploaded: BTreeMap<Asked, Fact<String>>,
+    uploaded: BTreeMap<Asked, Dependency<String>>,
 }
 
 /// What one stack tells.
-struct Tellers {
-    outputs: BTreeMap<String, Teller<Option<String>>>,
-    complete: Teller<Stack>,
-    settled: Teller<Stack>,
-    looked_into: Teller<Deployed>,
+struct Promises {
+    outputs: BTreeMap<String, Promise<Option<String>>>,
+    complete: Promise<Stack>,
+    settled: Promise<Stack>,
+    looked_into: Promise<Deployed>,
 }
 
-impl Tellers {
-    fn tell(&self, stack: &Stack) {
+impl Promises {
+    fn set(&self, stack: &Stack) {
         // What a template has and the stack doesn't is told as well: nobody may wait for it. A condition may leave it out,
         // or the stack is as another template made it.
-        for (name, teller) in &self.outputs {
-            teller.tell(stack.outputs.get(name).cloned());
+        for (name, promise) in &self.outputs {
+            promise.set(stack.outputs.get(name).cloned());
         }
-        self.complete.tell(stack.clone());
+        self.complete.set(stack.clone());
     }
 }
 
-impl Facts {
-    fn of_stack(&mut self, stack: &StackTemplate) -> Tellers {
+impl Dependencies {
+    fn of_stack(&mut self, stack: &StackTemplate) -> Promises {
         let id = &stack.id;
         let outputs = stack.template.outputs().map(|(name, _)| {
-            let (teller, fact) = fact();
-            self.outputs.insert((id.clone(), name.to_owned()), fact);
-            (name.to_owned(), teller)
+            let (promise, dependency) = promise();
+            self.outputs.insert((id.clone(), name.to_owned()), dependency);
+            (name.to_owned(), promise)
         });
         let outputs = outputs.collect();
-        let (complete, fact_of_it) = fact();
-        self.complete.insert(id.clone(), fact_of_it);
-        let (settled, fact_of_it) = fact();
-        self.settled.insert(id.clone(), fact_of_it);
-        let (looked_into, fact_of_it) = fact();
-        self.looked_into.insert(id.clone(), fact_of_it);
-        Tellers {
+        let (complete, dependency) = promise();
+        self.complete.insert(id.clone(), dependency);
+        let (settled, dependency) = promise();
+        self.settled.insert(id.clone(), dependency);
+        let (looked_into, dependency) = promise();
+        self.looked_into.insert(id.clone(), dependency);
+        Promises {
             outputs,
             complete,
             settled,
@@ -118,15 +118,15 @@ impl Facts {
         }
     }
 
-    async fn output(&self, edge: &Edge) -> Result<Option<String>, Unknown> {
+    async fn output(&self, edge: &Edge) -> Result<Option<String>, ProducerFailed> {
         wait(self.outputs.get(&(edge.producer.clone(), edge.output.clone()))).await
     }
 }
 
-async fn wait<T: Clone>(fact: Option<&Fact<T>>) -> Result<T, Unknown> {
-    match fact {
-        Some(fact) => fact.clone().wait().await,
-        None => Err(Unknown),
+async fn wait<T: Clone>(dependency: Option<&Dependency<T>>) -> Result<T, ProducerFailed> {
+    match dependency {
+        Some(dependency) => dependency.clone().wait().await,
+        None => Err(ProducerFailed),
     }
 }
 
@@ -141,57 +141,64 @@ impl Up<'_> {
         mut plans: Plans,
         packages: Built,
     ) -> (Vec<Done>, BTreeMap<StackId, Deployed>, Known) {
-        let mut facts = Facts::default();
+        let mut dependencies = Dependencies::default();
         let mut stacks = Vec::new();
         for stack in self.context.project.stacks() {
-            stacks.push((stack, plans.0.remove(&stack.id), facts.of_stack(stack)));
+            stacks.push((stack, plans.0.remove(&stack.id), dependencies.of_stack(stack)));
         }
         let mut uploading = Vec::new();
         for (asked, package) in packages {
-            facts.built.insert(asked.clone(), package.key.clone());
-            let (teller, uploaded) = fact();
-            facts.uploaded.insert(asked.clone(), uploaded);
-            uploading.push((asked, package, teller));
+            dependencies.built.insert(asked.clone(), package.key.clone());
+            let (promise, uploaded) = promise();
+            dependencies.uploaded.insert(asked.clone(), uploaded);
+            uploading.push((asked, package, promise));
         }
-        let (facts, uploads) = (&facts, &Uploads::default());
+        let (dependencies, uploads) = (&dependencies, &Uploads::default());
         let known = Known::default();
         let mut parts: Vec<_> = stacks
             .into_iter()
-            .map(|(stack, planned, tellers)| {
-                let work = self.stack(stack, planned, tellers, facts);
+            .map(|(stack, planned, promises)| {
+                let work = self.stack(stack, planned, promises, dependencies);
                 self.part(stack.id.as_str(), work).boxed_local()
             })
             .collect();
-        parts.extend(uploading.into_iter().map(|(asked, package, teller)| {
-            let work = self.upload(asked, package, teller, facts, uploads, &known);
+        parts.extend(uploading.into_iter().map(|(asked, package, promise)| {
+            let work = self.upload(asked, package, promise, dependencies, uploads, &known);
             self.part(BUILDING, work).boxed_local()
         }));
-        parts.push(self.part("seed", self.seed(facts, &known)).boxed_local());
-        parts.push(self.part("site", self.site(facts, &known)).boxed_local());
+        parts.push(self.part("seed", self.seed(dependencies, &known)).boxed_local());
+        parts.push(self.part("site", self.site(dependencies, &known)).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
         for stack in self.context.project.stacks() {
             // All have ended: what isn't known now never will be.
-            let known = wait(facts.looked_into.get(&stack.id)).await.ok();
+            let known = wait(dependencies.looked_into.get(&stack.id)).await.ok();
             let before = || self.before.get(&stack.id).cloned();
             stacks.extend(known.or_else(before).map(|known| (stack.id.clone(), known)));
         }
         (outcomes, stacks, known)
     }
 
-    async fn stack(&self, stack: &StackTemplate, planned: Option<Planned>, tellers: Tellers, facts: &Facts) -> Done {
+    async fn stack(
+        &self,
+        stack: &StackTemplate,
+        planned: Option<Planned>,
+        promises: Promises,
+        dependencies: &Dependencies,
+    ) -> Done {
         if !self.scope.has(&stack.id) {
             let Some(before) = self.before.get(&stack.id) else {
                 return Ok(());
             };
-            tellers.tell(&before.stack);
-            return self.settle(stack, before.stack.clone(), &tellers, facts).await;
+            promises.set(&before.stack);
+            return self.settle(stack, before.stack.clone(), &promises, dependencies).await;
         }
-        self.tell_unchanged(stack, planned.as_ref(), &tellers, facts).await;
-        let inputs = self.inputs(stack, facts, true).await?;
-        let wanted = self.wanted(stack, inputs);
+        self.promise_unchanged(stack, planned.as_ref(), &promises, dependencies)
+            .await;
+        let inputs = self.inputs(stack, dependencies, true).await?;
+        let wanted = self.desired(stack, inputs);
         let planned = match planned {
-            Some(planned) if planned.fits(&wanted) || planned.plan.verdict == Verdict::Create => planned,
+            Some(planned) if planned.fits(&wanted) || planned.plan.verdict == StackAction::Create => planned,
             outdated => {
                 // What it was planned with has changed meanwhile.
                 if let Some(outdated) = outdated {
@@ -202,7 +209,7 @@ impl Up<'_> {
                     .await?
             }
         };
-        let (deployed, touched) = self.deployed(stack, &wanted, planned, &tellers).await?;
+        let (deployed, touched) = self.deployed(stack, &wanted, planned, &promises).await?;
         for edge in self
             .context
             .project
@@ -215,8 +222,8 @@ impl Up<'_> {
                 deployed.output(&edge.output)?;
             }
         }
-        tellers.tell(&deployed);
-        let late = self.settle(stack, deployed, &tellers, facts);
+        promises.set(&deployed);
+        let late = self.settle(stack, deployed, &promises, dependencies);
         let cloud = self.context.cloud_of(&stack.id);
         let edges = touched.distributions(cloud, stack.id.as_str(), self.reporter());
         let (late, functions, edges) = tokio::join!(late, touched.functions(cloud), edges);
@@ -224,10 +231,16 @@ impl Up<'_> {
     }
 
     /// Gives a stack its late values, and tells it as it is then.
-    async fn settle(&self, stack: &StackTemplate, deployed: Stack, tellers: &Tellers, facts: &Facts) -> Done {
-        if let Some(settled) = self.late(stack, deployed, facts).await? {
-            tellers.settled.tell(settled.clone());
-            tellers.looked_into.tell(self.looked_into(stack, settled).await?);
+    async fn settle(
+        &self,
+        stack: &StackTemplate,
+        deployed: Stack,
+        promises: &Promises,
+        dependencies: &Dependencies,
+    ) -> Done {
+        if let Some(settled) = self.late(stack, deployed, dependencies).await? {
+            promises.settled.set(settled.clone());
+            promises.looked_into.set(self.looked_into(stack, settled).await?);
         }
         Ok(())
     }
@@ -243,15 +256,21 @@ impl Up<'_> {
     }
 
     /// Tells what a stack has that nothing changes, whether or not its packages lie in their bucket already.
-    async fn tell_unchanged(&self, stack: &StackTemplate, planned: Option<&Planned>, tellers: &Tellers, facts: &Facts) {
+    async fn promise_unchanged(
+        &self,
+        stack: &StackTemplate,
+        planned: Option<&Planned>,
+        promises: &Promises,
+        dependencies: &Dependencies,
+    ) {
         let unchanged = planned.filter(|planned| !planned.changes_something());
         let Some((planned, before)) = unchanged.zip(self.before.get(&stack.id)) else {
             return;
         };
-        if let Ok(inputs) = self.inputs(stack, facts, false).await
-            && planned.fits(&self.wanted(stack, inputs))
+        if let Ok(inputs) = self.inputs(stack, dependencies, false).await
+            && planned.fits(&self.desired(stack, inputs))
         {
-            tellers.tell(&before.stack);
+            promises.set(&before.stack);
         }
     }
 
@@ -260,22 +279,22 @@ impl Up<'_> {
     async fn inputs(
         &self,
         stack: &StackTemplate,
-        facts: &Facts,
+        dependencies: &Dependencies,
         uploaded: bool,
-    ) -> Result<BTreeMap<String, String>, Unknown> {
+    ) -> Result<BTreeMap<String, String>, ProducerFailed> {
         let sources = self.context.project.wiring().sources(&stack.id);
         let values = sources.map(async |(parameter, source)| {
             let value = match source {
                 Source::Output(edge) if edge.late => self.late_value_before(edge),
-                Source::Output(edge) => match facts.output(edge).await? {
-                    None if !self.context.project.has_default(edge) => return Err(Unknown),
+                Source::Output(edge) => match dependencies.output(edge).await? {
+                    None if !self.context.project.has_default(edge) => return Err(ProducerFailed),
                     value => value,
                 },
                 Source::Package => {
                     let asked = (stack.id.clone(), parameter.to_owned());
-                    match facts.uploaded.get(&asked).filter(|_| uploaded) {
+                    match dependencies.uploaded.get(&asked).filter(|_| uploaded) {
                         Some(uploaded) => Some(uploaded.clone().wait().await?),
-                        None => facts.built.get(&asked).cloned(),
+                        None => dependencies.built.get(&asked).cloned(),
                     }
                 }
                 Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
@@ -299,7 +318,7 @@ impl Up<'_> {
     /// Plans what couldn't be planned beforehand, shows it, and asks if something would be lost.
     async fn planned_on_the_way(
         &self,
-        wanted: &Wanted,
+        wanted: &DesiredStack,
         before: Option<Stack>,
         losses: impl Fn(&StackPlan) -> Vec<String>,
     ) -> Result<Planned> {
@@ -321,9 +340,9 @@ impl Up<'_> {
     async fn deployed(
         &self,
         stack: &StackTemplate,
-        wanted: &Wanted,
+        wanted: &DesiredStack,
         planned: Planned,
-        tellers: &Tellers,
+        promises: &Promises,
     ) -> Result<(Stack, Touched)> {
         let cloud = self.context.cloud_of(&stack.id);
         let mut watched = Touched::default();
@@ -342,8 +361,8 @@ impl Up<'_> {
         // Buckets are known early, too, but aren't told: should another resource fail, AWS can't take back a bucket with
         // files in it.
         let asking_early = showing.outputs(cloud, wanted, |output, value| {
-            if let Some(teller) = tellers.outputs.get(output) {
-                teller.tell(Some(value));
+            if let Some(promise) = promises.outputs.get(output) {
+                promise.set(Some(value));
             }
         });
         let (deployed, ()) = tokio::join!(following, asking_early);
@@ -352,11 +371,11 @@ impl Up<'_> {
         Ok((deployed, watched))
     }
 
-    async fn apply(&self, wanted: &Wanted, planned: Planned, watch: impl FnMut(&ResourceEvent)) -> Result<Stack> {
+    async fn apply(&self, wanted: &DesiredStack, planned: Planned, watch: impl FnMut(&ResourceEvent)) -> Result<Stack> {
         let did = match planned.plan.verdict {
-            Verdict::Unchanged => "unchanged".to_owned(),
-            Verdict::Create | Verdict::Recreate => format!("created {}", wanted.name),
-            Verdict::Update => format!("updated {}", wanted.name),
+            StackAction::Unchanged => "unchanged".to_owned(),
+            StackAction::Create | StackAction::Recreate => format!("created {}", wanted.name),
+            StackAction::Update => format!("updated {}", wanted.name),
         };
         let changes = planned.changes_something();
         let part = wanted.id.as_str();
@@ -372,13 +391,18 @@ impl Up<'_> {
     /// Gives a stack the values that came late: an update of its own, unless it was deployed with them. None if one of
     /// them doesn't come, since what was to tell it failed. What comes from a stack that neither is there nor is made now
     /// isn't waited for.
-    async fn late(&self, stack: &StackTemplate, deployed: Stack, facts: &Facts) -> Result<Option<Stack>, Stop> {
+    async fn late(
+        &self,
+        stack: &StackTemplate,
+        deployed: Stack,
+        dependencies: &Dependencies,
+    ) -> Result<Option<Stack>, Stop> {
         let comes = |edge: &&Edge| self.scope.has(&edge.producer) || self.before.contains_key(&edge.producer);
         let inputs = self.context.project.wiring().inputs(&stack.id);
         let edges: Vec<&Edge> = inputs.filter(|edge| edge.late).filter(comes).collect();
         let values = try_join_all(edges.iter().map(async |edge| {
-            let value = facts.output(edge).await?;
-            Ok::<_, Unknown>((edge.parameter.clone(), value))
+            let value = dependencies.output(edge).await?;
+            Ok::<_, ProducerFailed>((edge.parameter.clone(), value))
         }));
         // Without one there is nothing to give, and the part that failed has said why.
         let Ok(values) = values.await else {
@@ -411,7 +435,7 @@ impl Up<'_> {
             .filter_map(|(parameter, _)| Some((parameter.to_owned(), deployed.parameters.get(parameter)?.clone())))
             .collect();
         // `--only` another part doesn't bring along what else was changed in the template.
-        let is_current = || deployed.digest() == Some(&self.wanted(stack, own.clone()).digest());
+        let is_current = || deployed.digest() == Some(&self.desired(stack, own.clone()).digest());
         if !self.scope.has(&stack.id) && !is_current() {
             self.reporter().warn(format!(
                 "{} isn't deployed with {told} yet, and {} has other changes that aren't deployed: run `deployer up --only \
@@ -424,7 +448,7 @@ impl Up<'_> {
         self.reporter().working(part, format!("updating with {told}"));
         let mut inputs = own;
         inputs.extend(values.iter().cloned());
-        let mut wanted = self.wanted(stack, inputs);
+        let mut wanted = self.desired(stack, inputs);
         if wanted.mode == Mode::Express && wanted.holds_data() {
             // A table that is still being made takes no update.
             wanted.mode = Mode::Standard;
@@ -445,8 +469,8 @@ impl Up<'_> {
         &self,
         asked: (StackId, String),
         package: Package,
-        teller: Teller<String>,
-        facts: &Facts,
+        promise: Promise<String>,
+        dependencies: &Dependencies,
         uploads: &Uploads,
         known: &Known,
     ) -> Done {
@@ -459,7 +483,7 @@ impl Up<'_> {
             }
             Ok::<_, Error>(())
         };
-        let (packed, bucket) = tokio::join!(packing, self.bucket_of(stack, parameter, facts));
+        let (packed, bucket) = tokio::join!(packing, self.bucket_of(stack, parameter, dependencies));
         packed?;
         let bucket = bucket?;
         if let Some(bucket) = bucket {
@@ -483,7 +507,7 @@ impl Up<'_> {
                         }
                     };
                     // Of several it is said which.
-                    let which = if facts.uploaded.len() > 1 {
+                    let which = if dependencies.uploaded.len() > 1 {
                         format!(": {name}")
                     } else {
                         String::new()
@@ -493,7 +517,7 @@ impl Up<'_> {
                 })
                 .await?;
         }
-        teller.tell(package.key);
+        promise.set(package.key);
         Ok(())
     }
 
@@ -519,7 +543,12 @@ impl Up<'_> {
     }
 
     /// The bucket that the package of a function goes to; none if its template says the bucket itself.
-    async fn bucket_of(&self, stack: &StackId, key: &str, facts: &Facts) -> Result<Option<String>, Unknown> {
+    async fn bucket_of(
+        &self,
+        stack: &StackId,
+        key: &str,
+        dependencies: &Dependencies,
+    ) -> Result<Option<String>, ProducerFailed> {
         let project = &self.context.project;
         let parameter = self
             .function_of(stack, key)
@@ -528,13 +557,13 @@ impl Up<'_> {
             return Ok(None);
         };
         Ok(match project.wiring().source(stack, parameter) {
-            Some(Source::Output(edge)) => Some(facts.output(edge).await?.ok_or(Unknown)?),
+            Some(Source::Output(edge)) => Some(dependencies.output(edge).await?.ok_or(ProducerFailed)?),
             Some(Source::Parameters(value) | Source::Stage(value) | Source::Default(value)) => Some(value.clone()),
             Some(Source::Package) | None => None,
         })
     }
 
-    async fn seed(&self, facts: &Facts, known: &Known) -> Done {
+    async fn seed(&self, dependencies: &Dependencies, known: &Known) -> Done {
         if !self.scope.seed || self.seeds.is_empty() {
             return Ok(());
         }
@@ -542,7 +571,7 @@ impl Up<'_> {
         self.reporter().working("seed", format!("{count} items"));
         let tables = self.seeds.by_stack();
         let seeded = try_join_all(tables.into_iter().map(async |(id, tables)| {
-            let deployed = &wait(facts.looked_into.get(&id)).await?;
+            let deployed = &wait(dependencies.looked_into.get(&id)).await?;
             let cloud = self.context.cloud_of(&id);
             let seeded = seeding::seed_stack(cloud, deployed, &tables, false, self.reporter()).await?;
             for ((table, items), done) in tables.iter().zip(&seeded) {
@@ -559,24 +588,24 @@ impl Up<'_> {
         Ok(())
     }
 
-    async fn site(&self, facts: &Facts, known: &Known) -> Done {
+    async fn site(&self, dependencies: &Dependencies, known: &Known) -> Done {
         let project = &self.context.project;
         let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
             return Ok(());
         };
-        let settled = wait(facts.settled.get(&stack.id)).await?;
+        let settled = wait(dependencies.settled.get(&stack.id)).await?;
         let artifacts = project
             .artifacts_stack()
-            .and_then(|stack| facts.complete.get(&stack.id));
+            .and_then(|stack| dependencies.complete.get(&stack.id));
         let artifacts = wait(artifacts).await?;
         let mut config = BTreeMap::new();
         for (name, producer, output) in self.site_config {
-            let value = wait(facts.outputs.get(&(producer.clone(), output.clone())))
+            let value = wait(dependencies.outputs.get(&(producer.clone(), output.clone())))
                 .await?
-                .ok_or(Unknown)?;
+                .ok_or(ProducerFailed)?;
             config.insert(name.clone(), value);
         }
-        let place = Place {
+        let place = Destination {
             bucket: settled.output(SITE_BUCKET)?,
             distribution: settled.output(DISTRIBUTION_ID)?,
             artifacts: artifacts.output(CODE_BUCKET)?,

@@ -171,6 +171,6 @@ fn lacks(name: &str, why: &str) -> Error {
         ErrorKind::InvalidUsage,
         format!("--only {name}: this project has no such step"),
     )
-    .because(why)
+    .cause(why)
     .hint("Leave it out.")
 }

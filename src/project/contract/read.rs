@@ -278,7 +278,7 @@ impl Reader<'_> {
         let path = self.project.path().join(self.text(node, name)?);
         let bytes = std::fs::read(&path).map_err(|error| {
             self.refuse(node.position, format!("could not read {}", path.display()))
-                .because(error)
+                .cause(error)
                 .hint("Files are named as they are found from the project's folder.")
         })?;
         Ok((path, bytes))

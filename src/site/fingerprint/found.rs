@@ -3,13 +3,13 @@
 use md5::{Digest as _, Md5};
 
 use super::edit::{self, Edit};
-use crate::site::stamp::Stamp;
+use crate::site::file_stat::FileStat;
 use crate::site::sum::Sum;
 
 /// A file as it was read, and what is published of it.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) stamp: Stamp,
+    pub(super) stat: FileStat,
     /// Of the file itself.
     pub(super) file_sum: Sum,
     pub(super) size: u64,
@@ -20,11 +20,11 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn of(stamp: Stamp, sum: Sum) -> Self {
+    pub(super) fn of(stat: FileStat, sum: Sum) -> Self {
         Self {
-            stamp,
+            stat,
             file_sum: sum,
-            size: stamp.size(),
+            size: stat.size(),
             sum,
             is_rewritten: false,
             refers: None,

@@ -11,14 +11,14 @@ use lol_html::{ElementContentHandlers, HtmlRewriter, Selector, Settings};
 
 use super::css::{self, Place};
 use super::edit::{Edit, apply};
-use super::reference::{Base, marked, target};
+use super::reference::{Base, hashed_name, target};
 use super::srcset;
-use crate::site::mark::Mark;
+use crate::site::content_hash::ContentHash;
 
 /// What is asked of a page's references.
 pub(super) trait Targets {
     /// The mark that the file with this key has in its new name; none if it has no other name.
-    fn mark(&self, key: &str) -> Option<Mark>;
+    fn mark(&self, key: &str) -> Option<ContentHash>;
 
     /// An `integrity` attribute for the file with this key that says the same of what is published as `value` says of the
     /// file; none if that needs no change.
@@ -222,7 +222,7 @@ impl<'a> Finder<'a> {
 
     fn renamed(&self, reference: &str) -> Option<String> {
         let key = target(reference, &self.base)?;
-        marked(reference, &key, self.targets.mark(&key)?)
+        hashed_name(reference, &key, self.targets.mark(&key)?)
     }
 
     /// `edits` are of the value as it is meant.

@@ -24,16 +24,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::kind::Sort;
-use super::mark::Mark;
+use super::asset_class::AssetClass;
+use super::content_hash::ContentHash;
 use super::source::Source;
 use edit::Edit;
 use integrity::Digests;
 pub(super) use read::read;
-use reference::{Base, marked, target};
+use reference::{Base, hashed_name, target};
 
 /// Pages and style sheets that are bigger are published as they are, so that none needs much memory.
-pub(super) const LARGEST: u64 = 8 * 1024 * 1024;
+pub(super) const LARGEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The files that have a second name, and what else their references follow. The same names make the same bytes of the
 /// same file, so that what is published needn't be kept until it is sent.
@@ -46,7 +46,7 @@ pub(super) struct Names {
 
 #[derive(Debug)]
 struct Name {
-    mark: Mark,
+    mark: ContentHash,
     is_script: bool,
     /// Only what is referred to is published under its second name.
     is_used: AtomicBool,
@@ -69,17 +69,17 @@ impl Names {
         self.digests.is_empty()
     }
 
-    fn add(&mut self, key: &Arc<str>, mark: Mark, sort: Sort) {
+    fn add(&mut self, key: &Arc<str>, mark: ContentHash, sort: AssetClass) {
         let name = Name {
             mark,
-            is_script: sort == Sort::Script,
+            is_script: sort == AssetClass::Script,
             is_used: AtomicBool::new(false),
         };
         self.marks.insert(Arc::clone(key), name);
     }
 
     /// The mark of a file that is referred to.
-    fn used(&self, key: &str) -> Option<Mark> {
+    fn used(&self, key: &str) -> Option<ContentHash> {
         let name = self.marks.get(key)?;
         name.is_used.store(true, Ordering::Relaxed);
         Some(name.mark)
@@ -89,11 +89,11 @@ impl Names {
     ///
     /// # Errors
     /// A page can't be parsed.
-    pub(super) fn rewritten(&self, text: &str, key: &str, sort: Sort) -> Result<String, String> {
+    pub(super) fn rewritten(&self, text: &str, key: &str, sort: AssetClass) -> Result<String, String> {
         let edits = match sort {
-            Sort::Page => html::edits(text, key, &Following(self))?,
-            Sort::Style => self.style(text, key),
-            Sort::Script | Sort::Media | Sort::Other => Vec::new(),
+            AssetClass::Page => html::edits(text, key, &Following(self))?,
+            AssetClass::Style => self.style(text, key),
+            AssetClass::Script | AssetClass::Media | AssetClass::Other => Vec::new(),
         };
         Ok(edit::apply(text, &edits))
     }
@@ -107,7 +107,7 @@ impl Names {
             if self.marks.get(&*key)?.is_script {
                 return None;
             }
-            marked(reference, &key, self.used(&key)?)
+            hashed_name(reference, &key, self.used(&key)?)
         })
     }
 }
@@ -116,7 +116,7 @@ impl Names {
 struct Following<'a>(&'a Names);
 
 impl html::Targets for Following<'_> {
-    fn mark(&self, key: &str) -> Option<Mark> {
+    fn mark(&self, key: &str) -> Option<ContentHash> {
         self.0.used(key)
     }
 

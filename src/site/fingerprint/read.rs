@@ -16,16 +16,16 @@ use super::mentions::Mentions;
 use super::notes::{Note, Notes};
 use super::order::order;
 use super::reference::{Base, target};
-use super::{LARGEST, Names, css, edit, html};
+use super::{LARGEST_BYTES, Names, css, edit, html};
 use crate::error::Result;
-use crate::site::input::{FILES, Input, PIECE, Problems, changed};
-use crate::site::kind::Sort;
-use crate::site::mark::Mark;
+use crate::site::asset_class::AssetClass;
+use crate::site::content_hash::ContentHash;
+use crate::site::input::{FILES, Input, PIECE_BYTES, Problems, changed};
 use crate::site::source::Source;
 use crate::site::sum::{Hasher, Sum};
 
 /// Of pages and style sheets that are bigger only one is in memory at a time.
-const SMALL: u64 = 512 * 1024;
+const SMALL_BYTES: u64 = 512 * 1024;
 
 /// Reads the files with these keys, which are in order. Returns what is published of them, the names that references
 /// follow, and what to know.
@@ -40,11 +40,11 @@ pub(in crate::site) fn read(
     let files: Vec<File> = keys
         .into_iter()
         .map(|key| File {
-            sort: Sort::of(&key),
+            sort: AssetClass::of(&key),
             key: key.into(),
         })
         .collect();
-    let scripts = files.iter().filter(|file| file.sort == Sort::Script);
+    let scripts = files.iter().filter(|file| file.sort == AssetClass::Script);
     let reader = Reader {
         folder,
         mentions: Mentions::of(scripts.map(|file| &*file.key))?,
@@ -57,7 +57,7 @@ pub(in crate::site) fn read(
 
 struct File {
     key: Arc<str>,
-    sort: Sort,
+    sort: AssetClass,
 }
 
 struct Reader<'a> {
@@ -72,11 +72,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(self, mut problems: Problems) -> Result<(Vec<Source>, Names, Vec<String>)> {
         let mut found: Vec<Option<Found>> = self.files.iter().map(|_| None).collect();
-        let others = self.indices(|sort| sort != Sort::Page);
+        let others = self.indices(|sort| sort != AssetClass::Page);
         let look = |buffer: &mut [u8], index, _: Option<&Found>| self.look_at(buffer, index);
         self.each(&others, &mut found, &mut problems, look);
         if !problems.is_empty() {
-            let pages = self.indices(|sort| sort == Sort::Page);
+            let pages = self.indices(|sort| sort == AssetClass::Page);
             self.each(&pages, &mut found, &mut problems, look);
         }
         self.checked(problems)?;
@@ -89,7 +89,7 @@ impl Reader<'_> {
             Some(Source {
                 key: Arc::clone(&file.key),
                 sort: file.sort,
-                stamp: found.stamp,
+                stat: found.stat,
                 size: found.size,
                 sum: found.sum,
                 is_rewritten: found.is_rewritten,
@@ -103,25 +103,25 @@ impl Reader<'_> {
     /// What has no references but to what pages load.
     fn look_at(&self, buffer: &mut [u8], index: usize) -> io::Result<Found> {
         let file = &self.files[index];
-        if file.sort == Sort::Style {
+        if file.sort == AssetClass::Style {
             return self.text(buffer, file, |text, found| Found {
                 refers: self.refers(text, &file.key),
                 ..found
             });
         }
         let input = self.open(file)?;
-        let stamp = input.stamp;
-        if file.sort != Sort::Script {
-            return Ok(Found::of(stamp, input.sum(buffer)?));
+        let stat = input.stat;
+        if file.sort != AssetClass::Script {
+            return Ok(Found::of(stat, input.sum(buffer)?));
         }
-        let mut hasher = Hasher::new(Some(stamp.size()));
+        let mut hasher = Hasher::new(Some(stat.size()));
         let mut script = self.mentions.stream();
         input.stream(buffer, |piece| {
             hasher.update(piece);
             script.add(piece);
         })?;
         script.end();
-        Ok(Found::of(stamp, hasher.finish()))
+        Ok(Found::of(stat, hasher.finish()))
     }
 
     fn refers(&self, css: &str, key: &str) -> Option<Vec<usize>> {
@@ -130,7 +130,7 @@ impl Reader<'_> {
         css::edits(css, Place::Sheet, &mut |reference| {
             let index = self.index(&target(reference, &base)?)?;
             let refers = refers.get_or_insert_default();
-            if self.files[index].sort == Sort::Style {
+            if self.files[index].sort == AssetClass::Style {
                 refers.push(index);
             }
             None
@@ -141,9 +141,9 @@ impl Reader<'_> {
     /// The names of all that has no references itself.
     fn names(&self, found: &[Option<Found>]) -> Names {
         let mut names = Names::default();
-        for index in self.indices(|sort| matches!(sort, Sort::Script | Sort::Media)) {
+        for index in self.indices(|sort| matches!(sort, AssetClass::Script | AssetClass::Media)) {
             let file = &self.files[index];
-            if !(file.sort == Sort::Script && self.mentions.has(&file.key)) {
+            if !(file.sort == AssetClass::Script && self.mentions.has(&file.key)) {
                 self.name(&mut names, found, index);
             }
         }
@@ -156,11 +156,11 @@ impl Reader<'_> {
         let Some(own) = &found[index] else {
             return;
         };
-        let mark = Mark::of(&own.sum);
-        let Some(marked) = mark.put_into(&file.key) else {
+        let mark = ContentHash::of(&own.sum);
+        let Some(hashed_name) = mark.put_into(&file.key) else {
             return;
         };
-        let there = self.index(&marked).and_then(|there| found[there].as_ref());
+        let there = self.index(&hashed_name).and_then(|there| found[there].as_ref());
         // The same content in the same folder is published as the same content.
         if there.is_some_and(|there| there.file_sum != own.file_sum) {
             self.notes.add(Note::NameTaken, &file.key);
@@ -171,7 +171,7 @@ impl Reader<'_> {
 
     /// The names of style sheets, each after those of the sheets that it refers to.
     fn styles(&self, names: &mut Names, found: &mut [Option<Found>]) -> Result<()> {
-        let styles = self.indices(|sort| sort == Sort::Style);
+        let styles = self.indices(|sort| sort == AssetClass::Style);
         let refers = |index: &usize| {
             let refers = found[*index].as_ref().and_then(|found| found.refers.as_ref());
             let refers = refers.into_iter().flatten();
@@ -187,7 +187,7 @@ impl Reader<'_> {
                 let now = self.text(buffer, file, |text, now| {
                     now.rewritten(text, &names.style(text, &file.key))
                 })?;
-                let is_same = before.is_some_and(|before| before.stamp == now.stamp);
+                let is_same = before.is_some_and(|before| before.stat == now.stat);
                 is_same.then_some(now).ok_or_else(changed)
             });
             self.checked(problems)?;
@@ -200,7 +200,7 @@ impl Reader<'_> {
     }
 
     fn pages(&self, names: &mut Names, found: &mut [Option<Found>]) -> Result<()> {
-        let pages = self.indices(|sort| sort == Sort::Page);
+        let pages = self.indices(|sort| sort == AssetClass::Page);
         let known = self.mentions.count();
         let mut wanted = Mutex::default();
         let mut problems = Problems::default();
@@ -261,10 +261,10 @@ impl Reader<'_> {
         let file = &self.files[index];
         let read = || -> io::Result<Digests> {
             let input = self.open(file)?;
-            if input.stamp != found.stamp {
+            if input.stat != found.stat {
                 return Err(changed());
             }
-            let bytes = input.whole(&mut vec![0; PIECE])?;
+            let bytes = input.whole(&mut vec![0; PIECE_BYTES])?;
             let text = str::from_utf8(&bytes).map_err(|_| changed())?;
             let published = edit::apply(text, &names.style(text, &file.key));
             Ok(Digests::of(&bytes, published.as_bytes()))
@@ -285,14 +285,14 @@ impl Reader<'_> {
     /// Has `work` look at the text of a file that may refer to others, unless it can't.
     fn text(&self, buffer: &mut [u8], file: &File, work: impl FnOnce(&str, Found) -> Found) -> io::Result<Found> {
         let input = self.open(file)?;
-        let stamp = input.stamp;
-        if stamp.size() > LARGEST {
+        let stat = input.stat;
+        if stat.size() > LARGEST_BYTES {
             self.notes.add(Note::TooBig, &file.key);
-            return Ok(Found::of(stamp, input.sum(buffer)?));
+            return Ok(Found::of(stat, input.sum(buffer)?));
         }
-        let _turn = (stamp.size() > SMALL).then(|| self.turn.lock());
+        let _turn = (stat.size() > SMALL_BYTES).then(|| self.turn.lock());
         let bytes = input.whole(buffer)?;
-        let found = Found::of(stamp, Sum::of(&bytes));
+        let found = Found::of(stat, Sum::of(&bytes));
         match str::from_utf8(&bytes) {
             Ok(text) => Ok(work(text, found)),
             Err(_) => {
@@ -314,7 +314,7 @@ impl Reader<'_> {
         let before: &[Option<Found>] = found;
         let work = |buffer: &mut Vec<u8>, index: &usize| work(buffer, *index, before[*index].as_ref());
         let files = indices.par_iter().with_max_len(FILES);
-        let done: Vec<io::Result<Found>> = files.map_init(|| vec![0; PIECE], work).collect();
+        let done: Vec<io::Result<Found>> = files.map_init(|| vec![0; PIECE_BYTES], work).collect();
         for (index, done) in indices.iter().zip(done) {
             match done {
                 Ok(done) => found[*index] = Some(done),
@@ -339,7 +339,7 @@ impl Reader<'_> {
         self.files.binary_search_by(|file| (*file.key).cmp(key)).ok()
     }
 
-    fn indices(&self, wanted: impl Fn(Sort) -> bool) -> Vec<usize> {
+    fn indices(&self, wanted: impl Fn(AssetClass) -> bool) -> Vec<usize> {
         let files = self.files.iter().enumerate();
         files
             .filter(|(_, file)| wanted(file.sort))
@@ -358,7 +358,7 @@ struct Page<'a> {
 }
 
 impl html::Targets for Page<'_> {
-    fn mark(&self, key: &str) -> Option<Mark> {
+    fn mark(&self, key: &str) -> Option<ContentHash> {
         self.names.used(key)
     }
 

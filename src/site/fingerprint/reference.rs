@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::super::names::{folder_and_name, url_segment};
-use crate::site::mark::Mark;
+use crate::site::content_hash::ContentHash;
 
 /// What relative references of a document are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,9 +113,9 @@ pub(super) fn target(reference: &str, base: &Base) -> Option<String> {
         .then(|| segments.join("/"))
 }
 
-/// The reference to the file's marked name; `key` is the file's [`target`]. All else of it stays: how it leads there, its
+/// The reference to the file's hashed_name name; `key` is the file's [`target`]. All else of it stays: how it leads there, its
 /// query, its fragment.
-pub(super) fn marked(reference: &str, key: &str, mark: Mark) -> Option<String> {
+pub(super) fn hashed_name(reference: &str, key: &str, mark: ContentHash) -> Option<String> {
     let path = path_of(reference)?;
     let (folder, name) = folder_and_name(path);
     // As it is written, if its extension is.
@@ -123,8 +123,8 @@ pub(super) fn marked(reference: &str, key: &str, mark: Mark) -> Option<String> {
     let new_name = match name.rsplit_once('.') {
         Some((stem, written)) if decodes_to(written, extension) => format!("{stem}.{mark}.{written}"),
         _ => {
-            let marked = mark.put_into(key)?;
-            url_segment(folder_and_name(&marked).1)
+            let hashed_name = mark.put_into(key)?;
+            url_segment(folder_and_name(&hashed_name).1)
         }
     };
     // S3 takes a plus for a space; the file's is meant.
@@ -149,8 +149,8 @@ mod tests {
     use crate::site::sum::Sum;
     use crate::site::tests::config;
 
-    fn mark() -> Mark {
-        Mark::of(&Sum::Md5([0x11; 16]))
+    fn mark() -> ContentHash {
+        ContentHash::of(&Sum::Md5([0x11; 16]))
     }
 
     #[test]
@@ -208,7 +208,11 @@ mod tests {
         ] {
             let base = Base::of(document);
             assert_eq!(target(reference, &base).as_deref(), Some(key), "{reference}");
-            assert_eq!(marked(reference, key, mark()).as_deref(), Some(expected), "{reference}");
+            assert_eq!(
+                hashed_name(reference, key, mark()).as_deref(),
+                Some(expected),
+                "{reference}"
+            );
         }
     }
 
@@ -283,7 +287,7 @@ mod tests {
                 prop_assert_eq!(url.origin(), page.origin());
                 prop_assert_eq!(decoded(url.path()), format!("/{key}"));
                 // The new reference differs in the name alone.
-                if let Some(new) = marked(&reference, key, mark()) {
+                if let Some(new) = hashed_name(&reference, key, mark()) {
                     let new = page.join(&new).expect("a URL");
                     let expected = mark().put_into(key).map(|key| format!("/{key}"));
                     prop_assert_eq!(Some(decoded(new.path())), expected);

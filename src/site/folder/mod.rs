@@ -46,7 +46,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing> {
             ErrorKind::InvalidProject,
             format!("could not read {}", folder.display()),
         )
-        .because(error)
+        .cause(error)
         .hint("Correct its permissions."),
     })?;
     let mut walk = Walk {
@@ -64,7 +64,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing> {
     if !is_there && walk.problems.is_empty() {
         let error = absent();
         return Err(if folder.join("index.html").exists() {
-            error.because(format!("{} leaves it out", folder.join(IGNORE_FILE).display()))
+            error.cause(format!("{} leaves it out", folder.join(IGNORE_FILE).display()))
         } else {
             error
         });
@@ -87,7 +87,7 @@ fn ignored(folder: &Path) -> Result<Gitignore> {
     let wrong = |error: ignore::Error| {
         // It names the file and the line itself.
         Error::new(ErrorKind::InvalidProject, "the site's ignore file can't be read")
-            .because(error)
+            .cause(error)
             .hint(format!(
                 "Correct {}; it has the syntax of a .gitignore file.",
                 file.display()

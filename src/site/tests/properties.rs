@@ -150,8 +150,8 @@ proptest! {
                 }
             }
         }
-        let marked = site.objects.values().filter(|object| object.kind == Kind::Asset);
-        let marked: BTreeSet<String> = marked.map(|object| object.key.to_string()).collect();
-        prop_assert_eq!(marked, used, "what has a second name is referred to by it");
+        let hashed_name = site.objects.values().filter(|object| object.kind == ObjectKind::Asset);
+        let hashed_name: BTreeSet<String> = hashed_name.map(|object| object.key.to_string()).collect();
+        prop_assert_eq!(hashed_name, used, "what has a second name is referred to by it");
     }
 }

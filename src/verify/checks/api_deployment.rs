@@ -80,7 +80,7 @@ async fn served(stage: &Stage<'_>, stack: &Stack<'_>, id: &str, made: Made, roun
                 stack,
                 said("RestApiId").as_deref(),
                 &name,
-                Wanted::Snapshot(id.to_owned()),
+                DesiredStack::Snapshot(id.to_owned()),
                 round,
             )
             .await
@@ -90,28 +90,28 @@ async fn served(stage: &Stage<'_>, stack: &Stack<'_>, id: &str, made: Made, roun
 }
 
 /// Which deployment a stage is to serve.
-enum Wanted {
+enum DesiredStack {
     /// The one of the template that is called so there.
     Snapshot(String),
     /// One that the template names otherwise.
     Said(Expected),
 }
 
-fn wanted(stack: &Stack<'_>, id: &str) -> Wanted {
+fn wanted(stack: &Stack<'_>, id: &str) -> DesiredStack {
     let said = stack
         .template()
         .resource(id)
         .and_then(|stage| stage.get("Properties")?.get("DeploymentId"));
     let Some(said) = said else {
-        return Wanted::Said(Expected::Absent);
+        return DesiredStack::Said(Expected::Absent);
     };
     let named = said
         .get("Ref")
         .or_else(|| said.get("Fn::GetAtt")?.get(0))
         .and_then(serde_json::Value::as_str);
     match named.filter(|name| declared(stack, DEPLOYMENT).any(|(id, _)| id == *name)) {
-        Some(name) => Wanted::Snapshot(name.to_owned()),
-        None => Wanted::Said(stack.expected(said)),
+        Some(name) => DesiredStack::Snapshot(name.to_owned()),
+        None => DesiredStack::Said(stack.expected(said)),
     }
 }
 
@@ -120,7 +120,7 @@ async fn rest(
     stack: &Stack<'_>,
     api: Option<&str>,
     name: &str,
-    wanted: Wanted,
+    wanted: DesiredStack,
     round: Round,
 ) -> Finding {
     let file = stack.definition.file.display();
@@ -137,19 +137,19 @@ async fn rest(
     let redeploy = format!("`deployer up --only {}` deploys it.", stack.definition.id);
     let other_definition = format!("the stage {name} serves another definition of the API than {file} has");
     let newest = match &wanted {
-        Wanted::Said(Expected::Absent) => {
+        DesiredStack::Said(Expected::Absent) => {
             return Ok(format!(
                 "the stage {name} serves {live}; {file} doesn't say which deployment it is to serve"
             ));
         }
-        Wanted::Said(said) if said.matches_text(&live) => {
+        DesiredStack::Said(said) if said.matches_text(&live) => {
             return Ok(format!("the stage {name} serves {live}, as {file} says"));
         }
-        Wanted::Said(said) => {
+        DesiredStack::Said(said) => {
             let evidence = format!("the stage {name} serves the deployment {live}, and {file} says {said}");
             return Err(Problem::failed(evidence, redeploy));
         }
-        Wanted::Snapshot(id) => {
+        DesiredStack::Snapshot(id) => {
             // Its name ends in the hash of the definition that it is a snapshot of.
             let names = stack.wanted.deployments();
             let name = names.iter().find(|name| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_apigatewayv2::types::Cors;
 use reqwest::Method;
 
-use crate::project::apis::Kind;
+use crate::project::apis::ApiKind;
 use crate::verify::apis::{LiveApi, constant};
 use crate::verify::expected::Expected;
 use crate::verify::http::{Answer, send};
@@ -38,7 +38,7 @@ impl Check for ApiPreflight {
             }
             let stacks = vec![api.stack.definition.id.clone()];
             match api.api.kind {
-                Kind::Rest => {
+                ApiKind::Rest => {
                     for preflight in preflights(&api) {
                         let (resource, restore) =
                             (preflight.resource.clone(), api.stack.restore(&preflight.logical_id));
@@ -48,7 +48,7 @@ impl Check for ApiPreflight {
                         }));
                     }
                 }
-                Kind::Http => {
+                ApiKind::Http => {
                     let cors = api.resource.property(&["CorsConfiguration"]);
                     if let Expected::Map(cors) = cors {
                         let (resource, restore) = (api.resource.id(), api.resource.restore());

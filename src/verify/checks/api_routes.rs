@@ -7,7 +7,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::project::apis::{Api, Credential, Kind, Route, of_route_key};
+use crate::project::apis::{Api, ApiKind, Credential, Route, of_route_key};
 use crate::verify::apis::{LiveApi, WantedResponse, with_variables};
 use crate::verify::http::{Answer, send};
 use crate::verify::layer::Layer;
@@ -53,7 +53,7 @@ type Routes = BTreeMap<(String, String), Live>;
 async fn routes(stage: &Stage<'_>, api: &LiveApi<'_>, round: Round) -> Finding {
     let mut seen = Vec::new();
     match api.api.kind {
-        Kind::Rest => {
+        ApiKind::Rest => {
             let names = api.stage_names(stage);
             if names.is_empty() {
                 return Err(Problem::not_proven(
@@ -71,11 +71,14 @@ async fn routes(stage: &Stage<'_>, api: &LiveApi<'_>, round: Round) -> Finding {
                 ));
             }
         }
-        Kind::Http => seen.push((String::new(), http_routes(api).await?)),
+        ApiKind::Http => seen.push((String::new(), http_routes(api).await?)),
     }
     let complete = api.api.complete && !api.is_added_to(stage);
     for (place, live) in &seen {
-        if live.is_empty() && api.api.kind == Kind::Http && !api.api.routes.is_empty() && !stage.cloud.endpoint.is_aws()
+        if live.is_empty()
+            && api.api.kind == ApiKind::Http
+            && !api.api.routes.is_empty()
+            && !stage.cloud.endpoint.is_aws()
         {
             return Err(Problem::not_proven(
                 "this emulator makes no routes of the template",

@@ -36,7 +36,7 @@ impl Check for FunctionAccess {
     fn looks<'a>(&self, stage: &'a Stage<'_>) -> Vec<Look<'a>> {
         let functions = stage.resources_of(&[FUNCTION]);
         let looks = functions.map(|function| {
-            let wanted = Wanted::of(stage, function);
+            let wanted = DesiredStack::of(stage, function);
             let stacks = wanted.stacks(function);
             let wanted = Arc::new(wanted);
             Look::new(function.id(), stacks, move |_| access(function, Arc::clone(&wanted)))
@@ -46,7 +46,7 @@ impl Check for FunctionAccess {
 }
 
 /// Whom the templates let in to a function.
-struct Wanted<'s> {
+struct DesiredStack<'s> {
     /// By version or alias; none is the function itself.
     qualified: BTreeMap<Option<String>, Qualified<'s>>,
     /// Whether there may be permissions that can't be told apart here.
@@ -59,7 +59,7 @@ struct Qualified<'s> {
     url: Option<Resource<'s>>,
 }
 
-impl<'s> Wanted<'s> {
+impl<'s> DesiredStack<'s> {
     fn of(stage: &'s Stage<'_>, function: Resource<'s>) -> Self {
         let mut wanted = Self {
             qualified: BTreeMap::from([(None, Qualified::default())]),
@@ -202,7 +202,7 @@ fn conditions(condition: &Value) -> Option<BTreeMap<String, String>> {
     Some(found)
 }
 
-async fn access(function: Resource<'_>, wanted: Arc<Wanted<'_>>) -> Finding {
+async fn access(function: Resource<'_>, wanted: Arc<DesiredStack<'_>>) -> Finding {
     let looks = wanted.qualified.iter().map(async |(qualifier, of)| {
         let qualifier = qualifier.as_deref();
         let (policy, url) = tokio::try_join!(

@@ -14,7 +14,7 @@ use crate::verify::live;
 use crate::verify::roles::{self, Role};
 use crate::verify::shared::Round;
 use crate::verify::stage::{Resource, Stage};
-use crate::verify::{Check, Finding, Kind, Look, Problem, asked};
+use crate::verify::{Check, Finding, Look, Problem, ProblemKind, asked};
 
 pub(super) struct RoleSimulated;
 
@@ -170,7 +170,7 @@ async fn simulated(stage: &Stage<'_>, role: Arc<Role<'_>>, arns: Arc<BTreeSet<St
     for answer in join_all(answers).await {
         match answer {
             Ok(()) => {}
-            Err(problem) if matches!(problem.kind, Kind::NotProven) => unproven = Some(problem),
+            Err(problem) if matches!(problem.kind, ProblemKind::NotProven) => unproven = Some(problem),
             Err(problem) => return Err(problem),
         }
     }

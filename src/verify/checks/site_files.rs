@@ -22,7 +22,7 @@ const FILES_AT_ONCE: usize = 16;
 
 /// A file longer than this is judged by the ETag that it is served with, where there is one: that of what the bucket has,
 /// which was compared before.
-const LARGE: u64 = 8 << 20;
+const LARGE_BYTES: u64 = 8 << 20;
 
 /// How many problems are told one by one.
 const TOLD: usize = 3;
@@ -163,7 +163,7 @@ async fn is_served(
             published.distribution, file.path
         )
     };
-    let head = match file.size > LARGE {
+    let head = match file.size > LARGE_BYTES {
         true => Some(send(&stage.http, Method::HEAD, &url, &[]).await?),
         false => None,
     };

@@ -18,10 +18,10 @@ struct Files {
 const MARK: &str = "3131313131313131";
 
 impl Targets for Files {
-    fn mark(&self, key: &str) -> Option<Mark> {
+    fn mark(&self, key: &str) -> Option<ContentHash> {
         self.asked.borrow_mut().push(key.to_owned());
         let name = key.rsplit('/').next().unwrap_or(key);
-        (name.starts_with('x') && !name.contains(MARK)).then(|| Mark::of(&Sum::Md5([0x31; 16])))
+        (name.starts_with('x') && !name.contains(MARK)).then(|| ContentHash::of(&Sum::Md5([0x31; 16])))
     }
 
     fn integrity(&self, key: &str, value: &str) -> Option<String> {

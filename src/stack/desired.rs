@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::api;
 use super::change::{Action, Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
 use super::emulated;
 use super::ownership::{self, Labels};
 use super::protection::{self, Resolved};
+use super::redeployment;
 use crate::cloud::Emulator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
@@ -17,11 +17,11 @@ use crate::project::template::{Scope, Template};
 
 /// CloudFormation's limit for a template in a request, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
-const LARGEST_TEMPLATE: usize = 51_200;
+const LARGEST_TEMPLATE_BYTES: usize = 51_200;
 
 /// A stack as the project wants it: a template and the parameters it declares.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct DesiredStack {
     /// What it is called within the project.
     pub id: StackId,
     /// The stack's name.
@@ -35,7 +35,7 @@ pub struct Wanted {
     digest: Option<String>,
 }
 
-impl Wanted {
+impl DesiredStack {
     /// From a stack's template, with the values of its parameters as far as they are known; those that it doesn't declare
     /// are left out. Off AWS the template is bent to what an `emulator` can do.
     pub fn new(
@@ -108,8 +108,8 @@ impl Wanted {
 
     /// The API's deployments as they will be called: with the hash of the definition that each is a snapshot of.
     pub fn deployments(&self) -> Vec<String> {
-        let named = api::name_deployments(&self.template, &self.parameters);
-        api::deployments(&named).map(str::to_owned).collect()
+        let named = redeployment::name_deployments(&self.template, &self.parameters);
+        redeployment::deployments(&named).map(str::to_owned).collect()
     }
 
     /// Whether any of its resources holds what can't be made again.
@@ -187,19 +187,20 @@ impl Wanted {
         replaces: impl Fn(&ResourceChange) -> bool,
     ) -> Result<Option<Rendered>> {
         let is_deployed =
-            |change: &ResourceChange| change.action == Action::Add && change.resource_type == api::DEPLOYMENT;
-        let refers_to =
-            |change: &ResourceChange| api::deployments_refer_to(&self.template, &self.parameters, &change.logical_id);
+            |change: &ResourceChange| change.action == Action::Add && change.resource_type == redeployment::DEPLOYMENT;
+        let refers_to = |change: &ResourceChange| {
+            redeployment::deployments_refer_to(&self.template, &self.parameters, &change.logical_id)
+        };
         if changes.iter().any(is_deployed) || !changes.iter().any(|change| replaces(change) && refers_to(change)) {
             return Ok(None);
         }
-        let anew = api::name_deployments_anew(&self.template, &self.parameters, &fresh_token());
+        let anew = redeployment::name_deployments_anew(&self.template, &self.parameters, &fresh_token());
         self.rendered(&anew, self.digest()).map(Some)
     }
 
     /// The template with its API's deployments named after what they are snapshots of.
     fn named(&self) -> Template {
-        api::name_deployments(&self.template, &self.parameters)
+        redeployment::name_deployments(&self.template, &self.parameters)
     }
 
     /// The same, but with the API's deployment that `deployed` has: the definition changes, what is live doesn't.
@@ -207,18 +208,18 @@ impl Wanted {
     /// Its digest is no stack's: should the run end here, the next sees that there is more to do.
     pub fn render_keeping_deployment(&self, deployed: &Template) -> Result<Rendered> {
         self.rendered(
-            &api::keep_deployments(&self.template, deployed),
+            &redeployment::keep_deployments(&self.template, deployed),
             digest::half(&self.digest()),
         )
     }
 
     fn rendered(&self, template: &Template, digest: String) -> Result<Rendered> {
         let body = template.to_json();
-        if body.len() > LARGEST_TEMPLATE {
+        if body.len() > LARGEST_TEMPLATE_BYTES {
             return Err(Error::new(
                 ErrorKind::InvalidProject,
                 format!(
-                    "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE}",
+                    "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE_BYTES}",
                     self.file,
                     body.len()
                 ),

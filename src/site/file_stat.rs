@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Size, times of the last changes and inode of a file. Two that differ mean another content; two that are the same mean
 /// the same content as surely as build tools and backups need it: only a change within the clock's tick goes unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub struct FileStat {
     /// In bytes.
     size: u64,
     /// In nanoseconds since 1970; 0 where the file system doesn't know.
@@ -20,7 +20,7 @@ pub struct Stamp {
     inode: u64,
 }
 
-impl Stamp {
+impl FileStat {
     /// Of a file whose metadata were just asked for.
     pub fn of(metadata: &Metadata) -> Self {
         let modified = metadata
@@ -68,11 +68,11 @@ mod tests {
     fn each_way_of_changing_a_file_is_noticed() {
         let dir = tempfile::TempDir::new().expect("a folder");
         let file = dir.path().join("a.css");
-        let stamp = || Stamp::of(&fs::metadata(&file).expect("there"));
+        let stat = || FileStat::of(&fs::metadata(&file).expect("there"));
         fs::write(&file, "a").expect("written");
         let time = fs::metadata(&file).and_then(|m| m.modified()).expect("a time");
-        let first = stamp();
-        assert_eq!(first, stamp());
+        let first = stat();
+        assert_eq!(first, stat());
 
         fs::write(&file, "ab").expect("written");
         File::options()
@@ -80,7 +80,7 @@ mod tests {
             .open(&file)
             .and_then(|f| f.set_modified(time))
             .expect("set");
-        assert_ne!(stamp(), first, "the size");
+        assert_ne!(stat(), first, "the size");
 
         fs::write(&file, "b").expect("written");
         let later = time + Duration::from_nanos(1000);
@@ -89,7 +89,7 @@ mod tests {
             .open(&file)
             .and_then(|f| f.set_modified(later))
             .expect("set");
-        assert_ne!(stamp(), first, "the time");
+        assert_ne!(stat(), first, "the time");
 
         let other = dir.path().join("other");
         fs::write(&other, "c").expect("written");
@@ -99,6 +99,6 @@ mod tests {
             .and_then(|f| f.set_modified(time))
             .expect("set");
         fs::rename(&other, &file).expect("replaced");
-        assert_ne!(stamp(), first, "the inode");
+        assert_ne!(stat(), first, "the inode");
     }
 }

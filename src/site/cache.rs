@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 
-use super::kind::Sort;
-use super::mark::Mark;
+use super::asset_class::AssetClass;
+use super::content_hash::ContentHash;
+use super::file_stat::FileStat;
 use super::source::Source;
-use super::stamp::Stamp;
 
 /// Changes with all that decides what is found in a file.
 const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 2");
@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(20);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Memo {
+struct Cache {
     format: String,
     fingerprints: bool,
     files: Vec<Entry>,
@@ -36,7 +36,7 @@ struct Memo {
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     key: String,
-    stamp: Stamp,
+    stat: FileStat,
     size: u64,
     sum: String,
     is_rewritten: bool,
@@ -44,68 +44,68 @@ struct Entry {
 }
 
 /// What was found of the files with these keys, and what was said of them, if they are what they were.
-pub(super) fn recall(
-    memo: &Path,
+pub(super) fn load(
+    cache: &Path,
     folder: &Path,
     keys: &[String],
     fingerprints: bool,
 ) -> Option<(Vec<Source>, Vec<String>)> {
-    let memo: Memo = serde_json::from_slice(&fs::read(memo).ok()?).ok()?;
-    let same = memo.format == FORMAT
-        && memo.fingerprints == fingerprints
-        && memo.files.len() == keys.len()
-        && memo.files.iter().zip(keys).all(|(entry, key)| entry.key == *key);
+    let cache: Cache = serde_json::from_slice(&fs::read(cache).ok()?).ok()?;
+    let same = cache.format == FORMAT
+        && cache.fingerprints == fingerprints
+        && cache.files.len() == keys.len()
+        && cache.files.iter().zip(keys).all(|(entry, key)| entry.key == *key);
     if !same {
         return None;
     }
     let look = |entry: &Entry| {
         let metadata = fs::metadata(folder.join(&entry.key)).ok()?;
-        Some(Stamp::of(&metadata))
+        Some(FileStat::of(&metadata))
     };
-    let stamps: Vec<Option<Stamp>> = memo.files.par_iter().map(look).collect();
-    if memo
+    let stats: Vec<Option<FileStat>> = cache.files.par_iter().map(look).collect();
+    if cache
         .files
         .iter()
-        .zip(&stamps)
-        .any(|(entry, is)| *is != Some(entry.stamp))
+        .zip(&stats)
+        .any(|(entry, is)| *is != Some(entry.stat))
     {
         // Whoever saves a file and runs this at once should have it remembered: its tick is waited out.
         let tick_ago = SystemTime::now().checked_sub(TICK)?;
-        if stamps.iter().flatten().any(|stamp| stamp.is_since(tick_ago)) {
+        if stats.iter().flatten().any(|stat| stat.is_since(tick_ago)) {
             std::thread::sleep(TICK);
         }
         return None;
     }
-    let sources = memo
+    let sources = cache
         .files
         .into_iter()
         .map(Entry::source)
         .collect::<Option<Vec<Source>>>()?;
-    Some((sources, memo.warnings))
+    Some((sources, cache.warnings))
 }
 
 /// Remembers what was found by reading that began at `began`. Nothing depends on it, so what goes wrong is passed over.
-pub(super) fn remember(memo: &Path, began: SystemTime, sources: &[Source], fingerprints: bool, warnings: &[String]) {
+pub(super) fn store(cache: &Path, began: SystemTime, sources: &[Source], fingerprints: bool, warnings: &[String]) {
     let is_settled = |source: &Source| {
-        let tick = if source.stamp.is_coarse() { COARSE_TICK } else { TICK };
-        began.checked_sub(tick).is_some_and(|then| !source.stamp.is_since(then))
+        let tick = if source.stat.is_coarse() { COARSE_TICK } else { TICK };
+        began.checked_sub(tick).is_some_and(|then| !source.stat.is_since(then))
     };
     if !sources.iter().all(is_settled) {
         return;
     }
-    let written = Memo {
+    let written = Cache {
         format: FORMAT.to_owned(),
         fingerprints,
         files: sources.iter().map(Entry::of).collect(),
         warnings: warnings.to_vec(),
     };
     let write = || -> Option<()> {
-        let parent = memo.parent()?;
+        let parent = cache.parent()?;
         fs::create_dir_all(parent).ok()?;
         // Another run may read it at this moment.
         let mut file = tempfile::NamedTempFile::new_in(parent).ok()?;
         serde_json::to_writer(std::io::BufWriter::new(&mut file), &written).ok()?;
-        file.persist(memo).ok().map(|_| ())
+        file.persist(cache).ok().map(|_| ())
     };
     let _ = write();
 }
@@ -114,7 +114,7 @@ impl Entry {
     fn of(source: &Source) -> Self {
         Self {
             key: source.key.to_string(),
-            stamp: source.stamp,
+            stat: source.stat,
             size: source.size,
             sum: source.sum.to_string(),
             is_rewritten: source.is_rewritten,
@@ -125,11 +125,11 @@ impl Entry {
     fn source(self) -> Option<Source> {
         let sum = self.sum.parse().ok()?;
         Some(Source {
-            sort: Sort::of(&self.key),
+            sort: AssetClass::of(&self.key),
             key: self.key.into(),
-            stamp: self.stamp,
+            stat: self.stat,
             size: self.size,
-            mark: self.is_marked.then(|| Mark::of(&sum)),
+            mark: self.is_marked.then(|| ContentHash::of(&sum)),
             sum,
             is_rewritten: self.is_rewritten,
         })
@@ -170,35 +170,35 @@ mod tests {
     #[test]
     fn what_is_remembered_is_what_would_be_read() {
         let (dir, kept) = (folder(), tempfile::TempDir::new().expect("a folder"));
-        let memo = kept.path().join("deep/er/site.json");
+        let cache = kept.path().join("deep/er/site.json");
         let objects = |site: &crate::site::Site| format!("{:?}", site.objects());
         let (fresh, _) = read(dir.path(), true, None).expect("a site");
-        let (first, _) = read(dir.path(), true, Some(&memo)).expect("a site");
-        assert!(memo.exists());
-        let (second, _) = read(dir.path(), true, Some(&memo)).expect("a site");
+        let (first, _) = read(dir.path(), true, Some(&cache)).expect("a site");
+        assert!(cache.exists());
+        let (second, _) = read(dir.path(), true, Some(&cache)).expect("a site");
         assert_eq!([objects(&first), objects(&second)], [objects(&fresh), objects(&fresh)]);
         for object in second.objects() {
             second.body(object).expect("the same bytes can be made again");
         }
 
-        let (plain, _) = read(dir.path(), false, Some(&memo)).expect("a site");
+        let (plain, _) = read(dir.path(), false, Some(&cache)).expect("a site");
         assert_ne!(objects(&plain), objects(&fresh), "another setting");
         write(&dir, "a.js", "2");
-        let (changed, _) = read(dir.path(), true, Some(&memo)).expect("a site");
+        let (changed, _) = read(dir.path(), true, Some(&cache)).expect("a site");
         assert_ne!(objects(&changed), objects(&fresh), "a changed file of the same size");
         let (again, _) = read(dir.path(), true, None).expect("a site");
         assert_eq!(objects(&changed), objects(&again));
         fs::remove_file(dir.path().join("film.mp4")).expect("removed");
-        let (gone, _) = read(dir.path(), true, Some(&memo)).expect("a site");
+        let (gone, _) = read(dir.path(), true, Some(&cache)).expect("a site");
         assert!(!objects(&gone).contains("film"));
-        fs::write(&memo, "{").expect("written");
-        read(dir.path(), true, Some(&memo)).expect("what can't be read isn't used");
+        fs::write(&cache, "{").expect("written");
+        read(dir.path(), true, Some(&cache)).expect("what can't be read isn't used");
     }
 
     #[test]
     fn what_was_only_just_written_is_not_remembered() {
         let (dir, kept) = (folder(), tempfile::TempDir::new().expect("a folder"));
-        let memo = kept.path().join("site.json");
+        let cache = kept.path().join("site.json");
         let set = |time: SystemTime| {
             let file = fs::File::options()
                 .write(true)
@@ -208,12 +208,12 @@ mod tests {
         };
         // As if it were written while it is read.
         set(SystemTime::now() + Duration::from_secs(60));
-        read(dir.path(), true, Some(&memo)).expect("a site");
-        assert!(!memo.exists());
+        read(dir.path(), true, Some(&cache)).expect("a site");
+        assert!(!cache.exists());
         // Whole seconds: a clock that tells no parts of them.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("later");
         set(SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs()));
-        read(dir.path(), true, Some(&memo)).expect("a site");
-        assert!(!memo.exists());
+        read(dir.path(), true, Some(&cache)).expect("a site");
+        assert!(!cache.exists());
     }
 }

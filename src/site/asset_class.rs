@@ -6,7 +6,7 @@ use mime_guess::{Mime, MimeGuess};
 
 /// What fingerprinting has to know of a file's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum AssetClass {
     /// HTML: never under another name, since visitors and search engines have its address.
     Page,
     /// A style sheet.
@@ -19,7 +19,7 @@ pub(super) enum Sort {
     Other,
 }
 
-impl Sort {
+impl AssetClass {
     /// Of the file with this key.
     pub(super) fn of(key: &str) -> Self {
         let guess = guess(Path::new(key));
@@ -76,15 +76,15 @@ mod tests {
     #[test]
     fn only_what_pages_load_is_an_asset() {
         for (names, expected) in [
-            (&["index.html", "a/old.HTM"][..], Sort::Page),
-            (&["style.css", "STYLE.CSS"], Sort::Style),
-            (&["app.js", "module.mjs"], Sort::Script),
+            (&["index.html", "a/old.HTM"][..], AssetClass::Page),
+            (&["style.css", "STYLE.CSS"], AssetClass::Style),
+            (&["app.js", "module.mjs"], AssetClass::Script),
             (
                 &[
                     "a.png", "a.jpg", "a.jpeg", "a.gif", "a.webp", "a.avif", "a.svg", "a.ico", "a.woff", "a.woff2",
                     "a.ttf", "a.otf", "a.eot",
                 ],
-                Sort::Media,
+                AssetClass::Media,
             ),
             (
                 &[
@@ -100,11 +100,11 @@ mod tests {
                     "noextension",
                     "CNAME",
                 ],
-                Sort::Other,
+                AssetClass::Other,
             ),
         ] {
             for name in names {
-                assert_eq!(Sort::of(name), expected, "{name}");
+                assert_eq!(AssetClass::of(name), expected, "{name}");
             }
         }
     }

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use super::names::{LONGEST_KEY, folder_and_name};
+use super::names::{LONGEST_KEY_BYTES, folder_and_name};
 use super::sum::Sum;
 
 /// The first 64 bits of a sum. Among a thousand million versions of one file, two having the same is a chance of one in
 /// forty; nobody gains by making two on purpose, since both are the author's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Mark([u8; 8]);
+pub(super) struct ContentHash([u8; 8]);
 
-impl Mark {
+impl ContentHash {
     /// Of what is published.
     pub(super) fn of(sum: &Sum) -> Self {
         let mut mark = [0; 8];
@@ -23,12 +23,12 @@ impl Mark {
     pub(super) fn put_into(self, key: &str) -> Option<String> {
         let (folder, name) = folder_and_name(key);
         let (stem, extension) = name.rsplit_once('.')?;
-        let marked = format!("{folder}{stem}.{self}.{extension}");
-        (marked.len() <= LONGEST_KEY).then_some(marked)
+        let hashed_name = format!("{folder}{stem}.{self}.{extension}");
+        (hashed_name.len() <= LONGEST_KEY_BYTES).then_some(hashed_name)
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", u64::from_be_bytes(self.0))
     }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn it_stands_before_the_last_extension() {
-        let mark = Mark::of(&Sum::Md5([0, 0x1a, 0x2b, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+        let mark = ContentHash::of(&Sum::Md5([0, 0x1a, 0x2b, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
         assert_eq!(mark.to_string(), "001a2b0304050607");
         for (key, expected) in [
             ("style.css", Some("style.001a2b0304050607.css")),
