@@ -154,6 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_is_in_the_list_of_codes() {
+        let list = include_str!("../../docs/error-codes.md");
+        let this = include_str!("kind.rs");
+        let (_, variants) = this.split_once("pub enum ErrorKind {").expect("the kinds");
+        let (variants, _) = variants.split_once("\n}\n").expect("their end");
+        let names = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
+        let mut count = 0;
+        for name in names.filter(|name| !name.starts_with("///")) {
+            let code = name.chars().enumerate().fold(String::new(), |code, (at, c)| {
+                let dash = if at > 0 && c.is_uppercase() { "-" } else { "" };
+                format!("{code}{dash}{}", c.to_lowercase())
+            });
+            assert!(list.contains(&format!("| `{code}` | ")), "{code} has no row");
+            count += 1;
+        }
+        assert_eq!(count, list.matches("| `").count(), "a row too many");
+    }
+
+    #[test]
     fn nothing_says_that_nothing_was_begun_after_a_change() {
         assert_eq!(Exit::of(ErrorKind::CredentialsExpired, Phase::Reading), Exit::Usage);
         assert_eq!(Exit::of(ErrorKind::CredentialsExpired, Phase::Changing), Exit::Failed);

@@ -460,13 +460,44 @@ fn a_session_that_expires_in_the_middle_says_how_to_go_on() {
     });
     scene
         .up()
-        .fails_with(2)
+        .fails_with(1)
         .says(&["ExpiredToken", "log in again", "it goes on from here"]);
     // And it does.
     scene
         .project
         .deployer(&scene.emulator.endpoint(), &["up", "--stage", "dev", "--only", "data"])
         .success();
+}
+
+/// CloudFormation has one code for a template's faults and for a stack that another run is at work on.
+#[test]
+fn a_busy_stack_is_told_by_its_code_and_not_as_a_fault_of_the_template() {
+    for (state, code) in [
+        ("UPDATE_IN_PROGRESS", "stack-busy"),
+        ("ROLLBACK_FAILED", "stack-blocked"),
+    ] {
+        let scene = Scene::new();
+        scene.proxy.rule(move |seen| {
+            let message = format!(
+                "Stack:arn:aws:cloudformation:us-east-1:1:stack/x/y is in {state} state and can not be updated."
+            );
+            (seen.operation == "CreateChangeSet").then(|| refusal(400, "ValidationError", &message))
+        });
+        let ran = scene
+            .project
+            .deployer(&scene.proxy.endpoint(), &["up", "--stage", "dev", "--output", "json"])
+            .fails_with(1);
+        assert_eq!(code_of(&ran.stderr), code, "{ran}");
+    }
+}
+
+/// The code of the error that a run with `--output json` ended with.
+fn code_of(stderr: &str) -> String {
+    let lines = stderr
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let error = lines.filter(|line| line["event"] == "error").last().expect("an error");
+    error["code"].as_str().expect("a code").to_owned()
 }
 
 /// S3 answers 200 to a deletion that it refused in part.
