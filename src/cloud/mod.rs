@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::default_provider::region::DefaultRegionChain;
-use aws_config::meta::region::ProvideRegion;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -316,23 +317,23 @@ async fn sdk_config(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
             let of_profile = ProfileFileRegionProvider::builder().profile_name(profile).build();
             region = of_profile.region().await;
         }
+        let with_client = ProviderConfig::without_region().with_http_client(http::client());
         // A profile that assumes a role asks STS, for which it needs a region; by itself the provider has none.
         let with_region = match &region {
             Some(region) => Some(region.clone()),
             None => {
-                DefaultRegionChain::builder()
-                    .profile_name(profile)
-                    .build()
+                let environment = EnvironmentVariableRegionProvider::new();
+                let of_profile = ProfileFileRegionProvider::builder().profile_name(profile).build();
+                let of_instance = ImdsRegionProvider::builder().configure(&with_client).build();
+                RegionProviderChain::first_try(environment)
+                    .or_else(of_profile)
+                    .or_else(of_instance)
                     .region()
                     .await
             }
         };
         let credentials = ProfileFileCredentialsProvider::builder()
-            .configure(
-                &ProviderConfig::without_region()
-                    .with_region(with_region)
-                    .with_http_client(http::client()),
-            )
+            .configure(&with_client.with_region(with_region))
             .profile_name(profile)
             .build();
         loader = loader.profile_name(profile).credentials_provider(credentials);

@@ -57,7 +57,7 @@ pub enum ErrorKind {
     TimedOut,
     /// The local cloud doesn't do what it should.
     LocalCloud,
-    /// Several parts of a run failed, each for a reason of its own.
+    /// Several parts of a run failed, for reasons of several kinds.
     SeveralFailed,
     /// Anything else.
     Failed,

@@ -386,8 +386,8 @@ where
 }
 
 /// A `ValidationError` that is about the stack's state and not about its template. CloudFormation has no code of its own for
-/// it: "Stack:arn:… is in UPDATE_IN_PROGRESS state and can not be updated.", "Stack [x] already exists and cannot be created
-/// again with the changeSet [y]."
+/// it: "Stack:arn:… is in UPDATE_IN_PROGRESS state and can not be updated.", "Stack \[x\] already exists and cannot be
+/// created again with the changeSet \[y\]."
 fn state_in_the_way(message: &str) -> Option<ErrorKind> {
     if message.contains("already exists and cannot be created again") {
         return Some(ErrorKind::ChangedMeanwhile);

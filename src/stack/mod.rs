@@ -1,7 +1,7 @@
 //! CloudFormation as we use it.
 //!
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
-//! [`wanted`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`api`] (redeploying an API
+//! [`desired`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`redeployment`] (redeploying an API
 //! when its definition changes), [`emulated`] (a template as an emulator can serve it), [`protection`] (what keeps data), [`release`] (lifting that).
 //! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], [`early`] (what is
 //! known before a stack is complete), and on top of them [`deploy`] and [`remove`].

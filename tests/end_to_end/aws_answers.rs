@@ -493,10 +493,10 @@ fn a_busy_stack_is_told_by_its_code_and_not_as_a_fault_of_the_template() {
 
 /// The code of the error that a run with `--output json` ended with.
 fn code_of(stderr: &str) -> String {
-    let lines = stderr
+    let mut lines = stderr
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let error = lines.filter(|line| line["event"] == "error").last().expect("an error");
+    let error = lines.rfind(|line| line["event"] == "error").expect("an error");
     error["code"].as_str().expect("a code").to_owned()
 }
 

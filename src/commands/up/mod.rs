@@ -114,7 +114,14 @@ impl CommandResult for UpOutcome {
 /// What several parts failed for, each with its own next step.
 fn several(failures: Vec<Error>) -> Error {
     let what = format!("{} parts failed", failures.len());
-    let several = Error::new(ErrorKind::SeveralFailed, what);
+    let mut kinds = failures.iter().map(Error::kind);
+    let first = kinds.next().unwrap_or(ErrorKind::SeveralFailed);
+    let kind = if kinds.all(|kind| kind == first) {
+        first
+    } else {
+        ErrorKind::SeveralFailed
+    };
+    let several = Error::new(kind, what);
     let several = failures.into_iter().fold(several, |error, failure| {
         let steps = failure.next_steps().to_vec();
         let error = steps.into_iter().fold(error, Error::hint);
