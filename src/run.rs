@@ -22,6 +22,9 @@ use crate::report::Reporter;
 /// temporary files go when it ends by itself.
 const ENDING: Duration = Duration::from_secs(1);
 
+/// As much as a process's first thread has, on Linux: templates nest, and so does what reads them.
+const STACK_BYTES: usize = 8 << 20;
+
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
     // Before anything else, so that a signal is never left to end the process by itself.
@@ -87,11 +90,15 @@ impl Signals {
 fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<()> {
     std::thread::scope(|threads| {
         let (ended, end) = oneshot::channel();
-        threads.spawn(move || {
+        let run = move || {
             let outcome = self::runtime().and_then(|runtime| runtime.block_on(interruptible(command, session)));
             // Nobody listens any more when it was left.
             let _ = ended.send(outcome);
-        });
+        };
+        std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(threads, run)
+            .or_fail(|| "could not start a thread".to_owned())?;
         runtime.block_on(async {
             tokio::pin!(end);
             tokio::select! {
