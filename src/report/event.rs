@@ -74,7 +74,7 @@ pub struct StackChanges {
     /// In a word.
     pub verdict: StackAction,
     /// Resource by resource.
-    pub changes: Vec<ResourceChange>,
+    pub changes: Vec<ShownChange>,
     /// What protects data now and won't any more, a sentence each.
     pub lifted: Vec<String>,
 }
@@ -137,6 +137,14 @@ pub struct ResourceChange {
     pub retained: bool,
     /// The properties that change.
     pub properties: Vec<String>,
+}
+
+/// The same as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownChange {
+    /// What happens.
+    #[serde(flatten)]
+    pub change: ResourceChange,
     /// What of its data would be lost, in a sentence, if any.
     pub loss: Option<String>,
 }
@@ -145,7 +153,7 @@ impl StackChanges {
     /// "5 to create", "2 to change, 1 to remove".
     pub fn summary(&self) -> String {
         let count = |wanted: fn(&ResourceChange) -> bool, what: &str| {
-            let number = self.changes.iter().filter(|change| wanted(change)).count();
+            let number = self.changes.iter().filter(|shown| wanted(&shown.change)).count();
             (number > 0).then(|| format!("{number} to {what}"))
         };
         let counts: Vec<String> = [

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::event::{Action, Replacement, ResourceChange, Severity, StackAction, StackChanges};
+use super::event::{Action, Replacement, Severity, ShownChange, StackAction, StackChanges};
 use super::{Event, Paint, excerpt, stderr_line};
 use crate::error::Error;
 
@@ -237,7 +237,7 @@ impl Human {
         }
     }
 
-    fn change(&self, change: &ResourceChange) -> String {
+    fn change(&self, ShownChange { change, loss }: &ShownChange) -> String {
         let symbol = match (change.action, change.replacement) {
             (Action::Add, _) => self.stderr.color(AnsiColor::Green, "+"),
             (Action::Remove, _) => self.stderr.color(AnsiColor::Red, "−"),
@@ -245,7 +245,7 @@ impl Human {
             (_, Replacement::Perhaps) => self.stderr.color(AnsiColor::Yellow, "±"),
             _ => self.stderr.color(AnsiColor::Yellow, "~"),
         };
-        let loss = change.loss.as_deref().map_or(String::new(), |loss| {
+        let loss = loss.as_deref().map_or(String::new(), |loss| {
             format!(" {}", self.stderr.color(AnsiColor::Red, loss))
         });
         let scope = if change.properties.is_empty() {

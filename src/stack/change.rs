@@ -2,7 +2,7 @@
 
 use crate::project::stacks::StackId;
 use crate::report::event;
-pub use crate::report::event::{Action, Replacement, StackAction};
+pub use crate::report::event::{Action, Replacement, ResourceChange, StackAction};
 
 /// What is to happen to a stack.
 #[derive(Debug, Clone)]
@@ -30,25 +30,6 @@ pub enum Mode {
     /// Compares with what is really there, and so undoes what was changed by hand.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html>
     RevertDrift,
-}
-
-/// One resource's change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceChange {
-    /// What happens.
-    pub action: Action,
-    /// Its key in the template.
-    pub logical_id: String,
-    /// Its name or id, when it exists.
-    pub physical_id: Option<String>,
-    /// Its type.
-    pub resource_type: String,
-    /// Whether it is replaced.
-    pub replacement: Replacement,
-    /// Whether the old one stays when it leaves the stack (its deletion or replacement policy).
-    pub retained: bool,
-    /// The properties that change.
-    pub properties: Vec<String>,
 }
 
 /// Types whose resources hold what can't be made again from the project.
@@ -93,19 +74,6 @@ const HAS_ID: &[&str] = &[
 ];
 
 impl ResourceChange {
-    fn shown(&self) -> event::ResourceChange {
-        event::ResourceChange {
-            action: self.action,
-            logical_id: self.logical_id.clone(),
-            physical_id: self.physical_id.clone(),
-            resource_type: self.resource_type.clone(),
-            replacement: self.replacement,
-            retained: self.retained,
-            properties: self.properties.clone(),
-            loss: self.loss(),
-        }
-    }
-
     /// A resource that will be created.
     pub fn addition(logical_id: &str, resource_type: &str) -> Self {
         Self {
@@ -167,7 +135,14 @@ impl StackPlan {
             id: self.id.to_string(),
             name: self.name.clone(),
             verdict: self.verdict,
-            changes: self.changes.iter().map(ResourceChange::shown).collect(),
+            changes: self
+                .changes
+                .iter()
+                .map(|change| event::ShownChange {
+                    change: change.clone(),
+                    loss: change.loss(),
+                })
+                .collect(),
             lifted: self.lifted.clone(),
         }
     }
