@@ -10,13 +10,13 @@ use crate::project::template::Template;
 use crate::stack::read::Deployed;
 
 /// The output that says the site's scheme and host.
-pub const SITE_ORIGIN: &str = "SiteOrigin";
+pub(crate) const SITE_ORIGIN: &str = "SiteOrigin";
 /// The output that says the API's scheme and host.
-pub const API_ORIGIN: &str = "ApiOrigin";
+pub(crate) const API_ORIGIN: &str = "ApiOrigin";
 
 /// A deployed API and its routes.
 #[derive(Debug, Clone, Serialize)]
-pub struct ApiAddress {
+pub(crate) struct ApiAddress {
     /// API Gateway's id.
     pub id: String,
     /// Where it is, its stage included, without a slash at the end.
@@ -27,7 +27,7 @@ pub struct ApiAddress {
 
 /// A route and where it is.
 #[derive(Debug, Clone, Serialize)]
-pub struct RouteAddress {
+pub(crate) struct RouteAddress {
     /// Its method, or `ANY`.
     pub method: String,
     /// Its path, with parameters in braces.
@@ -39,7 +39,7 @@ pub struct RouteAddress {
 }
 
 /// The site's scheme and host: as the stack's output has it, else its distribution's own.
-pub fn site_origin(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) -> Option<String> {
+pub(crate) fn site_origin(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) -> Option<String> {
     if let Some(origin) = deployed.stack.outputs.get(SITE_ORIGIN) {
         return Some(origin.trim_end_matches('/').to_owned());
     }
@@ -57,7 +57,7 @@ pub fn site_origin(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) ->
 }
 
 /// The APIs of a stack that are deployed.
-pub fn apis(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) -> Vec<ApiAddress> {
+pub(crate) fn apis(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) -> Vec<ApiAddress> {
     let mut scope = cloud.pseudo_parameters();
     scope.extend(stack.template.effective_parameters(&deployed.stack.parameters));
     let found = apis::of_template(&stack.template, &scope);
@@ -103,7 +103,7 @@ fn url(cloud: &Cloud, api: &Api, id: &str, said: Option<&str>) -> String {
 
 impl Credential {
     /// What to know before one asks a route, for people; nothing if anybody may.
-    pub fn hint(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Nothing => "",
             Self::Iam => " (wants a signature of IAM)",

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const ROUNDS: usize = 5;
 
 /// The objects of a bucket: their keys with their ETags, without the quotes.
-pub type Listing = BTreeMap<String, String>;
+pub(crate) type Listing = BTreeMap<String, String>;
 
 /// Up to so many objects of those that a bucket is expected to have are listed by one request. S3 gives 1,000 a page; the
 /// rest is for what isn't expected.
@@ -27,7 +27,11 @@ const PAGES_AT_ONCE: usize = 16;
 ///
 /// # Errors
 /// It may not be listed.
-pub async fn list<'a>(cloud: &Cloud, bucket: &str, expected: impl IntoIterator<Item = &'a str>) -> Result<Listing> {
+pub(crate) async fn list<'a>(
+    cloud: &Cloud,
+    bucket: &str,
+    expected: impl IntoIterator<Item = &'a str>,
+) -> Result<Listing> {
     let first = page(cloud, bucket, None).await?;
     let mut found: Listing = first.objects.into_iter().collect();
     if let Some(last) = first.more_after {
@@ -108,7 +112,7 @@ async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>) -> Result<Page> 
 ///
 /// # Errors
 /// Something can't be deleted; the message has the first key and why.
-pub async fn empty(cloud: &Cloud, bucket: &str) -> Result<usize> {
+pub(crate) async fn empty(cloud: &Cloud, bucket: &str) -> Result<usize> {
     let mut deleted = 0;
     for _ in 0..ROUNDS {
         match empty_once(cloud, bucket).await? {
@@ -158,7 +162,7 @@ async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
 ///
 /// # Errors
 /// S3 answers 200 even when it refuses some; the first of those becomes the error.
-pub async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<()> {
+pub(crate) async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
     }

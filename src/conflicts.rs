@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::naming::NamedResource;
 use crate::stack::change::{Action, ResourceChange, StackPlan};
+use crate::text::quoted_for_shell;
 
 /// How many are looked up at once.
 const AT_ONCE: usize = 8;
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// Names the stack, and the logical id that it has it under.
-pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'a StackPlan>) -> Result<()> {
+pub(crate) fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'a StackPlan>) -> Result<()> {
     let leaving: Vec<(&StackPlan, &ResourceChange)> = plans
         .flat_map(|plan| plan.changes.iter().map(move |change| (plan, change)))
         .filter(|(_, change)| change.action == Action::Remove)
@@ -52,7 +53,7 @@ pub fn check_own<'a>(to_create: &[NamedResource], plans: impl Iterator<Item = &'
 ///
 /// # Errors
 /// Lists all that exist; or a look-up itself failed, which is never taken for absence.
-pub async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
+pub(crate) async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
     let emulated = to_create.iter().any(|(cloud, _)| !cloud.endpoint.is_aws());
     let taken: Vec<NamedResource> = stream::iter(to_create)
         .map(async |(cloud, resource)| Ok::<_, Error>(exists(cloud, &resource).await?.then_some(resource)))
@@ -90,7 +91,13 @@ pub async fn check(to_create: Vec<(&Cloud, NamedResource)>) -> Result<()> {
         ),
         "AWS::Logs::LogGroup" => format!(
             "Nothing was created. A function of this name left it behind: delete it (`aws logs delete-log-group \
-             --log-group-name {name}`), or rename the function {elsewhere}."
+             --log-group-name {}`), or rename the function {elsewhere}.",
+            quoted_for_shell(name)
+        ),
+        "AWS::S3::Bucket" => format!(
+            "Nothing was created. Buckets of all accounts share their names: this one is another account's, or in another \
+             region, or the deploying identity may not look at it (s3:ListBucket). Rename it {elsewhere}, or delete that one \
+             if it is yours and isn't needed."
         ),
         _ => format!("Nothing was created. Rename it {elsewhere}, or delete that one if it isn't needed."),
     }))
@@ -152,7 +159,7 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
             let answer = cloud.s3.head_bucket().bucket(name).send().await;
             let status = answer.as_ref().err().and_then(|error| error.raw_response());
             match status.map(|response| response.status().as_u16()) {
-                // Somebody else's, or ours in another region, or one that we may not look at: HEAD has no body to say so.
+                // Somebody else's, or ours in another region, or one that we may not look at: HEAD has no body to say which.
                 Some(301 | 307 | 403) => Ok(true),
                 _ => Ok(found(answer, |e| e.is_not_found(), what)?.is_some()),
             }

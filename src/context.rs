@@ -16,12 +16,13 @@ use crate::report::{Event, Reporter};
 use crate::stack::desired::DesiredStack;
 use crate::stack::follow;
 use crate::stack::ownership::{self, Adoption, Labels};
+use crate::stack::partition;
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::status::StackState;
 
 /// One run of the command: what it was asked, whom it tells, and what it has begun.
 #[derive(Debug, Clone, Copy)]
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     /// What holds for every command.
     pub global: &'a Global,
     /// Who is told.
@@ -32,7 +33,7 @@ pub struct Session<'a> {
 
 /// What every command on a stage needs.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The project and its stage.
     pub project: Project,
     /// Where it lives.
@@ -45,7 +46,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Connects for a project that was opened and checked.
-    pub async fn connect(project: Project, session: Session<'a>) -> Result<Self> {
+    pub(crate) async fn connect(project: Project, session: Session<'a>) -> Result<Self> {
         let Session {
             global,
             reporter,
@@ -62,7 +63,7 @@ impl<'a> Context<'a> {
             }
         } else {
             Access::Chain {
-                profile: global.profile.clone(),
+                profile: global.profile.clone().or_else(|| project.stage.profile.clone()),
                 region,
             }
         };
@@ -83,6 +84,7 @@ impl<'a> Context<'a> {
             )
             .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
         }
+        partition::check(&cloud.partition, &project)?;
         let mut elsewhere = BTreeMap::new();
         for stack in project.stacks() {
             if let Some(region) = stack.region.as_ref().filter(|region| **region != cloud.region) {
@@ -107,8 +109,20 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// What changing a protected stage is called in a question: with all that tells it from another.
+    pub(crate) fn protected_place(&self) -> String {
+        let place = match self.cloud.endpoint.url() {
+            Some(url) => format!("at {url}"),
+            None => format!("in the AWS account {}", self.cloud.account),
+        };
+        format!(
+            "change the protected stage {} of {} {place}, {}",
+            self.project.stage.name, self.project.name, self.cloud.region
+        )
+    }
+
     /// Where a stack lives: in the stage's region, unless its template asks for another.
-    pub fn cloud_of(&self, id: &StackId) -> &Cloud {
+    pub(crate) fn cloud_of(&self, id: &StackId) -> &Cloud {
         let region = self.project.stack(id).and_then(|stack| stack.region.as_ref());
         region
             .and_then(|region| self.elsewhere.get(region))
@@ -116,7 +130,7 @@ impl<'a> Context<'a> {
     }
 
     /// A stack's name. In another region than the stage's it ends in that one: the same stage may be deployed in several.
-    pub fn stack_name(&self, id: &StackId) -> String {
+    pub(crate) fn stack_name(&self, id: &StackId) -> String {
         let name = self.project.stack_name(id);
         if self.cloud_of(id).region == self.cloud.region {
             name
@@ -126,7 +140,7 @@ impl<'a> Context<'a> {
     }
 
     /// A stack as the project wants it, with `inputs` beside the values that its settings give it.
-    pub fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
+    pub(crate) fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
         let stage = &self.project.stage;
         let labels = Labels {
             project: &self.project.name,
@@ -140,13 +154,14 @@ impl<'a> Context<'a> {
             stack,
             self.stack_name(&stack.id),
             &labels,
+            stage.boundary.as_deref(),
             parameters,
             emulator.as_ref(),
         )
     }
 
     /// The stacks of this stage's names as they are at this moment, whoever's they are, read side by side.
-    pub async fn stacks(&self) -> Result<BTreeMap<StackId, Stack>> {
+    pub(crate) async fn stacks(&self) -> Result<BTreeMap<StackId, Stack>> {
         let found = try_join_all(self.project.stacks().map(|stack| async {
             let found = read::describe(self.cloud_of(&stack.id), &self.stack_name(&stack.id)).await?;
             Ok::<_, Error>((stack.id.clone(), found))
@@ -156,7 +171,7 @@ impl<'a> Context<'a> {
     }
 
     /// The same, with what is in them.
-    pub async fn survey(&self) -> Result<BTreeMap<StackId, Deployed>> {
+    pub(crate) async fn survey(&self) -> Result<BTreeMap<StackId, Deployed>> {
         let found = try_join_all(self.project.stacks().map(|stack| async {
             let (cloud, name) = (self.cloud_of(&stack.id), self.stack_name(&stack.id));
             // Both are asked by the name, so that neither waits for the other.
@@ -175,14 +190,14 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// One of them is somebody else's: then none is to be touched.
-    pub async fn own_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
+    pub(crate) async fn own_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
         let stacks = self.stacks().await?;
         ownership::check(&stacks, &self.stack_names(), &self.project, adoption)?;
         Ok(stacks)
     }
 
     /// The same, once the operations that are under way on them have ended.
-    pub async fn settled_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
+    pub(crate) async fn settled_stacks(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Stack>> {
         let stacks = self.own_stacks(adoption).await?;
         let settled = try_join_all(stacks.into_iter().map(|(id, stack)| async {
             let stack = follow::settled(self.cloud_of(&id), &id, stack, self.reporter).await?;
@@ -193,7 +208,7 @@ impl<'a> Context<'a> {
     }
 
     /// The same, with what is in them.
-    pub async fn settled_survey(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Deployed>> {
+    pub(crate) async fn settled_survey(&self, adoption: Adoption<'_>) -> Result<BTreeMap<StackId, Deployed>> {
         let stage = self.survey().await?;
         let stacks = stage
             .iter()
@@ -224,7 +239,7 @@ impl<'a> Context<'a> {
 
     /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;
     /// an emulator lets two runs overwrite one another.
-    pub async fn lock(&self) -> Result<Option<File>> {
+    pub(crate) async fn lock(&self) -> Result<Option<File>> {
         match self.cloud.endpoint.url() {
             None => Ok(None),
             Some(endpoint) => {

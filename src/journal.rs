@@ -16,11 +16,11 @@ use tokio::time::timeout;
 use crate::error::{Error, Phase, Result};
 
 /// How long undoing may take altogether, once the run has ended.
-pub const UNDOING: Duration = Duration::from_secs(5);
+pub(crate) const UNDOING: Duration = Duration::from_secs(5);
 
 /// The journal of one run; clones write into the same.
 #[derive(Debug, Clone)]
-pub struct Journal(Arc<Inner>);
+pub(crate) struct Journal(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -41,7 +41,7 @@ struct State {
 
 /// An operation that somebody else carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Underway {
+pub(crate) struct Underway {
     /// Which, in words.
     pub what: String,
     /// Whether it is known to have begun: its request was answered.
@@ -50,7 +50,7 @@ pub struct Underway {
 
 /// What became of something that was to be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undone {
+pub(crate) enum Undone {
     /// It is gone.
     Gone,
     /// It is too late: this operation, in words, goes on.
@@ -81,18 +81,18 @@ impl Journal {
     }
 
     /// Notes a request that may change something, as it is sent.
-    pub fn note_change(&self) {
+    pub(crate) fn note_change(&self) {
         self.state().changes += 1;
     }
 
     /// Notes that such a request was refused, and so changed nothing.
-    pub fn note_refusal(&self) {
+    pub(crate) fn note_refusal(&self) {
         let mut state = self.state();
         state.changes = state.changes.saturating_sub(1);
     }
 
     /// Whether something was changed yet.
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         if self.state().changes > 0 {
             Phase::Changing
         } else {
@@ -102,7 +102,7 @@ impl Journal {
 
     /// Notes, before it is begun, how something is undone that must not stay when the run ends halfway. Once the run is
     /// interrupted this never returns: nothing more is begun.
-    pub async fn undoable<F>(&self, undo: impl FnOnce() -> F + Send + 'static) -> Entry
+    pub(crate) async fn undoable<F>(&self, undo: impl FnOnce() -> F + Send + 'static) -> Entry
     where
         F: Future<Output = Result<Undone>> + 'static,
     {
@@ -116,7 +116,7 @@ impl Journal {
 
     /// Notes, before it is asked for, an operation that goes on by itself once it is begun, such as a stack's update. Once
     /// the run is interrupted this never returns.
-    pub async fn operation(&self, what: impl Into<String>) -> Operation {
+    pub(crate) async fn operation(&self, what: impl Into<String>) -> Operation {
         let operation = Underway {
             what: what.into(),
             has_begun: false,
@@ -147,26 +147,26 @@ impl Journal {
     }
 
     /// Interrupts the run: nothing more is begun.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let _state = self.state();
         self.0.interrupted.send_replace(true);
     }
 
     /// Returns once the run is interrupted.
-    pub async fn interrupted(&self) {
+    pub(crate) async fn interrupted(&self) {
         let mut interrupted = self.0.interrupted.subscribe();
         // The sender lives as long as this.
         let _ = interrupted.wait_for(|interrupted| *interrupted).await;
     }
 
     /// Whether something has to be undone, or is being undone.
-    pub fn has_undos(&self) -> bool {
+    pub(crate) fn has_undos(&self) -> bool {
         let state = self.state();
         state.undoing + state.undos.len() > 0
     }
 
     /// What goes on without this run.
-    pub fn operations(&self) -> Vec<Underway> {
+    pub(crate) fn operations(&self) -> Vec<Underway> {
         self.state().operations.values().cloned().collect()
     }
 
@@ -174,7 +174,7 @@ impl Journal {
     ///
     /// # Errors
     /// What couldn't be undone.
-    pub async fn undo(&self) -> Result<(), Vec<Error>> {
+    pub(crate) async fn undo(&self) -> Result<(), Vec<Error>> {
         let undos = {
             let mut state = self.state();
             state.undoing = state.undos.len();
@@ -207,14 +207,14 @@ impl Journal {
 /// Something that is undone at the end of the run, unless it is [done](Self::done).
 #[derive(Debug)]
 #[must_use = "it is undone unless it is said to be done"]
-pub struct Entry {
+pub(crate) struct Entry {
     journal: Journal,
     number: u64,
 }
 
 impl Entry {
     /// It stays as it is, or is undone already.
-    pub fn done(self) {
+    pub(crate) fn done(self) {
         self.journal.state().undos.remove(&self.number);
     }
 }
@@ -223,11 +223,11 @@ impl Entry {
 /// the journal.
 #[derive(Debug)]
 #[must_use = "the operation counts as ended when this is dropped"]
-pub struct Operation(Entry);
+pub(crate) struct Operation(Entry);
 
 impl Operation {
     /// Its request was answered.
-    pub fn has_begun(&self) {
+    pub(crate) fn has_begun(&self) {
         if let Some(operation) = self.0.journal.state().operations.get_mut(&self.0.number) {
             operation.has_begun = true;
         }

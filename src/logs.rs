@@ -5,7 +5,7 @@ use crate::cloud::sdk_error::{explain, found};
 use crate::error::Result;
 
 /// Whether a log group of this name is there.
-pub async fn group_exists(cloud: &Cloud, name: &str) -> Result<bool> {
+pub(crate) async fn group_exists(cloud: &Cloud, name: &str) -> Result<bool> {
     let mut groups = cloud
         .logs
         .describe_log_groups()
@@ -23,7 +23,7 @@ pub async fn group_exists(cloud: &Cloud, name: &str) -> Result<bool> {
 }
 
 /// Deletes a log group with what is in it; one that isn't there is as good as deleted.
-pub async fn delete_group(cloud: &Cloud, name: &str) -> Result<()> {
+pub(crate) async fn delete_group(cloud: &Cloud, name: &str) -> Result<()> {
     let answer = cloud.logs.delete_log_group().log_group_name(name).send().await;
     let what = || format!("could not delete the log group {name}");
     found(answer, |e| e.is_resource_not_found_exception(), what).map(|_| ())

@@ -1,5 +1,5 @@
 //! The command. See the library's `run`.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(deployer::run::run() as u8)
+    std::process::ExitCode::from(deployer::run() as u8)
 }

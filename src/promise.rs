@@ -4,25 +4,25 @@ use tokio::sync::watch;
 
 /// The side that sets the value, once. Dropped without having set it, it lets those who wait know that there will be none.
 #[derive(Debug)]
-pub struct Promise<T>(watch::Sender<Option<T>>);
+pub(crate) struct Promise<T>(watch::Sender<Option<T>>);
 
 /// The side that waits for the value; any number of parts may have one.
 #[derive(Debug, Clone)]
-pub struct Dependency<T>(watch::Receiver<Option<T>>);
+pub(crate) struct Dependency<T>(watch::Receiver<Option<T>>);
 
 /// The value will never be known: the part that was to produce it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerFailed;
+pub(crate) struct ProducerFailed;
 
 /// A value that isn't known yet, from both sides.
-pub fn promise<T>() -> (Promise<T>, Dependency<T>) {
+pub(crate) fn promise<T>() -> (Promise<T>, Dependency<T>) {
     let (sender, receiver) = watch::channel(None);
     (Promise(sender), Dependency(receiver))
 }
 
 impl<T> Promise<T> {
     /// Sets it. The first value counts.
-    pub fn set(&self, value: T) {
+    pub(crate) fn set(&self, value: T) {
         self.0.send_if_modified(|known| {
             let new = known.is_none();
             if new {
@@ -35,7 +35,7 @@ impl<T> Promise<T> {
 
 impl<T: Clone> Dependency<T> {
     /// Waits until it is known.
-    pub async fn wait(&mut self) -> Result<T, ProducerFailed> {
+    pub(crate) async fn wait(&mut self) -> Result<T, ProducerFailed> {
         match self.0.wait_for(Option::is_some).await {
             Ok(known) => known.clone().ok_or(ProducerFailed),
             Err(_) => Err(ProducerFailed),

@@ -19,7 +19,7 @@ use crate::wait::{Probe, until};
 
 /// Resources that an operation made or changed and that can't be used at once.
 #[derive(Debug, Default)]
-pub struct Touched {
+pub(crate) struct Touched {
     tables: BTreeSet<String>,
     functions: BTreeSet<String>,
     distributions: BTreeSet<String>,
@@ -27,7 +27,7 @@ pub struct Touched {
 
 impl Touched {
     /// An event of the operation.
-    pub fn saw(&mut self, event: &ResourceEvent) {
+    pub(crate) fn saw(&mut self, event: &ResourceEvent) {
         let is_made = event.status.starts_with("CREATE_") || event.status.starts_with("UPDATE_");
         if let (true, Some(name)) = (is_made, &event.physical_id) {
             self.touched(&event.resource_type, name);
@@ -45,21 +45,21 @@ impl Touched {
     }
 
     /// Waits until tables take requests: what reads them, or their streams, can't be made before.
-    pub async fn tables(&self, cloud: &Cloud) -> Result<()> {
+    pub(crate) async fn tables(&self, cloud: &Cloud) -> Result<()> {
         try_join_all(self.tables.iter().map(|name| table(cloud, name)))
             .await
             .map(|_| ())
     }
 
     /// Waits until functions can be invoked.
-    pub async fn functions(&self, cloud: &Cloud) -> Result<()> {
+    pub(crate) async fn functions(&self, cloud: &Cloud) -> Result<()> {
         try_join_all(self.functions.iter().map(|name| function(cloud, name)))
             .await
             .map(|_| ())
     }
 
     /// Waits until distributions are at CloudFront's edges, which takes minutes; `part` is who is told to wait.
-    pub async fn distributions(&self, cloud: &Cloud, part: &str, reporter: &Reporter) -> Result<()> {
+    pub(crate) async fn distributions(&self, cloud: &Cloud, part: &str, reporter: &Reporter) -> Result<()> {
         let distributions = self
             .distributions
             .iter()
@@ -75,7 +75,7 @@ const DISTRIBUTION: &str = "AWS::CloudFront::Distribution";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Waits until a table takes requests.
-pub async fn table(cloud: &Cloud, name: &str) -> Result<()> {
+pub(crate) async fn table(cloud: &Cloud, name: &str) -> Result<()> {
     wait(
         cloud,
         10 * MINUTE,

@@ -23,7 +23,7 @@ use crate::stack::read::Deployed;
 /// What seeding did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seeded {
+pub(crate) struct Seeded {
     /// Items that were missing and are there now.
     pub added: usize,
     /// Items that were there and were replaced.
@@ -35,7 +35,7 @@ pub struct Seeded {
 /// What seeding did to a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SeededTable {
+pub(crate) struct SeededTable {
     /// The stack that it is in.
     pub stack: String,
     /// Its key in the template.
@@ -48,7 +48,7 @@ pub struct SeededTable {
 }
 
 /// "items: 2 added, 1 already there", of all tables together.
-pub fn describe(tables: &[SeededTable]) -> String {
+pub(crate) fn describe(tables: &[SeededTable]) -> String {
     let sum = |of: fn(&Seeded) -> usize| tables.iter().map(|table| of(&table.seeded)).sum::<usize>();
     let counts = counted(&[
         (sum(|seeded| seeded.added), "added"),
@@ -66,7 +66,7 @@ pub fn describe(tables: &[SeededTable]) -> String {
 ///
 /// # Errors
 /// The stack has no such table, or a call fails.
-pub async fn seed_stack(
+pub(crate) async fn seed_stack(
     cloud: &Cloud,
     stack: &Deployed,
     tables: &[(&SeedTable, &[Item])],
@@ -152,7 +152,12 @@ async fn seed(
 }
 
 /// The keys of those `items` that `table` has, whatever else is in them.
-pub async fn present(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<BTreeSet<Key>> {
+pub(crate) async fn present(
+    cloud: &Cloud,
+    table: &str,
+    keys: &[KeyAttribute],
+    items: &[Item],
+) -> Result<BTreeSet<Key>> {
     let mut present = BTreeSet::new();
     for chunk in items.chunks(KEYS_A_READ) {
         present.extend(existing_keys(cloud, table, keys, chunk).await?);

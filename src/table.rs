@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::wait::{Probe, until};
 
 /// Whether a table has no items; one that isn't there has none.
-pub async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
+pub(crate) async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
     let answer = cloud.dynamodb.scan().table_name(name).limit(1).send().await;
     let what = || format!("could not look into the table {name}");
     let scanned = found(answer, |e| e.is_resource_not_found_exception(), what)?;
@@ -20,7 +20,7 @@ pub async fn is_empty(cloud: &Cloud, name: &str) -> Result<bool> {
 }
 
 /// Whether a table refuses to be deleted; one that isn't there doesn't.
-pub async fn is_protected(cloud: &Cloud, name: &str) -> Result<bool> {
+pub(crate) async fn is_protected(cloud: &Cloud, name: &str) -> Result<bool> {
     let answer = cloud.dynamodb.describe_table().table_name(name).send().await;
     let what = || format!("could not look at the table {name}");
     let described = found(answer, |e| e.is_resource_not_found_exception(), what)?;
@@ -29,7 +29,7 @@ pub async fn is_protected(cloud: &Cloud, name: &str) -> Result<bool> {
 }
 
 /// Deletes a table, protected or not, and waits until its name is free.
-pub async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
+pub(crate) async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
     let what = || format!("could not delete the table {name}");
     until(cloud.pace(Duration::from_secs(600)), async || {
         let update = cloud.dynamodb.update_table().table_name(name);

@@ -15,6 +15,7 @@ use etcetera::base_strategy::Xdg;
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
+use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::lock;
 use crate::private;
@@ -278,7 +279,7 @@ async fn answer(program: &Path, arguments: &[&str], path: &OsStr) -> Result<Stri
     let mut command = Command::new(program);
     without_secrets(&mut command);
     command.args(arguments).env("PATH", path);
-    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = child::output(command.stdin(Stdio::null())).await;
     let output = output.map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     match text(&output.stdout) {
@@ -300,7 +301,7 @@ async fn step(
 ) -> Result<()> {
     let run = async {
         let stdin = lock.try_clone()?;
-        command(place, program, arguments).stdin(stdin).output().await
+        child::output(command(place, program, arguments).stdin(stdin)).await
     };
     let output = match run.await {
         Ok(output) => output,
@@ -330,8 +331,7 @@ fn command(place: &Place, program: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .env("PATH", &place.path)
         .current_dir(&place.cache)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .stdin(Stdio::null());
     command
 }
 

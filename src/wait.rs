@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What a look at the awaited thing found.
 #[derive(Debug)]
-pub enum Probe<T, E> {
+pub(crate) enum Probe<T, E> {
     /// It is there.
     Ready(T),
     /// It will never be.
@@ -17,7 +17,7 @@ pub enum Probe<T, E> {
 
 /// How waiting ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Waited<T, E> {
+pub(crate) enum Waited<T, E> {
     /// It is there.
     Ready(T),
     /// It will never be.
@@ -28,7 +28,7 @@ pub enum Waited<T, E> {
 
 impl<T, E> Waited<T, E> {
     /// What was waited for; `late` says what it means that the deadline passed first.
-    pub fn in_time(self, late: impl FnOnce() -> E) -> Result<T, E> {
+    pub(crate) fn in_time(self, late: impl FnOnce() -> E) -> Result<T, E> {
         match self {
             Self::Ready(value) => Ok(value),
             Self::Failed(error) => Err(error),
@@ -39,7 +39,7 @@ impl<T, E> Waited<T, E> {
 
 /// How often to look: `first` apart at the beginning, then ever less often until `longest`; and for how long at all.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// The first interval.
     pub first: Duration,
     /// The longest interval.
@@ -51,7 +51,7 @@ pub struct Pace {
 /// Looks with `probe` until it is ready or failed, or the deadline passes. The first look is at once.
 ///
 /// Intervals vary by a quarter, so that several waits don't ask in step. Dropping the future stops the waiting.
-pub async fn until<T, E>(pace: Pace, mut probe: impl AsyncFnMut() -> Probe<T, E>) -> Waited<T, E> {
+pub(crate) async fn until<T, E>(pace: Pace, mut probe: impl AsyncFnMut() -> Probe<T, E>) -> Waited<T, E> {
     let end = Instant::now() + pace.deadline;
     let mut interval = pace.first;
     loop {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts from the bottom up, as `docs/ARCHITECTURE.md` tells them. Those of one row don't know one another.
 const LAYERS: &[&[&str]] = &[
-    &["error", "http", "ident", "text", "private", "promise", "wait"],
+    &["child", "error", "http", "ident", "text", "private", "promise", "wait"],
     &["journal", "report"],
     &["lock"],
     &["venv", "project", "site"],

@@ -1,6 +1,6 @@
 //! From one event to one response and one log line.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use crate::{
     event::{Decision, Event, Method},
@@ -71,6 +71,17 @@ impl<T: Table> Handler<T> {
     }
 }
 
+/// The longest id that is logged, in characters. A log costs by the gigabyte, and anybody may ask for ids of 2 KB.
+const LOGGED_CHARS: usize = 64;
+
+/// As much of an id as is logged.
+fn beginning(user_id: &str) -> Cow<'_, str> {
+    match user_id.char_indices().nth(LOGGED_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &user_id[..end])),
+        None => Cow::Borrowed(user_id),
+    }
+}
+
 struct Line<'a> {
     request_id: &'a str,
     user_id: Option<&'a str>,
@@ -93,12 +104,13 @@ fn log(line: &Line<'_>) {
         Answer::Failed => line.cause.clone(),
         other => other.error(),
     };
-    let (request_id, user_id, status) = (line.request_id, line.user_id, line.answer.status());
+    let (request_id, status) = (line.request_id, line.answer.status());
+    let user_id = line.user_id.map(beginning);
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
                 requestId = request_id,
-                userId = user_id,
+                userId = user_id.as_deref(),
                 durationMs = duration_ms,
                 status,
                 found,

@@ -47,9 +47,62 @@ where
     tracing_subscriber::registry().with(lines.with_filter(levels))
 }
 
+/// Has each panic be one line of the log like all others, whatever its level, and end the process: printed as text it would
+/// have no level, by which Lambda drops what isn't as grave as it is told to keep; caught, its message would be the answer.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(
+            error = panic.payload_as_str().unwrap_or("something that is no text"),
+            place,
+            "the function panicked"
+        );
+        std::process::abort();
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Set in the process that is to panic.
+    const PANIC: &str = "PANIC_ON_PURPOSE";
+
+    #[test]
+    fn a_panic_is_one_line_at_any_level() {
+        if std::env::var_os(PANIC).is_some() {
+            let lines = subscriber(LevelFilter::ERROR, std::io::stderr);
+            tracing::subscriber::set_global_default(lines).expect("the first one");
+            report_panics();
+            let _ = std::panic::catch_unwind(|| panic!("two\nlines"));
+            panic!("the process goes on");
+        }
+        let this = std::env::current_exe().expect("this program");
+        let child = std::process::Command::new(this)
+            .args([
+                "--exact",
+                "logging::tests::a_panic_is_one_line_at_any_level",
+                "--nocapture",
+            ])
+            .env(PANIC, "1")
+            .output()
+            .expect("it starts");
+        assert!(!child.status.success());
+        let said = String::from_utf8(child.stderr).expect("UTF-8");
+        let lines: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
+        let [line] = lines.as_slice() else { panic!("{said}") };
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(
+            (&line["level"], &line["error"]),
+            (&"ERROR".into(), &"two\nlines".into())
+        );
+        assert!(
+            line["place"]
+                .as_str()
+                .is_some_and(|place| place.contains("logging.rs:")),
+            "{line}"
+        );
+    }
 
     fn of(lambda: Option<&str>, ours: Option<&str>) -> Result<LevelFilter, &'static str> {
         level(|name| if name == "LOG_LEVEL" { ours } else { lambda }.map(str::to_owned))

@@ -18,6 +18,7 @@ async fn main() -> ExitCode {
     let subscriber = logging::subscriber(level.unwrap_or(LevelFilter::INFO), std::io::stdout);
     // Can only fail if there is a subscriber already, and there is none.
     let _ = tracing::subscriber::set_global_default(subscriber);
+    logging::report_panics();
     if let Err(name) = level {
         tracing::warn!("{name} is not one of trace, debug, info, warn, error; logging at info");
     }

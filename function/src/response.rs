@@ -91,6 +91,9 @@ impl ProxyResponse {
             ("Access-Control-Allow-Origin", allowed_origin.to_owned()),
             ("Access-Control-Allow-Methods", "GET,OPTIONS".to_owned()),
             ("Access-Control-Allow-Headers", "Content-Type,Authorization".to_owned()),
+            // Names and addresses of people: in no cache, and nothing but what they are said to be.
+            ("Cache-Control", "no-store".to_owned()),
+            ("X-Content-Type-Options", "nosniff".to_owned()),
         ]);
         if matches!(answer, Answer::MethodNotAllowed) {
             headers.insert("Allow", "GET,OPTIONS".to_owned());
@@ -136,6 +139,8 @@ mod tests {
                     "Access-Control-Allow-Origin": ORIGIN,
                     "Access-Control-Allow-Methods": "GET,OPTIONS",
                     "Access-Control-Allow-Headers": "Content-Type,Authorization",
+                    "Cache-Control": "no-store",
+                    "X-Content-Type-Options": "nosniff",
                     "Content-Type": "application/json",
                 },
                 "body": r#"{"userId":"1"}"#,
@@ -154,6 +159,8 @@ mod tests {
                     "Access-Control-Allow-Origin": ORIGIN,
                     "Access-Control-Allow-Methods": "GET,OPTIONS",
                     "Access-Control-Allow-Headers": "Content-Type,Authorization",
+                    "Cache-Control": "no-store",
+                    "X-Content-Type-Options": "nosniff",
                 },
                 "body": "",
                 "isBase64Encoded": false,

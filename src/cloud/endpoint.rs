@@ -11,7 +11,7 @@ use crate::project::stages::Architecture;
 
 /// AWS or something like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
+pub(crate) enum Endpoint {
     /// AWS itself.
     Aws,
     /// Another server that speaks its protocols: an emulator.
@@ -20,7 +20,7 @@ pub enum Endpoint {
 
 /// What templates are bent to that go to an emulator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emulator {
+pub(crate) struct Emulator {
     /// `http` or `https`.
     pub scheme: String,
     /// `:4566`, or nothing.
@@ -44,7 +44,7 @@ const SERVICES: &[&str] = &[
 ];
 
 /// The SDK's crates of those services, in which its requests are logged.
-pub fn sdk_crates() -> impl Iterator<Item = String> {
+pub(crate) fn sdk_crates() -> impl Iterator<Item = String> {
     SERVICES
         .iter()
         .map(|service| format!("aws_sdk_{}", service.to_lowercase().replace(' ', "")))
@@ -65,19 +65,19 @@ impl Endpoint {
                 let place = of_service(config, service)
                     .or_else(|| common.map(str::to_owned))
                     .unwrap_or_else(|| "AWS".to_owned());
-                (*service, place.trim_end_matches('/').to_owned())
+                (*service, without_user(place.trim_end_matches('/')))
             })
             .collect();
         one_place(&places)
     }
 
     /// Whether this is AWS.
-    pub fn is_aws(&self) -> bool {
+    pub(crate) fn is_aws(&self) -> bool {
         *self == Self::Aws
     }
 
     /// The endpoint's URL, when it isn't AWS.
-    pub fn url(&self) -> Option<&str> {
+    pub(crate) fn url(&self) -> Option<&str> {
         match self {
             Self::Aws => None,
             Self::Other(url) => Some(url),
@@ -85,7 +85,7 @@ impl Endpoint {
     }
 
     /// What templates are bent to for this endpoint; nothing for AWS.
-    pub fn emulator(&self) -> Option<Emulator> {
+    pub(crate) fn emulator(&self) -> Option<Emulator> {
         let (scheme, port) = scheme_and_port(self.url()?);
         Some(Emulator {
             scheme: scheme.to_owned(),
@@ -98,7 +98,7 @@ impl Endpoint {
     ///
     /// Emulators serve a distribution `d1.cloudfront.net` at `d1.cloudfront.localhost`, on the endpoint's port, and the
     /// others alike; browsers resolve every name below `localhost` to this host.
-    pub fn localized(&self, text: &str) -> String {
+    pub(crate) fn localized(&self, text: &str) -> String {
         const SCHEME: &str = "https://";
         let Some(url) = self.url() else {
             return text.to_owned();
@@ -121,6 +121,19 @@ impl Endpoint {
         result.push_str(rest);
         result
     }
+}
+
+/// A URL without who is to be signed in by it: what is told, and kept in names of files, says where something is, and no
+/// password.
+fn without_user(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
 }
 
 /// What AWS's host of an app is called on this host.
@@ -175,11 +188,6 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     }
 }
 
-/// Scheme, host and port of a URL.
-pub fn origin_of(url: &str) -> String {
-    url.split('/').take(3).collect::<Vec<_>>().join("/")
-}
-
 /// `http` and `:4566` of `http://[::1]:4566/`; no port if the URL names none.
 fn scheme_and_port(url: &str) -> (&str, String) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
@@ -196,6 +204,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whoever_signs_in_by_a_url_is_left_out_of_it() {
+        for (url, without) in [
+            ("http://127.0.0.1:4566", "http://127.0.0.1:4566"),
+            ("http://me:secret@127.0.0.1:4566", "http://127.0.0.1:4566"),
+            ("https://me:s@cr@et@host/a@b", "https://host/a@b"),
+            ("me:secret@host", "host"),
+            ("http://[::1]:4566", "http://[::1]:4566"),
+        ] {
+            assert_eq!(without_user(url), without);
+        }
+    }
+
+    #[test]
     fn addresses_are_those_that_a_browser_opens() {
         let text = "https://d1.cloudfront.net and https://abc.execute-api.eu-west-1.amazonaws.com/prod/x, \
                     https://u1.lambda-url.eu-west-1.on.aws/ https://www.example.com";
@@ -205,23 +226,6 @@ mod tests {
             "http://d1.cloudfront.localhost:4566 and http://abc.execute-api.localhost:4566/prod/x, \
              http://u1.lambda-url.eu-west-1.localhost:4566/ https://www.example.com"
         );
-    }
-
-    #[test]
-    fn an_origin_is_a_url_without_its_path() {
-        for (url, origin) in [
-            (
-                "https://abc.execute-api.eu-west-1.amazonaws.com/prod/things",
-                "https://abc.execute-api.eu-west-1.amazonaws.com",
-            ),
-            (
-                "http://abc.execute-api.localhost:4566/dev/things",
-                "http://abc.execute-api.localhost:4566",
-            ),
-            ("https://api.example.com", "https://api.example.com"),
-        ] {
-            assert_eq!(origin_of(url), origin);
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod changes;
 mod endpoint;
 mod http;
-pub mod sdk_error;
+pub(crate) mod sdk_error;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +24,12 @@ use crate::journal::Journal;
 use crate::project::template::Scope;
 use crate::wait::Pace;
 use changes::NoteChanges;
-pub use endpoint::{Emulator, Endpoint, origin_of, sdk_crates};
+pub(crate) use endpoint::{Emulator, Endpoint, sdk_crates};
 use sdk_error::explain;
 
 /// Where to find what we work in, and as whom.
 #[derive(Debug, Clone)]
-pub enum Access {
+pub(crate) enum Access {
     /// As the environment, the profile and their files say.
     Chain {
         /// The profile; it goes before keys in the environment.
@@ -60,7 +60,7 @@ struct Place {
 
 /// Clients, and what is known of the place; made once a run.
 #[derive(Debug, Clone)]
-pub struct Cloud {
+pub(crate) struct Cloud {
     /// AWS or something like it.
     pub endpoint: Endpoint,
     /// The region everything but CloudFront and IAM lives in.
@@ -100,7 +100,7 @@ impl Cloud {
     /// # Errors
     /// No region, no or expired credentials, an endpoint that doesn't answer, or endpoints of which some are AWS's and
     /// some aren't.
-    pub async fn connect(access: &Access, journal: &Journal) -> Result<Self> {
+    pub(crate) async fn connect(access: &Access, journal: &Journal) -> Result<Self> {
         let mut config = match access {
             Access::Keys {
                 endpoint,
@@ -140,7 +140,7 @@ impl Cloud {
     ///
     /// # Errors
     /// It is no region's name.
-    pub fn in_region(&self, region: &str) -> Result<Self> {
+    pub(crate) fn in_region(&self, region: &str) -> Result<Self> {
         check_region(region)?;
         let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
         let place = Place {
@@ -203,31 +203,31 @@ impl Cloud {
     }
 
     /// The types that the endpoint doesn't know of a template that it was shown in this run.
-    pub fn unknown_types(&self, template: &str) -> Option<Vec<String>> {
+    pub(crate) fn unknown_types(&self, template: &str) -> Option<Vec<String>> {
         let known = self.unknown_types.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(template).cloned()
     }
 
     /// Keeps what [`Self::unknown_types`] tells.
-    pub fn note_unknown_types(&self, template: &str, types: &[String]) {
+    pub(crate) fn note_unknown_types(&self, template: &str, types: &[String]) {
         let mut known = self.unknown_types.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(template.to_owned(), types.to_vec());
     }
 
     /// What a request to S3 with a body of so many bytes is to be customized with: more time for an attempt.
-    pub fn for_sending(bytes: u64) -> aws_sdk_s3::config::Builder {
+    pub(crate) fn for_sending(bytes: u64) -> aws_sdk_s3::config::Builder {
         let attempt = 2 * ANSWER_TIMEOUT + Duration::from_secs(bytes / SLOWEST_LINE_BYTES_PER_SECOND);
         aws_sdk_s3::Config::builder()
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
     }
 
     /// Whose requests are signed, for those that no client makes.
-    pub fn credentials(&self) -> Option<aws_credential_types::provider::SharedCredentialsProvider> {
+    pub(crate) fn credentials(&self) -> Option<aws_credential_types::provider::SharedCredentialsProvider> {
         self.config.credentials_provider()
     }
 
     /// How often to ask, and how long: AWS throttles an account's requests in common, an emulator is done at once.
-    pub fn pace(&self, deadline: Duration) -> Pace {
+    pub(crate) fn pace(&self, deadline: Duration) -> Pace {
         let (first, longest) = if self.endpoint.is_aws() {
             (Duration::from_secs(2), Duration::from_secs(6))
         } else {
@@ -241,7 +241,7 @@ impl Cloud {
     }
 
     /// What the partition's host names end in.
-    pub fn url_suffix(&self) -> &'static str {
+    pub(crate) fn url_suffix(&self) -> &'static str {
         match self.partition.as_str() {
             "aws-cn" => "amazonaws.com.cn",
             "aws-eusc" => "amazonaws.eu",
@@ -250,7 +250,7 @@ impl Cloud {
     }
 
     /// What `Ref: AWS::…` means here.
-    pub fn pseudo_parameters(&self) -> Scope {
+    pub(crate) fn pseudo_parameters(&self) -> Scope {
         [
             ("AWS::AccountId", self.account.as_str()),
             ("AWS::Region", &self.region),

@@ -1,7 +1,10 @@
 //! The SDK's errors as ours: what failed, why, and what to do.
 
+use std::any::Any;
+
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
 use crate::error::{Error, ErrorKind};
@@ -15,7 +18,7 @@ const DENIED: &[&str] = &[
 ];
 
 /// AWS's error code, e.g. `AccessDenied`; "" when there was no answer.
-pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+pub(crate) fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
     error
         .as_service_error()
         .and_then(ProvideErrorMetadata::code)
@@ -23,7 +26,7 @@ pub fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
 }
 
 /// AWS's own words; "" when there was no answer.
-pub fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+pub(crate) fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
     error
         .as_service_error()
         .and_then(ProvideErrorMetadata::message)
@@ -31,12 +34,20 @@ pub fn message<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
 }
 
 /// Whether the answer is "you may not".
-pub fn is_denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    DENIED.contains(&code(error))
+pub(crate) fn is_denied<E: ProvideErrorMetadata, R: 'static>(error: &SdkError<E, R>) -> bool {
+    DENIED.contains(&code(error)) || is_bare_denial(error)
+}
+
+/// Whether the answer is 403 and says nothing more: that to a HEAD request has no body.
+pub(crate) fn is_bare_denial<E: ProvideErrorMetadata, R: 'static>(error: &SdkError<E, R>) -> bool {
+    let response = error.raw_response().map(|response| response as &dyn Any);
+    let response = response.and_then(|response| response.downcast_ref::<HttpResponse>());
+    let is_bare = code(error).is_empty() || code(error) == "Forbidden";
+    is_bare && message(error).is_empty() && response.is_some_and(|response| response.status().as_u16() == 403)
 }
 
 /// What a look-up found: `None` only for the error that `is_missing` knows as absence, any other error is one.
-pub fn found<T, E, R>(
+pub(crate) fn found<T, E, R>(
     answer: Result<T, SdkError<E, R>>,
     is_missing: impl Fn(&E) -> bool,
     what: impl FnOnce() -> String,
@@ -53,7 +64,7 @@ where
 }
 
 /// Turns an SDK error into ours, with the SDK's own as its cause; `what` says what was being done, as a lowercase fragment.
-pub fn explain<E, R>(error: SdkError<E, R>, what: &str) -> Error
+pub(crate) fn explain<E, R>(error: SdkError<E, R>, what: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -61,6 +72,15 @@ where
     let (kind, why) = match &error {
         SdkError::ServiceError(_) => {
             let (code, message) = (code(&error), message(&error));
+            if is_bare_denial(&error) {
+                return Error::new(ErrorKind::AccessDenied, what)
+                    .cause(Told::new("the answer is 403, and has no text that would say why".to_owned(), error))
+                    .hint(
+                        "Give the deploying identity what the README lists: S3 says so of an object that is missing, too, \
+                         unless s3:ListBucket is allowed on its bucket beside s3:GetObject on what is in it; and of a \
+                         bucket that is another account's.",
+                    );
+            }
             let why = match (code, message) {
                 ("", "") => "the answer names no reason".to_owned(),
                 (code, "") => code.to_owned(),

@@ -27,7 +27,7 @@ use crate::stack::status::StackState;
 use crate::table;
 
 /// Runs the command.
-pub async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let _lock = context.lock().await?;

@@ -15,7 +15,7 @@ use crate::project::wiring::{Edge, Rule, Source};
 use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
-pub fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
+pub(crate) fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let graph = Graph::of(&project);

@@ -8,9 +8,10 @@ use crate::error::{OrFail, Result};
 use crate::local::{self, LocalCloud, LocalStatus};
 use crate::project::Project;
 use crate::report::{CommandResult, Paint};
+use crate::text::quoted_for_shell;
 
 /// Runs the command.
-pub async fn run(command: LocalCommand, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(command: LocalCommand, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     match command {
         LocalCommand::Start => {
@@ -87,7 +88,7 @@ fn written(variables: &[(&str, String)], format: EnvFormat, set_here: impl Itera
             unset.sort();
             let exports = variables
                 .iter()
-                .map(|(name, value)| format!("export {name}={}\n", shell_quoted(value)));
+                .map(|(name, value)| format!("export {name}={}\n", quoted_for_shell(value)));
             format!("unset {}\n{}", unset.join(" "), exports.collect::<String>())
         }
         EnvFormat::Dotenv => variables
@@ -103,11 +104,6 @@ fn written(variables: &[(&str, String)], format: EnvFormat, set_here: impl Itera
             format!("{text}\n")
         }
     })
-}
-
-/// `text` as one word of a shell's command line, whatever is in it.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[derive(Serialize)]
@@ -147,7 +143,7 @@ mod tests {
             text(EnvFormat::Sh),
             "unset AWS_DEFAULT_PROFILE AWS_ENDPOINT_URL_S3 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
              AWS_SECURITY_TOKEN AWS_SESSION_TOKEN AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT\n\
-             export A='x'\nexport B='it'\\''s; $HOME'\n"
+             export A=x\nexport B='it'\\''s; $HOME'\n"
         );
         assert_eq!(text(EnvFormat::Dotenv), "A=x\nB=it's; $HOME\n");
         assert_eq!(text(EnvFormat::Json), "{\"A\":\"x\",\"B\":\"it's; $HOME\"}\n");

@@ -1,13 +1,13 @@
 //! One file a command.
 
-pub mod down;
-pub mod graph;
-pub mod local;
-pub mod package;
-pub mod seed;
-pub mod status;
-pub mod up;
-pub mod verify;
+pub(crate) mod down;
+pub(crate) mod graph;
+pub(crate) mod local;
+pub(crate) mod package;
+pub(crate) mod seed;
+pub(crate) mod status;
+pub(crate) mod up;
+pub(crate) mod verify;
 
 use crate::cli::Global;
 use crate::error::Result;
@@ -20,7 +20,7 @@ use crate::site::{self, Site};
 ///
 /// # Errors
 /// It can't be read, or has no such stage.
-pub fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
+pub(crate) fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
     let project = Project::open(&global.project_dir, &global.stage)?;
     for warning in &project.warnings {
         reporter.warn(warning);
@@ -32,7 +32,7 @@ pub fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
 ///
 /// # Errors
 /// It holds no site, or something that can't be published.
-pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
+pub(crate) fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
     let (site, warnings) = site::read(
         &project.site_dir(),
         project.stage.fingerprints,
@@ -48,7 +48,7 @@ pub fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
 ///
 /// # Errors
 /// Names file and line of what is wrong in it.
-pub fn read_contract(project: &Project) -> Result<Contract> {
+pub(crate) fn read_contract(project: &Project) -> Result<Contract> {
     Contract::read(project, &crate::verify::check_ids())
 }
 
@@ -56,7 +56,7 @@ pub fn read_contract(project: &Project) -> Result<Contract> {
 ///
 /// # Errors
 /// The answer is no.
-pub async fn confirm_changes(
+pub(crate) async fn confirm_changes(
     contract: &Contract,
     project: &Project,
     protected: bool,

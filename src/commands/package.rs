@@ -15,9 +15,10 @@ use crate::package::{LAMBDAS_GLIBC, Package};
 use crate::project::functions::Function;
 use crate::project::{Project, did_you_mean};
 use crate::report::{CommandResult, Paint};
+use crate::text::quoted_for_shell;
 
 /// Runs the command.
-pub async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let wanted = wanted(&project, &args.functions)?;
@@ -131,7 +132,7 @@ impl CommandResult for Packed {
     fn text(&self, paint: &Paint) -> String {
         let how = format!(
             "Deploy it with `deployer up --function-package {}`.\n",
-            self.file.display()
+            quoted_for_shell(&self.file.to_string_lossy())
         );
         self.describe(paint) + &how
     }
@@ -143,7 +144,8 @@ impl CommandResult for All {
         let given: Vec<String> = self
             .packages
             .iter()
-            .map(|packed| format!("--function-package {}={}", packed.function, packed.file.display()))
+            .map(|packed| format!("{}={}", packed.function, packed.file.display()))
+            .map(|given| format!("--function-package {}", quoted_for_shell(&given)))
             .collect();
         text.push_str(&format!("Deploy them with `deployer up {}`.\n", given.join(" ")));
         text

@@ -16,7 +16,7 @@ use crate::stack::ownership::Adoption;
 use crate::stack::read::{self, Deployed, Stack};
 
 /// Runs the command. The items are read and checked before anything is asked of the cloud.
-pub async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     let seeds = project.seeds(args.file.as_deref(), args.table.as_deref())?;

@@ -25,7 +25,7 @@ const SCHEMA: u32 = 2;
 /// What is deployed of a stage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StageStatus {
+pub(crate) struct StageStatus {
     /// The version of this document.
     pub schema: u32,
     /// The project's name.
@@ -55,7 +55,7 @@ pub struct StageStatus {
 /// One stack's state.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StackStatus {
+pub(crate) struct StackStatus {
     /// What it is called within the project.
     pub id: StackId,
     /// The stack's name.
@@ -83,7 +83,7 @@ pub struct StackStatus {
 /// Where the site is.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Site {
+pub(crate) struct Site {
     /// Its address.
     pub url: Option<String>,
     /// Its bucket.
@@ -95,7 +95,7 @@ pub struct Site {
 /// A resource that is deployed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Named {
+pub(crate) struct Named {
     /// The stack that it is in.
     pub stack: StackId,
     /// Its key in the template.
@@ -107,7 +107,7 @@ pub struct Named {
 /// A table that is deployed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Table {
+pub(crate) struct Table {
     /// Which.
     #[serde(flatten)]
     pub table: Named,
@@ -116,7 +116,7 @@ pub struct Table {
 }
 
 /// Runs the command.
-pub async fn run(session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let stage = context.survey().await?;
@@ -126,7 +126,7 @@ pub async fn run(session: Session<'_>) -> Result<()> {
 }
 
 /// What the stacks of the stage tell of it.
-pub fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>, seeds: &StageSeeds) -> StageStatus {
+pub(crate) fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>, seeds: &StageSeeds) -> StageStatus {
     let stacks: Vec<&StackTemplate> = context.project.stacks().collect();
     let own = |stack: &&StackTemplate| {
         let deployed = stage.get(&stack.id)?;

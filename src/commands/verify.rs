@@ -11,7 +11,7 @@ use crate::stack::ownership::Adoption;
 use crate::verify::{Selection, Stage, verify};
 
 /// Runs the command.
-pub async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     project.check()?;

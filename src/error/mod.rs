@@ -7,14 +7,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use kind::{ErrorKind, Exit, Phase};
+pub(crate) use kind::{ErrorKind, Exit, Phase};
 
 /// An error of a [`ErrorKind`] with its causes and hints.
 ///
 /// Messages are lowercase fragments that nest ("could not create the stack x: …"); a hint is a sentence of its own
 /// and names the next command.
 #[derive(Debug, Clone)]
-pub struct Error {
+pub(crate) struct Error {
     kind: ErrorKind,
     message: String,
     causes: Vec<Cause>,
@@ -27,7 +27,7 @@ type Cause = Arc<dyn StdError + Send + Sync>;
 
 /// A part of a user's file that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Excerpt {
+pub(crate) struct Excerpt {
     /// The file, as messages name it.
     pub file: String,
     /// All of its text; only the lines around `span` are shown.
@@ -40,7 +40,7 @@ pub struct Excerpt {
 
 impl Excerpt {
     /// Line and column of the beginning, both from 1; columns are characters.
-    pub fn position(&self) -> (usize, usize) {
+    pub(crate) fn position(&self) -> (usize, usize) {
         let before = self.text.get(..self.span.start).unwrap_or(&self.text);
         let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
         // A byte order mark is no character to an editor.
@@ -49,18 +49,18 @@ impl Excerpt {
     }
 
     /// "file:line:column".
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let (line, column) = self.position();
         format!("{}:{line}:{column}", self.file)
     }
 }
 
 /// The crate's result.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of this kind.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -71,20 +71,20 @@ impl Error {
     }
 
     /// One that has no kind of its own.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, message)
     }
 
     /// The same of another kind, where more is known than when it was made.
     #[must_use]
-    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
         self
     }
 
     /// Adds a cause, the nearest first: an error, which is kept, or a sentence.
     #[must_use]
-    pub fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.causes.push(Cause::from(cause.into()));
         self
     }
@@ -92,7 +92,7 @@ impl Error {
     /// Says what to do next, after what was said before. A hint is given where most is known, which is where the error is
     /// made.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         if !self.hints.contains(&hint) {
             self.hints.push(hint);
@@ -102,50 +102,50 @@ impl Error {
 
     /// Puts a place in front of the message: "file:line: …".
     #[must_use]
-    pub fn at(mut self, place: &str) -> Self {
+    pub(crate) fn at(mut self, place: &str) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
     }
 
     /// Adds a part of a user's file to be shown, the most telling first.
     #[must_use]
-    pub fn excerpt(mut self, excerpt: Excerpt) -> Self {
+    pub(crate) fn excerpt(mut self, excerpt: Excerpt) -> Self {
         self.excerpts.push(excerpt);
         self
     }
 
     /// What kind of error it is.
-    pub fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
     }
 
     /// Whether the cloud refused it for want of a permission: what was asked about may be right or wrong.
-    pub fn is_access_denied(&self) -> bool {
+    pub(crate) fn is_access_denied(&self) -> bool {
         self.kind == ErrorKind::AccessDenied
     }
 
     /// What failed, in one line without causes.
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
     /// Why, the nearest cause first, each in its own words.
-    pub fn causes(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn causes(&self) -> impl Iterator<Item = String> {
         self.causes.iter().map(ToString::to_string)
     }
 
     /// The parts of the user's files that it is about.
-    pub fn excerpts(&self) -> &[Excerpt] {
+    pub(crate) fn excerpts(&self) -> &[Excerpt] {
         &self.excerpts
     }
 
     /// What to do next, first of all.
-    pub fn next_step(&self) -> Option<&str> {
+    pub(crate) fn next_step(&self) -> Option<&str> {
         self.hints.first().map(String::as_str)
     }
 
     /// All that may be done next, the most likely first.
-    pub fn next_steps(&self) -> &[String] {
+    pub(crate) fn next_steps(&self) -> &[String] {
         &self.hints
     }
 }
@@ -167,7 +167,7 @@ impl StdError for Error {
 }
 
 /// Turns any error into [`Error`] with a sentence about what was being done.
-pub trait OrFail<T> {
+pub(crate) trait OrFail<T> {
     /// Fails with `message`, the original error being its cause.
     fn or_fail(self, message: impl FnOnce() -> String) -> Result<T>;
 }

@@ -11,7 +11,7 @@ use crate::private;
 /// What opens the local cloud: its root user's keys.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The access key's id.
     pub access_key_id: String,
     /// The secret key.

@@ -20,16 +20,16 @@ use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::lock;
 use crate::private;
 use crate::report::Reporter;
-use crate::venv::{self, Tool};
+use crate::venv::Tool;
 use crate::wait::{self, Pace, Probe, Waited};
-pub use credentials::Credentials;
+pub(crate) use credentials::Credentials;
 use process::Record;
 use settings::{PORT_VARIABLE, Settings};
 
 /// The region to use with it.
-pub const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 /// The version of ministack.
-pub const VERSION: &str = "1.5.33";
+pub(crate) const VERSION: &str = "1.5.33";
 
 /// Its virtual environment.
 const MINISTACK: Tool = Tool {
@@ -67,7 +67,7 @@ const FREED: Pace = Pace {
 
 /// A local cloud that runs and answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalCloud {
+pub(crate) struct LocalCloud {
     /// Where every service answers.
     pub endpoint: String,
     /// What opens it.
@@ -83,7 +83,7 @@ pub struct LocalCloud {
 /// What is known about the local cloud, running or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LocalStatus {
+pub(crate) struct LocalStatus {
     /// Whether it runs and answers.
     pub running: bool,
     /// Where it answers, or would.
@@ -102,25 +102,15 @@ pub struct LocalStatus {
 ///
 /// # Errors
 /// There is no Python to run it with, it can't be installed, its port is taken, or it doesn't come up.
-pub async fn ensure_running(reporter: &Reporter) -> Result<LocalCloud> {
+pub(crate) async fn ensure_running(reporter: &Reporter) -> Result<LocalCloud> {
     Settings::from_env()?.ensure_running(reporter).await
-}
-
-/// Installs the emulator if it isn't yet, without starting it; returns the Python that runs it (`-m ministack`).
-///
-/// # Errors
-/// There is no Python to run it with, or it can't be installed.
-pub async fn install(reporter: &Reporter) -> Result<PathBuf> {
-    let settings = Settings::from_env()?;
-    MINISTACK.install(&settings.place(), reporter).await?;
-    Ok(venv::interpreter(&settings.environment()))
 }
 
 /// The local cloud that runs, which is neither installed nor started for this.
 ///
 /// # Errors
 /// None runs, or it doesn't answer.
-pub async fn running() -> Result<LocalCloud> {
+pub(crate) async fn running() -> Result<LocalCloud> {
     Settings::from_env()?.running().await
 }
 
@@ -128,7 +118,7 @@ pub async fn running() -> Result<LocalCloud> {
 ///
 /// # Errors
 /// The lock's folder can't be written, or another run holds it for longer than any takes.
-pub async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::File> {
+pub(crate) async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::File> {
     let name: String = stage
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
@@ -143,7 +133,7 @@ pub async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::fs::Fil
 ///
 /// # Errors
 /// It doesn't end in time. It is never killed: that would lose what is in it.
-pub async fn stop(reporter: &Reporter) -> Result<bool> {
+pub(crate) async fn stop(reporter: &Reporter) -> Result<bool> {
     Settings::from_env()?.stop(reporter).await
 }
 
@@ -151,7 +141,7 @@ pub async fn stop(reporter: &Reporter) -> Result<bool> {
 ///
 /// # Errors
 /// What is known about it can't be read.
-pub async fn status() -> Result<LocalStatus> {
+pub(crate) async fn status() -> Result<LocalStatus> {
     Settings::from_env()?.status().await
 }
 
@@ -159,7 +149,7 @@ pub async fn status() -> Result<LocalStatus> {
 ///
 /// # Errors
 /// It can't be stopped, or its files can't be deleted.
-pub async fn reset(reporter: &Reporter) -> Result<()> {
+pub(crate) async fn reset(reporter: &Reporter) -> Result<()> {
     Settings::from_env()?.reset(reporter).await
 }
 

@@ -7,6 +7,7 @@ use test_support::Port;
 
 use super::*;
 use crate::testing::{executable, quiet};
+use crate::venv;
 
 /// Folders of the test's own and a port that is held; what was started there ends with it.
 struct Sandbox {

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
 use super::{GET_CARGO_LAMBDA, Target, crates};
+use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::Project;
 use crate::project::stages::Architecture;
@@ -197,12 +198,7 @@ async fn answers(arguments: &[&str], path: Option<&OsStr>) -> Result<bool> {
     if let Some(path) = path {
         command.env("PATH", path);
     }
-    let output = command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await;
+    let output = child::output(command.args(arguments).stdin(Stdio::null())).await;
     Ok(output.map_err(no_cargo)?.status.success())
 }
 
@@ -325,18 +321,16 @@ fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
 
 /// Runs a build and returns its stdout.
 async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
-    let mut child = command
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(no_cargo)?;
-    let mut stdout = child
+        .stderr(Stdio::piped());
+    let (mut cargo, group) = child::start(&mut command).map_err(no_cargo)?;
+    let mut stdout = cargo
         .stdout
         .take()
         .ok_or_else(|| Error::failed("cargo has no stdout"))?;
-    let stderr = child
+    let stderr = cargo
         .stderr
         .take()
         .ok_or_else(|| Error::failed("cargo has no stderr"))?;
@@ -358,7 +352,8 @@ async fn run(mut command: Command, reporter: &Reporter) -> Result<String> {
     let (read_out, read_err) = tokio::join!(stdout.read_to_string(&mut out), read_stderr);
     read_out.or_fail(|| "could not read cargo's output".to_owned())?;
     read_err.or_fail(|| "could not read cargo's messages".to_owned())?;
-    let status = child.wait().await.or_fail(|| "cargo was lost".to_owned())?;
+    let status = cargo.wait().await.or_fail(|| "cargo was lost".to_owned())?;
+    group.ended();
     if status.success() {
         return Ok(out);
     }

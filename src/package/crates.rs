@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::build::{manifest_in, no_cargo, real};
+use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::did_you_mean;
 
@@ -14,7 +15,7 @@ use crate::project::did_you_mean;
 ///
 /// # Errors
 /// There is no crate, or cargo can't read it.
-pub async fn binaries(function_dir: &Path) -> Result<Vec<String>> {
+pub(crate) async fn binaries(function_dir: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = read(function_dir)
         .await?
         .binaries
@@ -29,7 +30,7 @@ pub async fn binaries(function_dir: &Path) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// Two or more could be meant: all of them.
-pub fn matching<'a>(wanted: &str, binaries: &'a [String]) -> Result<Option<&'a str>, Vec<&'a str>> {
+pub(crate) fn matching<'a>(wanted: &str, binaries: &'a [String]) -> Result<Option<&'a str>, Vec<&'a str>> {
     let wanted = plain(wanted);
     let meant: Vec<&str> = binaries
         .iter()
@@ -118,14 +119,12 @@ pub(super) struct Crates {
 /// There is no crate, or cargo can't read it.
 pub(super) async fn read(function_dir: &Path) -> Result<Crates> {
     let manifest = real(&manifest_in(function_dir)?)?;
-    let output = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
         .arg(&manifest)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(no_cargo)?;
+        .stdin(Stdio::null());
+    let output = child::output(&mut cargo).await.map_err(no_cargo)?;
     if !output.status.success() {
         return Err(
             Error::new(ErrorKind::InvalidProject, "cargo can't read the function's crate")

@@ -35,7 +35,7 @@ use crate::report::Reporter;
 use amazon_linux::Misfit;
 use archive::{BOOTSTRAP, Entry, MAX_UNPACKED_BYTES, Unusable};
 use build::Builder;
-pub use crates::{binaries, matching};
+pub(crate) use crates::{binaries, matching};
 use elf::{Executable, NotExecutable};
 use snapshot::{Hash, Snapshot, Trouble};
 
@@ -44,7 +44,7 @@ const GET_CARGO_LAMBDA: &str =
     "python3 -m venv ~/.cargo-lambda && . ~/.cargo-lambda/bin/activate && pip install cargo-lambda";
 
 /// The glibc that Lambda's Amazon Linux 2023 has.
-pub const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
+pub(crate) const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
 
 /// How much of a zip is read at once as it is sent, in bytes.
 const PIECE_BYTES: usize = 512 << 10;
@@ -56,7 +56,7 @@ static PACKING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(*CORES));
 /// A function that is ready to be uploaded. It is a copy, so that what was checked is what is uploaded, whatever is built
 /// meanwhile.
 #[derive(Debug, Clone)]
-pub struct Package {
+pub(crate) struct Package {
     content: Arc<Content>,
     /// The package's key in the artifacts bucket. The same content has the same key, so CloudFormation sees new code
     /// exactly when there is some.
@@ -94,7 +94,7 @@ struct Zip {
 
 /// When a package was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Uploaded {
+pub(crate) enum Uploaded {
     /// By this run.
     Now,
     /// Earlier.
@@ -106,7 +106,7 @@ pub enum Uploaded {
 
 /// One function of the stage's templates that is to be packaged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Build {
+pub(crate) struct Build {
     /// The binary, as the crate spells it.
     pub binary: String,
     /// What it is built for.
@@ -115,7 +115,7 @@ pub struct Build {
 
 /// What a function is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub(crate) enum Target {
     /// This machine: an emulator runs the function as a process of its own.
     ThisHost,
     /// Lambda's Amazon Linux 2023.
@@ -135,7 +135,11 @@ enum Origin<'a> {
 /// # Errors
 /// There is no such binary, it doesn't compile (cargo's own words are the cause), this machine can't build for the target,
 /// or the result wouldn't run on Lambda.
-pub async fn build(project: &Project, builds: &[Build], reporter: &Reporter) -> Result<BTreeMap<Build, Package>> {
+pub(crate) async fn build(
+    project: &Project,
+    builds: &[Build],
+    reporter: &Reporter,
+) -> Result<BTreeMap<Build, Package>> {
     let mut by_target: BTreeMap<Target, BTreeSet<&str>> = BTreeMap::new();
     for Build { binary, target } in builds {
         by_target.entry(*target).or_default().insert(binary);
@@ -197,7 +201,7 @@ async fn packaged(
 ///
 /// # Errors
 /// It can't be read, is neither, or has more or less in it than Lambda takes.
-pub async fn of_path(path: &Path) -> Result<Package> {
+pub(crate) async fn of_path(path: &Path) -> Result<Package> {
     let path = path.to_owned();
     let scratch = std::env::temp_dir();
     blocking("reading", move || {
@@ -242,7 +246,7 @@ pub async fn of_path(path: &Path) -> Result<Package> {
 
 /// A function that was built before: a zip with `bootstrap` in it, or that binary.
 #[derive(Debug)]
-pub struct Prebuilt {
+pub(crate) struct Prebuilt {
     file: PathBuf,
     what: What,
     /// Of the program, if there is nothing else, else of the zip.
@@ -257,7 +261,7 @@ impl Prebuilt {
     ///
     /// # Errors
     /// It can't be read, or is neither a package nor a Linux program.
-    pub async fn open(file: &Path) -> Result<Self> {
+    pub(crate) async fn open(file: &Path) -> Result<Self> {
         let file = file.to_owned();
         blocking("reading", move || Self::read(file, &std::env::temp_dir())).await
     }
@@ -299,7 +303,7 @@ impl Prebuilt {
     ///
     /// # Errors
     /// It doesn't.
-    pub async fn package(self, architecture: Architecture, reporter: &Reporter) -> Result<Package> {
+    pub(crate) async fn package(self, architecture: Architecture, reporter: &Reporter) -> Result<Package> {
         let origin = Origin::Given(&self.file);
         let glibc = check(&self.program, &self.files, architecture, origin, reporter)?;
         Ok(Package::new(self.what, self.hash, glibc, std::env::temp_dir()))
@@ -456,7 +460,7 @@ impl Package {
     ///
     /// # Errors
     /// It can't be packed.
-    pub async fn code_sha256(&self) -> Result<String> {
+    pub(crate) async fn code_sha256(&self) -> Result<String> {
         Ok(BASE64.encode(self.zip().await?.hash))
     }
 
@@ -464,7 +468,7 @@ impl Package {
     ///
     /// # Errors
     /// It can't be packed or written.
-    pub async fn write_to(&self, file: &Path) -> Result<u64> {
+    pub(crate) async fn write_to(&self, file: &Path) -> Result<u64> {
         let zip = self.zip().await?;
         let what = || format!("could not write {}", file.display());
         if let Some(folder) = file.parent() {
@@ -484,7 +488,13 @@ impl Package {
     ///
     /// # Errors
     /// The bucket can't be asked, or the package not be packed or sent.
-    pub async fn upload(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<Uploaded> {
+    pub(crate) async fn upload(
+        &self,
+        cloud: &Cloud,
+        bucket: &str,
+        reporter: &Reporter,
+        function: &str,
+    ) -> Result<Uploaded> {
         let look = cloud.s3.head_object().bucket(bucket).key(&self.key);
         let there = look.checksum_mode(ChecksumMode::Enabled).send().await;
         let what = || format!("could not look into the bucket {bucket}");
@@ -506,7 +516,7 @@ impl Package {
     ///
     /// # Errors
     /// It can't be packed.
-    pub async fn pack(&self) -> Result<()> {
+    pub(crate) async fn pack(&self) -> Result<()> {
         self.zip().await.map(|_| ())
     }
 
@@ -514,7 +524,7 @@ impl Package {
     ///
     /// # Errors
     /// It can't be packed or sent.
-    pub async fn send(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<()> {
+    pub(crate) async fn send(&self, cloud: &Cloud, bucket: &str, reporter: &Reporter, function: &str) -> Result<()> {
         reporter.working("function", format!("packing and uploading {function}"));
         let zip = self.zip().await?;
         let what = || format!("could not upload the function to {bucket}");

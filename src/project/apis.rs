@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::template::{Scope, Template};
 
 /// The types of an API.
-pub const REST_API: &str = "AWS::ApiGateway::RestApi";
+pub(crate) const REST_API: &str = "AWS::ApiGateway::RestApi";
 /// See [`REST_API`].
-pub const HTTP_API: &str = "AWS::ApiGatewayV2::Api";
+pub(crate) const HTTP_API: &str = "AWS::ApiGatewayV2::Api";
 
 /// An API of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Api {
+pub(crate) struct Api {
     /// Its key in the template.
     pub logical_id: String,
     /// REST or HTTP.
@@ -30,7 +30,7 @@ pub struct Api {
 
 /// The kinds of APIs, which API Gateway keeps apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiKind {
+pub(crate) enum ApiKind {
     /// `AWS::ApiGateway::RestApi`.
     Rest,
     /// `AWS::ApiGatewayV2::Api`.
@@ -39,7 +39,7 @@ pub enum ApiKind {
 
 /// A route: what is answered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Route {
+pub(crate) struct Route {
     /// `/orders/{id}`.
     pub path: String,
     /// `GET`, or `ANY`; an HTTP API's `$default` route has `ANY`.
@@ -53,7 +53,7 @@ pub struct Route {
 
 impl Route {
     /// Whether a request comes to it, if no other is more exact.
-    pub fn is_for(&self, method: &str, path: &str) -> bool {
+    pub(crate) fn is_for(&self, method: &str, path: &str) -> bool {
         if !(self.method == "ANY" || self.method.eq_ignore_ascii_case(method)) {
             return false;
         }
@@ -71,7 +71,7 @@ impl Route {
 
 /// Where a template has a route, and in which words it says what a caller needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub(crate) struct Said {
     /// The key of the method or the route; none if it stands in a body.
     pub logical_id: Option<String>,
     /// API Gateway's type of authorization; none if only [`Route::wants`] tells.
@@ -83,7 +83,7 @@ pub struct Said {
 /// What a caller of a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Credential {
+pub(crate) enum Credential {
     /// Nothing.
     Nothing,
     /// A signature of IAM.
@@ -95,7 +95,7 @@ pub enum Credential {
 }
 
 /// The APIs of a template, as far as parameters tell what they have.
-pub fn of_template(template: &Template, scope: &Scope) -> Vec<Api> {
+pub(crate) fn of_template(template: &Template, scope: &Scope) -> Vec<Api> {
     let wanted = |kind: &'static str| {
         template
             .resources_of(kind)
@@ -125,7 +125,7 @@ pub fn of_template(template: &Template, scope: &Scope) -> Vec<Api> {
 
 impl ApiKind {
     /// The property by which stages, methods and routes say which API they are of.
-    pub fn api_property(self) -> &'static str {
+    pub(crate) fn api_property(self) -> &'static str {
         match self {
             Self::Rest => "RestApiId",
             Self::Http => "ApiId",
@@ -285,7 +285,7 @@ fn http_routes(template: &Template, scope: &Scope, api: &str) -> Vec<Route> {
 }
 
 /// Method and path of an HTTP API's route key.
-pub fn of_route_key(key: &str) -> (String, String) {
+pub(crate) fn of_route_key(key: &str) -> (String, String) {
     let (method, path) = key.split_once(' ').unwrap_or(("ANY", "/{proxy+}"));
     (method.to_uppercase(), path.to_owned())
 }

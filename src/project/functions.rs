@@ -8,7 +8,7 @@ use super::stacks::{StackId, StackTemplate};
 use super::template::{Scope, Template};
 
 /// The type of a function.
-pub const FUNCTION: &str = "AWS::Lambda::Function";
+pub(crate) const FUNCTION: &str = "AWS::Lambda::Function";
 
 /// What a parameter's name ends in that wants the key of a package.
 const CODE_KEY: &str = "CodeKey";
@@ -18,7 +18,7 @@ const BOOTSTRAP: &str = "bootstrap";
 
 /// A function whose code the deployer uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function {
+pub(crate) struct Function {
     /// The stack that it is in.
     pub stack: StackId,
     /// Its key in the template.
@@ -33,7 +33,7 @@ pub struct Function {
 
 /// What a function's package is made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Code {
+pub(crate) enum Code {
     /// A binary of the crate in `function/`.
     Binary {
         /// What it is called, as far as the template tells: in kebab case, if it comes from a parameter's name.
@@ -47,7 +47,7 @@ pub enum Code {
 
 impl Code {
     /// What its package is called: as the binary, or the folder, that it is made of.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Binary { name, .. } => name.clone(),
             Self::Path(path) => path
@@ -60,7 +60,7 @@ impl Code {
 
 /// The functions of one stack whose code the deployer uploads. Those with `ZipFile`, `ImageUri` or somebody's own key
 /// aren't among them.
-pub fn of_stack(stack: &StackTemplate) -> Vec<Function> {
+pub(crate) fn of_stack(stack: &StackTemplate) -> Vec<Function> {
     let functions = stack.template.resources_of(FUNCTION);
     functions
         .filter_map(|(id, resource)| of_resource(stack, id, resource))
@@ -137,7 +137,7 @@ fn kebab_case(name: &str) -> String {
 }
 
 /// The processor that a function's template says it runs on, in AWS's words; none if that can't be told from `scope`.
-pub fn architecture(template: &Template, logical_id: &str, scope: &Scope) -> Option<String> {
+pub(crate) fn architecture(template: &Template, logical_id: &str, scope: &Scope) -> Option<String> {
     let properties = template.resource(logical_id)?.get("Properties")?;
     match properties.get("Architectures") {
         None => Some("x86_64".to_owned()),

@@ -1,22 +1,22 @@
 //! The user's folder: stage settings, seed items, templates and what they need of one another. Pure: no network.
 
-pub mod apis;
-pub mod contract;
-pub mod functions;
+pub(crate) mod apis;
+pub(crate) mod contract;
+pub(crate) mod functions;
 mod json;
-pub mod naming;
+pub(crate) mod naming;
 pub(crate) mod number;
 mod placeholder;
-pub mod position;
-pub mod seed;
-pub mod seeds;
-pub mod source;
-pub mod stacks;
-pub mod stages;
+pub(crate) mod position;
+pub(crate) mod seed;
+pub(crate) mod seeds;
+pub(crate) mod source;
+pub(crate) mod stacks;
+pub(crate) mod stages;
 mod suggest;
-pub mod tables;
-pub mod template;
-pub mod wiring;
+pub(crate) mod tables;
+pub(crate) mod template;
+pub(crate) mod wiring;
 pub(crate) mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,16 +27,16 @@ use functions::Function;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
 use stages::{Stage, Stages};
-pub use suggest::did_you_mean;
+pub(crate) use suggest::did_you_mean;
 use wiring::{Edge, Given, Source, Wiring};
 
 /// The outputs of the stack that the site is published to.
-pub const SITE_BUCKET: &str = "SiteBucket";
+pub(crate) const SITE_BUCKET: &str = "SiteBucket";
 /// See [`SITE_BUCKET`].
-pub const DISTRIBUTION_ID: &str = "DistributionId";
+pub(crate) const DISTRIBUTION_ID: &str = "DistributionId";
 
 /// The output that has the API's whole address.
-pub const API_URL: &str = "ApiUrl";
+pub(crate) const API_URL: &str = "ApiUrl";
 
 /// What the file of seed items may be called.
 const SEED_FILES: &[&str] = &["seed.yaml", "seed.yml", "seed.json", "seed.jsonl", "seed.ndjson"];
@@ -46,7 +46,7 @@ const CONTRACT_FILES: &[&str] = &["verify.yaml", "verify.yml", "verify.json"];
 
 /// A project folder with one of its stages chosen.
 #[derive(Debug)]
-pub struct Project {
+pub(crate) struct Project {
     dir: PathBuf,
     /// The project's name.
     pub name: String,
@@ -68,7 +68,7 @@ impl Project {
     /// # Errors
     /// There is no `stacks/`, `stacks/stages.yaml` is wrong or doesn't list the stage, or something else in it is no
     /// template.
-    pub fn open(dir: &Path, stage: &str) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, stage: &str) -> Result<Self> {
         // Paths in messages are then as one would type them.
         let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         let folder = dir.join("stacks");
@@ -138,7 +138,7 @@ impl Project {
     ///
     /// # Errors
     /// Names the file and what to do, as bad input.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match &self.problem {
             Some(problem) => Err(problem.clone()),
             None => self.wiring.check(),
@@ -146,33 +146,33 @@ impl Project {
     }
 
     /// The stacks, each after those that it waits for.
-    pub fn stacks(&self) -> impl DoubleEndedIterator<Item = &StackTemplate> {
+    pub(crate) fn stacks(&self) -> impl DoubleEndedIterator<Item = &StackTemplate> {
         self.wiring.order().iter().filter_map(|id| self.stacks.get(id))
     }
 
     /// One stack.
-    pub fn stack(&self, id: &StackId) -> Option<&StackTemplate> {
+    pub(crate) fn stack(&self, id: &StackId) -> Option<&StackTemplate> {
         self.stacks.get(id)
     }
 
     /// What feeds what.
-    pub fn wiring(&self) -> &Wiring {
+    pub(crate) fn wiring(&self) -> &Wiring {
         &self.wiring
     }
 
     /// Whether what gets its value by an edge can do without.
-    pub fn has_default(&self, edge: &Edge) -> bool {
+    pub(crate) fn has_default(&self, edge: &Edge) -> bool {
         let consumer = self.stack(&edge.consumer);
         consumer.is_some_and(|stack| stack.template.default_of(&edge.parameter).is_some())
     }
 
     /// The functions whose code is uploaded.
-    pub fn functions(&self) -> &[Function] {
+    pub(crate) fn functions(&self) -> &[Function] {
         &self.functions
     }
 
     /// The stack that the site is published to.
-    pub fn site_stack(&self) -> Option<&StackTemplate> {
+    pub(crate) fn site_stack(&self) -> Option<&StackTemplate> {
         self.stacks.values().find(|stack| is_site(stack))
     }
 
@@ -182,7 +182,7 @@ impl Project {
     /// # Errors
     /// An output isn't there, or several stacks have it; or the site has a `config.json` of its own beside what the stage
     /// asks for.
-    pub fn site_config(&self, has_own: bool) -> Result<Vec<(String, StackId, String)>> {
+    pub(crate) fn site_config(&self, has_own: bool) -> Result<Vec<(String, StackId, String)>> {
         let Some(said) = &self.stage.site_config else {
             let address = self
                 .stacks
@@ -216,7 +216,7 @@ impl Project {
     }
 
     /// The stack and the output that `Output` or `stack.Output` means; else what is wrong with it, and what to do.
-    pub fn output_called(&self, name: &str) -> Result<(StackId, String), (String, String)> {
+    pub(crate) fn output_called(&self, name: &str) -> Result<(StackId, String), (String, String)> {
         let (stack, output) = match name.split_once('.') {
             Some((stack, output)) => (Some(stack), output),
             None => (None, name),
@@ -258,29 +258,29 @@ impl Project {
     }
 
     /// The stack whose output [`CODE_BUCKET`] names the bucket that packages and the publishing ledger are in.
-    pub fn artifacts_stack(&self) -> Option<&StackTemplate> {
+    pub(crate) fn artifacts_stack(&self) -> Option<&StackTemplate> {
         self.stacks
             .values()
             .find(|stack| stack.template.has_output(CODE_BUCKET))
     }
 
     /// What the names of all stacks of this stage begin with.
-    pub fn stack_prefix(&self) -> String {
+    pub(crate) fn stack_prefix(&self) -> String {
         format!("{}-{}-", self.name, self.stage.name)
     }
 
     /// The name of a stack in its stage's own region.
-    pub fn stack_name(&self, id: &StackId) -> String {
+    pub(crate) fn stack_name(&self, id: &StackId) -> String {
         format!("{}{id}", self.stack_prefix())
     }
 
     /// The folder itself.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.dir
     }
 
     /// The values of a stack's parameters that are known before anything is deployed, but for defaults.
-    pub fn known_values(&self, stack: &StackId) -> BTreeMap<String, String> {
+    pub(crate) fn known_values(&self, stack: &StackId) -> BTreeMap<String, String> {
         let known = self.wiring.sources(stack).filter_map(|(name, source)| match source {
             Source::Parameters(value) | Source::Stage(value) => Some((name.to_owned(), value.clone())),
             Source::Output(_) | Source::Package | Source::Default(_) => None,
@@ -325,22 +325,22 @@ impl Project {
     }
 
     /// The folder of the function's crate.
-    pub fn function_dir(&self) -> PathBuf {
+    pub(crate) fn function_dir(&self) -> PathBuf {
         self.dir.join("function")
     }
 
     /// The folder of the site's files.
-    pub fn site_dir(&self) -> PathBuf {
+    pub(crate) fn site_dir(&self) -> PathBuf {
         self.dir.join("site")
     }
 
     /// Where it is remembered what the site's files are. It may be deleted at any time.
-    pub fn site_cache(&self) -> PathBuf {
+    pub(crate) fn site_cache(&self) -> PathBuf {
         self.dir.join("target").join("deployer").join("site.json")
     }
 
     /// The folder for what is built on the way; the project's `.gitignore` has it.
-    pub fn build_dir(&self) -> PathBuf {
+    pub(crate) fn build_dir(&self) -> PathBuf {
         self.dir.join("target").join("deployer")
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A resource with a name of the template's own choosing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedResource {
+pub(crate) struct NamedResource {
     /// Its key in the template.
     pub logical_id: String,
     /// Its type, e.g. `AWS::S3::Bucket`.
@@ -73,7 +73,7 @@ impl NamedResource {
     ///
     /// # Errors
     /// Says which resource of `file` it is and what the limit is.
-    pub fn check(&self, file: &str) -> Result<()> {
+    pub(crate) fn check(&self, file: &str) -> Result<()> {
         let longest = NAMING
             .iter()
             .find(|(kind, ..)| *kind == self.resource_type)
@@ -131,7 +131,7 @@ fn function_name_problem(name: &str) -> Option<String> {
 
 /// Where a resource is, for its ARN.
 #[derive(Debug, Clone, Copy)]
-pub struct ArnPlace<'a> {
+pub(crate) struct ArnPlace<'a> {
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: &'a str,
     /// The region.
@@ -144,7 +144,7 @@ impl ArnPlace<'_> {
     /// The ARN (`Fn::GetAtt: [X, Arn]`) of a resource of a type whose ARN is made of its name, given its `Ref`; `path` is
     /// what IAM's resources may have in front of their names. As the Service Authorization Reference writes them:
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
-    pub fn arn(&self, resource_type: &str, name: &str, path: Option<&str>) -> Option<String> {
+    pub(crate) fn arn(&self, resource_type: &str, name: &str, path: Option<&str>) -> Option<String> {
         let Self {
             partition,
             region,

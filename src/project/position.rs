@@ -13,15 +13,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 /// lists as text ("0"); the long name of a function ("Fn::Sub") finds its short form (`!Sub`). In bytes of `text`.
 ///
 /// None if there is no such thing, or the text is no YAML.
-pub fn find(text: &str, path: &[&str]) -> Option<Range<usize>> {
+pub(crate) fn find(text: &str, path: &[&str]) -> Option<Range<usize>> {
     let root = parse(text).ok()??;
     Some(root.descend(path)?.0.span.clone())
-}
-
-/// The place of the value that stands behind the key of [`find`]. In bytes of `text`.
-pub fn find_value(text: &str, path: &[&str]) -> Option<Range<usize>> {
-    let root = parse(text).ok()??;
-    Some(root.descend(path)?.1.span.clone())
 }
 
 /// A value, and where it stands.
@@ -273,7 +267,8 @@ mod tests {
     }
 
     fn value<'a>(text: &'a str, path: &[&str]) -> Option<&'a str> {
-        find_value(text, path).map(|span| &text[span])
+        let root = parse(text).ok()??;
+        root.descend(path).map(|(_, value)| &text[value.span.clone()])
     }
 
     const TEMPLATE: &str = r#"# Grüße

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The types that a key can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     /// Text, `S`.
     Text,
     /// A number, `N`.
@@ -30,7 +30,7 @@ pub enum KeyKind {
 
 /// A table's key attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyAttribute {
+pub(crate) struct KeyAttribute {
     /// The attribute's name.
     pub name: String,
     /// What it must be.
@@ -39,7 +39,7 @@ pub struct KeyAttribute {
 
 /// A table as the seed file names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeedTable {
+pub(crate) struct SeedTable {
     /// The stack, by the name of its template.
     pub stack: String,
     /// The table's name in the template.
@@ -50,7 +50,7 @@ pub struct SeedTable {
 
 /// A value as DynamoDB can store it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     /// Text.
     Text(String),
     /// A number, as its digits: DynamoDB keeps 38 of them, a float doesn't. Equal numbers have equal digits.
@@ -70,17 +70,17 @@ pub enum Attribute {
 /// Which item of its table it is: the key attributes by name, in the order of the table's. Its order is one to sort by,
 /// not that of numbers. Displayed as `customerId "c1", orderId "o7"`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key(Vec<(String, Attribute)>);
+pub(crate) struct Key(Vec<(String, Attribute)>);
 
 impl Key {
     /// The key of an item, if it has all attributes of it.
-    pub fn of(keys: &[KeyAttribute], mut attribute: impl FnMut(&str) -> Option<Attribute>) -> Option<Self> {
+    pub(crate) fn of(keys: &[KeyAttribute], mut attribute: impl FnMut(&str) -> Option<Attribute>) -> Option<Self> {
         let parts = keys.iter().map(|key| Some((key.name.clone(), attribute(&key.name)?)));
         parts.collect::<Option<_>>().map(Self)
     }
 
     /// The key attributes.
-    pub fn parts(&self) -> &[(String, Attribute)] {
+    pub(crate) fn parts(&self) -> &[(String, Attribute)] {
         &self.0
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Display for Key {
 
 /// One item: its key and everything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub(crate) struct Item {
     /// Which item it is.
     pub key: Key,
     /// All attributes, those of the key included.
@@ -113,17 +113,9 @@ pub struct Item {
 
 /// Items by table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seeds {
+pub(crate) struct Seeds {
     /// The tables that have items, each as its index among those that were given, in their order.
     pub tables: Vec<(usize, Vec<Item>)>,
-}
-
-impl Seeds {
-    /// The items of one table, by its index.
-    pub fn of(&self, table: usize) -> &[Item] {
-        let found = self.tables.iter().find(|(index, _)| *index == table);
-        found.map_or(&[], |(_, items)| items)
-    }
 }
 
 /// DynamoDB's limits: bytes of a partition key, a sort key and an item, and levels of an item.
@@ -135,7 +127,7 @@ const DEEPEST: usize = 32;
 
 impl Attribute {
     /// A number in the one form that it is compared and stored in; none if DynamoDB can't store it.
-    pub fn number(written: &str) -> Option<Self> {
+    pub(crate) fn number(written: &str) -> Option<Self> {
         number::canonical(written).map(Self::Number)
     }
 
@@ -173,7 +165,7 @@ impl Attribute {
 /// # Errors
 /// Names file, line and column of what can't be read or stored, of a table that isn't among `tables`, of an item
 /// without its key or with one of another type, and of a key that occurs twice in a table.
-pub fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option<&str>) -> Result<Seeds> {
+pub(crate) fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option<&str>) -> Result<Seeds> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let chosen = table.map(|name| find(name, tables)).transpose().map_err(|unknown| {
         let error = Error::new(ErrorKind::InvalidUsage, format!("--table: {}", unknown.what));
@@ -624,6 +616,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Seeds {
+        /// The items of one table, by its index.
+        pub(crate) fn of(&self, table: usize) -> &[Item] {
+            let found = self.tables.iter().find(|(index, _)| *index == table);
+            found.map_or(&[], |(_, items)| items)
+        }
+    }
 
     fn table(stack: &str, logical_id: &str, keys: &[(&str, KeyKind)]) -> SeedTable {
         SeedTable {

@@ -10,24 +10,24 @@ use crate::error::Result;
 
 /// The seed items of a stage, each with its table.
 #[derive(Debug, Default)]
-pub struct StageSeeds {
+pub(crate) struct StageSeeds {
     tables: Vec<SeedTable>,
     seeds: Seeds,
 }
 
 impl StageSeeds {
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
     /// How many there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seeds.tables.iter().map(|(_, items)| items.len()).sum()
     }
 
     /// How many there are for a table.
-    pub fn count_of(&self, stack: &str, logical_id: &str) -> usize {
+    pub(crate) fn count_of(&self, stack: &str, logical_id: &str) -> usize {
         let of_it = |index: &usize| {
             let table = self.tables.get(*index);
             table.is_some_and(|table| table.stack == stack && table.logical_id == logical_id)
@@ -37,13 +37,13 @@ impl StageSeeds {
     }
 
     /// The tables that have any, with their items.
-    pub fn tables(&self) -> impl Iterator<Item = (&SeedTable, &[Item])> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&SeedTable, &[Item])> {
         let with_items = self.seeds.tables.iter().filter(|(_, items)| !items.is_empty());
         with_items.filter_map(|(index, items)| Some((self.tables.get(*index)?, items.as_slice())))
     }
 
     /// The same, by stack.
-    pub fn by_stack(&self) -> BTreeMap<StackId, Vec<(&SeedTable, &[Item])>> {
+    pub(crate) fn by_stack(&self) -> BTreeMap<StackId, Vec<(&SeedTable, &[Item])>> {
         let mut by_stack: BTreeMap<StackId, Vec<_>> = BTreeMap::new();
         for (table, items) in self.tables() {
             by_stack
@@ -55,7 +55,7 @@ impl StageSeeds {
     }
 
     /// The stacks whose tables have any.
-    pub fn stacks(&self) -> BTreeSet<StackId> {
+    pub(crate) fn stacks(&self) -> BTreeSet<StackId> {
         self.tables().map(|(table, _)| StackId::new(&table.stack)).collect()
     }
 }
@@ -66,7 +66,7 @@ impl Project {
     ///
     /// # Errors
     /// Names file and line of what no table of the templates takes.
-    pub fn seeds(&self, file: Option<&Path>, table: Option<&str>) -> Result<StageSeeds> {
+    pub(crate) fn seeds(&self, file: Option<&Path>, table: Option<&str>) -> Result<StageSeeds> {
         let tables: Vec<SeedTable> = self
             .stacks()
             .flat_map(|stack| {

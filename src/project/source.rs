@@ -12,7 +12,7 @@ use super::suggest::did_you_mean;
 use crate::error::{Error, ErrorKind, Excerpt, Result};
 
 /// Reads a text file of the project, without the byte order mark that editors on Windows put in front.
-pub fn read(file: &Path) -> Result<String> {
+pub(crate) fn read(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).map_err(|error| {
         Error::new(ErrorKind::InvalidProject, format!("could not read {}", file.display()))
             .cause(error)
@@ -39,7 +39,7 @@ pub fn read(file: &Path) -> Result<String> {
 
 /// A place in a file of the project, to put into an error.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     file: String,
     /// None if only the file is known.
     excerpt: Option<Excerpt>,
@@ -48,7 +48,7 @@ pub struct Place {
 impl Place {
     /// Says something of what is marked there, in a few words.
     #[must_use]
-    pub fn label(mut self, label: &str) -> Self {
+    pub(crate) fn label(mut self, label: &str) -> Self {
         if let Some(excerpt) = &mut self.excerpt {
             label.clone_into(&mut excerpt.label);
         }
@@ -56,13 +56,13 @@ impl Place {
     }
 
     /// Puts "file:line:column" in front of an error's message, and the excerpt into it.
-    pub fn refuse(self, error: Error) -> Error {
+    pub(crate) fn refuse(self, error: Error) -> Error {
         let error = error.at(&self.to_string());
         self.show_in(error)
     }
 
     /// Puts the excerpt alone into an error, which names another place or none.
-    pub fn show_in(self, error: Error) -> Error {
+    pub(crate) fn show_in(self, error: Error) -> Error {
         match self.excerpt {
             Some(excerpt) => error.excerpt(excerpt),
             None => error,
@@ -80,7 +80,7 @@ impl fmt::Display for Place {
 }
 
 /// The place of the key at `path` (see [`position::find`]), or of the nearest above it that the text has.
-pub fn at(file: &Path, text: &str, path: &[&str]) -> Place {
+pub(crate) fn at(file: &Path, text: &str, path: &[&str]) -> Place {
     let found = (1..=path.len())
         .rev()
         .find_map(|length| position::find(text, &path[..length]));
@@ -88,7 +88,7 @@ pub fn at(file: &Path, text: &str, path: &[&str]) -> Place {
 }
 
 /// The place of a part of the text, in bytes.
-pub fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range<usize>>) -> Place {
+pub(crate) fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range<usize>>) -> Place {
     let file = file.display().to_string();
     let excerpt = span.map(|span| Excerpt {
         file: file.clone(),
@@ -100,7 +100,7 @@ pub fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range<usize>
 }
 
 /// The place of what stands at a line and column, both from 1, as parsers tell them: columns are characters.
-pub fn at_column(file: &Path, text: &str, line: usize, column: usize) -> Place {
+pub(crate) fn at_column(file: &Path, text: &str, line: usize, column: usize) -> Place {
     let before: usize = text
         .split('\n')
         .take(line.saturating_sub(1))
@@ -116,7 +116,7 @@ pub fn at_column(file: &Path, text: &str, line: usize, column: usize) -> Place {
 }
 
 /// The place of the word that begins at a byte of the text.
-pub fn at_byte(file: &Path, text: &str, start: usize) -> Place {
+pub(crate) fn at_byte(file: &Path, text: &str, start: usize) -> Place {
     let start = start.min(text.len());
     let line = text.get(start..).and_then(|rest| rest.lines().next());
     at_span(file, text, Some(start..start + line.map_or(0, word)))
@@ -135,7 +135,7 @@ fn word(rest: &str) -> usize {
 
 /// An error whose message begins with its place in a file, as those of the readers of YAML and JSON do, with what stands
 /// there.
-pub fn shown(error: Error, file: &Path, text: &str) -> Error {
+pub(crate) fn shown(error: Error, file: &Path, text: &str) -> Error {
     let rest = error.message().strip_prefix(&format!("{}:", file.display()));
     let place = rest.and_then(|rest| {
         let mut parts = rest.split(':');
@@ -148,12 +148,12 @@ pub fn shown(error: Error, file: &Path, text: &str) -> Error {
 }
 
 /// Parses YAML into `T`; `file` is how messages name the text.
-pub fn parse_yaml<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
+pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
     serde_yaml::from_str(text).map_err(|error| yaml_error(&error, text, file))
 }
 
 /// A YAML error as `file:line:column: what`, with a suggestion when a key or value is nearly right.
-pub fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
+pub(crate) fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
     let place = match error.location() {
         Some(at) => at_column(file, text, at.line(), at.column()),
         None => at_span(file, text, None),
@@ -177,7 +177,7 @@ pub fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
 }
 
 /// What to do about a file that is wrong, if nothing better is known.
-pub fn correct(file: &Path) -> String {
+pub(crate) fn correct(file: &Path) -> String {
     format!("Correct {} and run the command again.", file.display())
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StackId(Arc<str>);
+pub(crate) struct StackId(Arc<str>);
 
 impl Serialize for StackId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -25,12 +25,12 @@ impl Serialize for StackId {
 
 impl StackId {
     /// An id as it is written, whether or not there is such a stack.
-    pub fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         Self(id.into())
     }
 
     /// As it is written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -55,7 +55,7 @@ impl PartialEq<str> for StackId {
 
 /// A stack as its template describes it.
 #[derive(Debug, Clone)]
-pub struct StackTemplate {
+pub(crate) struct StackTemplate {
     /// What it is called.
     pub id: StackId,
     /// Its file, as messages name it.
@@ -75,10 +75,10 @@ const SETTINGS: &[&str] = &["stages", "seed", "verify"];
 const STEPS: &[&str] = &["function", "seed", "site"];
 
 /// The id of the deployer's own stack.
-pub const ARTIFACTS: &str = "artifacts";
+pub(crate) const ARTIFACTS: &str = "artifacts";
 
 /// The output that names the bucket of packages.
-pub const CODE_BUCKET: &str = "CodeBucket";
+pub(crate) const CODE_BUCKET: &str = "CodeBucket";
 
 /// The template of the deployer's own stack.
 const ARTIFACTS_TEMPLATE: &str = include_str!("artifacts.yaml");
@@ -90,7 +90,7 @@ const LONGEST_ID: usize = 64;
 ///
 /// # Errors
 /// A file is no template, or two of them would be one stack.
-pub fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
+pub(crate) fn read(stacks: &Path) -> Result<BTreeMap<StackId, StackTemplate>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(stacks)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(|error| {
@@ -150,18 +150,18 @@ impl StackTemplate {
     ///
     /// # Errors
     /// None: its template is part of the program, and is tested.
-    pub fn artifacts() -> Result<Self> {
+    pub(crate) fn artifacts() -> Result<Self> {
         let file = PathBuf::from("the deployer's own template");
         Self::parse(StackId::new(ARTIFACTS), file, ARTIFACTS_TEMPLATE.into())
     }
 
     /// Bad input: what stands at `path` of the template.
-    pub fn error(&self, path: &[&str], what: impl Into<String>) -> Error {
+    pub(crate) fn error(&self, path: &[&str], what: impl Into<String>) -> Error {
         source::at(&self.file, &self.text, path).refuse(Error::new(ErrorKind::InvalidProject, what))
     }
 
     /// Points an error to what stands at `path` of the template, too.
-    pub fn point(&self, error: Error, path: &[&str], label: &str) -> Error {
+    pub(crate) fn point(&self, error: Error, path: &[&str], label: &str) -> Error {
         source::at(&self.file, &self.text, path).label(label).show_in(error)
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The parsed file.
 #[derive(Debug)]
-pub struct Stages {
+pub(crate) struct Stages {
     /// The project's name, the first part of every stack's name.
     pub project: String,
     defaults: Section,
@@ -32,6 +32,8 @@ struct Section {
     protected: Option<bool>,
     region: Option<Written>,
     account: Option<String>,
+    profile: Option<Written>,
+    boundary: Option<Written>,
     fingerprints: Option<bool>,
     site_config: Option<BTreeMap<String, Written>>,
     parameters: BTreeMap<String, Written>,
@@ -42,8 +44,10 @@ struct Section {
 /// What a section may say.
 const SETTINGS: &[&str] = &[
     "account",
+    "boundary",
     "fingerprints",
     "parameters",
+    "profile",
     "protected",
     "region",
     "siteConfig",
@@ -81,7 +85,7 @@ impl Source {
 
 /// A Lambda instruction set, named as AWS names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Architecture {
+pub(crate) enum Architecture {
     /// 64-bit Intel and AMD.
     X86_64,
     /// 64-bit Arm (Graviton).
@@ -90,10 +94,10 @@ pub enum Architecture {
 
 impl Architecture {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+    pub(crate) const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
 
     /// AWS's name for it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",
@@ -101,7 +105,7 @@ impl Architecture {
     }
 
     /// This machine's, when Lambda has it.
-    pub fn of_this_host() -> Option<Self> {
+    pub(crate) fn of_this_host() -> Option<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Some(Self::X86_64),
             "aarch64" => Some(Self::Arm64),
@@ -112,7 +116,7 @@ impl Architecture {
 
 /// One stage's settings, with every default filled in.
 #[derive(Clone)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// The stage's name: `[a-z][a-z0-9-]*`, part of every stack's and most resources' names.
     pub name: String,
     /// Keeps its data: recovery, deletion protection, and `down` leaves the stack.
@@ -121,6 +125,10 @@ pub struct Stage {
     pub region: Option<String>,
     /// The number of the only account that the stage is to be in, if it says: 12 digits.
     pub account: Option<String>,
+    /// The AWS profile that its credentials come from, if it says and nobody names another.
+    pub profile: Option<String>,
+    /// The permissions boundary of each role whose template gives it none, if it says: a policy's name or ARN.
+    pub boundary: Option<String>,
     /// What the site's pages refer to is published under names with a hash of the content, too.
     pub fingerprints: bool,
     /// The names in the site's `config.json`, each with the output that has its value: `Output` or `stack.Output`.
@@ -146,18 +154,13 @@ impl fmt::Debug for Stage {
 impl Stage {
     /// Whether a parameter's value has something of an environment variable in it, and so may be secret: it is to be shown
     /// nowhere.
-    pub fn is_from_environment(&self, parameter: &str) -> bool {
+    pub(crate) fn is_from_environment(&self, parameter: &str) -> bool {
         self.from_environment.contains(parameter)
     }
 
     /// Where the file names a parameter.
-    pub fn place_of(&self, parameter: &str) -> Place {
+    pub(crate) fn place_of(&self, parameter: &str) -> Place {
         self.place(self.spots.get(parameter).map(|spot| &spot.key))
-    }
-
-    /// Where the file has a parameter's value.
-    pub fn place_of_value(&self, parameter: &str) -> Place {
-        self.place(self.spots.get(parameter).map(|spot| &spot.value))
     }
 
     fn place(&self, span: Option<&Range<usize>>) -> Place {
@@ -173,7 +176,7 @@ impl Stages {
     ///
     /// # Errors
     /// Names the file, the line and the key that is wrong.
-    pub fn parse(text: &str, file: &Path) -> Result<Self> {
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self> {
         let source = Source {
             file: file.to_owned(),
             text: text.into(),
@@ -214,11 +217,6 @@ impl Stages {
         })
     }
 
-    /// Whether there are keys of which only the templates can tell what they are: see [`Self::adopt_old_spelling`].
-    pub fn has_unknown_keys(&self) -> bool {
-        self.sections().any(|section| !section.others.is_empty())
-    }
-
     fn sections(&self) -> impl Iterator<Item = &Section> {
         std::iter::once(&self.defaults).chain(self.stages.values())
     }
@@ -228,7 +226,7 @@ impl Stages {
     ///
     /// # Errors
     /// A key that isn't one of those either, or one whose parameter is given under `parameters:` as well.
-    pub fn adopt_old_spelling(&mut self, declared: &BTreeSet<String>) -> Result<Vec<String>> {
+    pub(crate) fn adopt_old_spelling(&mut self, declared: &BTreeSet<String>) -> Result<Vec<String>> {
         let reader = Reader { source: &self.source };
         let mut adopted = Vec::new();
         for section in std::iter::once(&mut self.defaults).chain(self.stages.values_mut()) {
@@ -274,7 +272,7 @@ impl Stages {
     /// # Errors
     /// A name that AWS would refuse, or one that the file doesn't list, with the nearest that it does; an environment
     /// variable that the stage wants and that isn't set; a key that is no setting.
-    pub fn stage(&self, name: &str) -> Result<Stage> {
+    pub(crate) fn stage(&self, name: &str) -> Result<Stage> {
         self.stage_with(name, &|variable| std::env::var_os(variable))
     }
 
@@ -345,13 +343,27 @@ impl Stages {
                 })
                 .collect::<Result<_>>()
         });
-        let region = own.region.as_ref().or(self.defaults.region.as_ref());
+        let setting = |what: &str, of: fn(&Section) -> Option<&Written>| {
+            let written = of(own).or_else(|| of(&self.defaults));
+            written
+                .map(|written| Ok::<_, Error>((expand(what, written)?.text, &written.at)))
+                .transpose()
+        };
+        let text = |what: &str, of| Ok::<_, Error>(setting(what, of)?.map(|(text, _)| text));
+        let boundary = match setting("boundary", |section| section.boundary.as_ref())? {
+            Some((boundary, at)) => Some(check_boundary(boundary).map_err(|boundary| {
+                let what = format!("`{boundary}` is neither a policy's name nor its ARN");
+                let hint = "Name a managed policy of the account, as in `boundary: shop-function-boundary`.";
+                reader.refuse(&at.value, &what).hint(hint)
+            })?),
+            None => None,
+        };
         Ok(Stage {
             name: name.to_owned(),
             protected: own.protected.or(self.defaults.protected).unwrap_or(false),
-            region: region
-                .map(|written| Ok::<_, Error>(expand("region", written)?.text))
-                .transpose()?,
+            region: text("region", |section| section.region.as_ref())?,
+            profile: text("profile", |section| section.profile.as_ref())?,
+            boundary,
             account: own.account.clone().or_else(|| self.defaults.account.clone()),
             fingerprints: own.fingerprints.or(self.defaults.fingerprints).unwrap_or(true),
             site_config: site_config.transpose()?,
@@ -368,6 +380,26 @@ fn upper_camel(key: &str) -> String {
     let mut rest = key.chars();
     let first = rest.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(rest).collect()
+}
+
+/// A managed policy's name, or its ARN.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html>
+fn check_boundary(boundary: String) -> Result<String, String> {
+    let is_name = |name: &str| {
+        (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
+    };
+    let is_arn = match boundary.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", partition, "iam", "", account, path] => {
+            let name = path.strip_prefix("policy/").and_then(|path| path.rsplit('/').next());
+            partition.starts_with("aws") && !account.is_empty() && name.is_some_and(is_name)
+        }
+        _ => false,
+    };
+    if is_arn || is_name(&boundary) {
+        Ok(boundary)
+    } else {
+        Err(boundary)
+    }
 }
 
 /// `Output` or `stack.Output`.
@@ -478,6 +510,8 @@ impl Reader<'_> {
                 "protected" => section.protected = self.flag(&entry)?,
                 "fingerprints" => section.fingerprints = self.flag(&entry)?,
                 "account" => section.account = self.account(&entry)?,
+                "profile" => section.profile = self.setting(&entry)?,
+                "boundary" => section.boundary = self.setting(&entry)?,
                 "region" => section.region = self.setting(&entry)?,
                 "siteConfig" => section.site_config = self.site_config(entry.value)?,
                 "parameters" => section.parameters = self.parameters(entry.value)?,
@@ -718,7 +752,6 @@ stages:
         assert_eq!(prod.parameters["LogLevel"], "warn");
         assert_eq!(prod.parameters["Flavour"], "7");
         assert_eq!(prod.place_of("Flavour").to_string(), "stacks/stages.yaml:14:7");
-        assert_eq!(prod.place_of_value("LogLevel").to_string(), "stacks/stages.yaml:6:15");
         assert_eq!(prod.place_of("Other").to_string(), "stacks/stages.yaml");
         let dev = stages.stage("dev").expect("listed");
         assert!(!dev.protected);
@@ -804,6 +837,39 @@ stages:
     }
 
     #[test]
+    fn a_boundary_is_a_policy() {
+        let with = |boundary: &str| {
+            let text =
+                format!("project: shop\nstages:\n  prod: {{ boundary: '{boundary}', profile: 'of-${{stage}}' }}\n");
+            Stages::parse(&text, Path::new("stages.yaml"))?.stage("prod")
+        };
+        let stage = with("${project}-boundary").expect("valid");
+        assert_eq!(stage.boundary.as_deref(), Some("shop-boundary"));
+        assert_eq!(stage.profile.as_deref(), Some("of-prod"));
+        for arn in [
+            "arn:aws:iam::123456789012:policy/x",
+            "arn:aws-cn:iam::aws:policy/path/of/x",
+        ] {
+            assert_eq!(with(arn).expect("valid").boundary.as_deref(), Some(arn));
+        }
+        for bad in [
+            "",
+            "two words",
+            "a/b",
+            "arn:aws:iam::1:role/x",
+            "arn:aws:s3:::x",
+            "$(id)",
+        ] {
+            let error = with(bad).expect_err(bad);
+            assert!(
+                error.message().contains("neither a policy"),
+                "{bad}: {}",
+                error.message()
+            );
+        }
+    }
+
+    #[test]
     fn an_environment_variable_is_wanted_by_the_chosen_stage_alone() {
         let text = "
 project: shop
@@ -865,7 +931,6 @@ stages:
         }
         // Who doesn't ask the templates is told, too.
         let stages = parse("project: shop\nstages:\n  prod:\n    protcted: true\n  dev:\n").expect("undecided");
-        assert!(stages.has_unknown_keys());
         refused(stages.stage("dev"), "4:5", "protcted", "unknown field `protcted`");
         let error = refused(
             parse("project: shop\nstags: {}\nstages: {}\n"),

@@ -1,7 +1,7 @@
 //! "Did you mean …?"
 
 /// The known word nearest to `word`, when it is near enough to be a slip.
-pub fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| {

@@ -9,10 +9,10 @@ use super::stacks::StackTemplate;
 use super::template::{Scope, Template};
 
 /// The types of a table.
-pub const TABLES: &[&str] = &["AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"];
+pub(crate) const TABLES: &[&str] = &["AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"];
 
 /// The tables of a stack that will be made, as far as `scope` tells.
-pub fn of_stack(stack: &StackTemplate, scope: &Scope) -> Vec<SeedTable> {
+pub(crate) fn of_stack(stack: &StackTemplate, scope: &Scope) -> Vec<SeedTable> {
     let resources = stack.template.resources().filter(|(_, resource)| {
         TABLES.contains(&Template::type_of(resource)) && stack.template.is_wanted(resource, scope)
     });
@@ -26,7 +26,7 @@ pub fn of_stack(stack: &StackTemplate, scope: &Scope) -> Vec<SeedTable> {
 }
 
 /// The key attributes of a table, the partition key first; none of one whose template doesn't say it plainly.
-pub fn keys(template: &Template, table: &Value, scope: &Scope) -> Vec<KeyAttribute> {
+pub(crate) fn keys(template: &Template, table: &Value, scope: &Scope) -> Vec<KeyAttribute> {
     let Some(properties) = table.get("Properties") else {
         return Vec::new();
     };

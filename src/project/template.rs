@@ -11,20 +11,20 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A template, its short forms (`!Ref x`) written out (`{"Ref": "x"}`).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Template {
+pub(crate) struct Template {
     root: Map<String, Value>,
 }
 
 /// What `Ref`, `Fn::GetAtt` and `Fn::Sub` mean: parameters and pseudo parameters by their names, and what is known of
 /// resources: `Table`'s `Ref` by its logical id, its attributes as `Table.Arn`.
-pub type Scope = BTreeMap<String, String>;
+pub(crate) type Scope = BTreeMap<String, String>;
 
 impl Template {
     /// Parses a template file's text, YAML or JSON.
     ///
     /// # Errors
     /// Names file, line and column where the text is no YAML, or says what is missing.
-    pub fn parse(text: &str, file: &Path) -> Result<Self> {
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self> {
         let yaml: serde_yaml::Value = source::parse_yaml(text, file)?;
         let value = to_json(yaml).map_err(|what| {
             Error::new(ErrorKind::InvalidProject, format!("{}: {what}", file.display()))
@@ -64,61 +64,61 @@ impl Template {
     }
 
     /// The whole template as compact JSON, which CloudFormation takes as well as YAML.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         Value::Object(self.root.clone()).to_string()
     }
 
     /// The whole template as a value.
-    pub fn as_value(&self) -> Value {
+    pub(crate) fn as_value(&self) -> Value {
         Value::Object(self.root.clone())
     }
 
     /// The resources by logical id; not those that a loop or a macro will make.
-    pub fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub(crate) fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.section("Resources")
             .filter(|(id, _)| !id.starts_with("Fn::"))
             .map(|(id, value)| (id.as_str(), value))
     }
 
     /// The resources of a type.
-    pub fn resources_of<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    pub(crate) fn resources_of<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.resources()
             .filter(move |(_, resource)| Self::type_of(resource) == resource_type)
     }
 
     /// One resource.
-    pub fn resource(&self, logical_id: &str) -> Option<&Value> {
+    pub(crate) fn resource(&self, logical_id: &str) -> Option<&Value> {
         self.root.get("Resources")?.get(logical_id)
     }
 
     /// What the template says to the deployer, under `Metadata: { Deployer: … }`.
-    pub fn said_to_deployer(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn said_to_deployer(&self, key: &str) -> Option<&Value> {
         self.root.get("Metadata")?.get("Deployer")?.get(key)
     }
 
     /// The outputs and their values.
-    pub fn outputs(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.section("Outputs")
             .filter_map(|(name, output)| Some((name.as_str(), output.get("Value")?)))
     }
 
     /// The value of one output.
-    pub fn output(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn output(&self, name: &str) -> Option<&Value> {
         self.root.get("Outputs")?.get(name)?.get("Value")
     }
 
     /// A parameter's declaration.
-    pub fn parameter(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&Value> {
         self.root.get("Parameters")?.get(name)
     }
 
     /// A parameter's default, as text.
-    pub fn default_of(&self, parameter: &str) -> Option<String> {
+    pub(crate) fn default_of(&self, parameter: &str) -> Option<String> {
         self.parameter(parameter)?.get("Default").map(plain_text)
     }
 
     /// The parameters that name a resource: what gives them a value decides what the resource is called.
-    pub fn naming_parameters(&self) -> BTreeSet<String> {
+    pub(crate) fn naming_parameters(&self) -> BTreeSet<String> {
         self.resources()
             .filter_map(|(_, resource)| naming::own_name(Self::type_of(resource), resource))
             .flat_map(references)
@@ -126,12 +126,12 @@ impl Template {
     }
 
     /// The resources by logical id, to be changed.
-    pub fn resources_mut(&mut self) -> Option<&mut Map<String, Value>> {
+    pub(crate) fn resources_mut(&mut self) -> Option<&mut Map<String, Value>> {
         self.root.get_mut("Resources").and_then(Value::as_object_mut)
     }
 
     /// Adds an entry to a section, in the place of one that is there.
-    pub fn add(&mut self, section: &str, name: &str, value: Value) {
+    pub(crate) fn add(&mut self, section: &str, name: &str, value: Value) {
         let section = self.root.entry(section).or_insert_with(|| json!({}));
         if let Some(entries) = section.as_object_mut() {
             entries.insert(name.to_owned(), value);
@@ -139,14 +139,14 @@ impl Template {
     }
 
     /// Takes an entry out of a section.
-    pub fn remove(&mut self, section: &str, name: &str) {
+    pub(crate) fn remove(&mut self, section: &str, name: &str) {
         if let Some(entries) = self.root.get_mut(section).and_then(Value::as_object_mut) {
             entries.remove(name);
         }
     }
 
     /// Every value below the template's root, to be rewritten.
-    pub fn sections_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+    pub(crate) fn sections_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.root.values_mut()
     }
 
@@ -155,24 +155,24 @@ impl Template {
     }
 
     /// A resource's type, or "".
-    pub fn type_of(resource: &Value) -> &str {
+    pub(crate) fn type_of(resource: &Value) -> &str {
         resource.get("Type").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Whether an output is declared.
-    pub fn has_output(&self, name: &str) -> bool {
+    pub(crate) fn has_output(&self, name: &str) -> bool {
         self.section("Outputs").any(|(output, _)| output == name)
     }
 
     /// Whether a resource will be made, as far as parameters tell: what can't be told is taken for yes.
-    pub fn is_wanted(&self, resource: &Value, scope: &Scope) -> bool {
+    pub(crate) fn is_wanted(&self, resource: &Value, scope: &Scope) -> bool {
         let name = resource.get("Condition").and_then(Value::as_str);
         name.and_then(|name| self.holds(self.condition(name)?, scope))
             .unwrap_or(true)
     }
 
     /// What a value is where conditions choose: the branch of each `Fn::If` that holds. None if that can't be told.
-    pub fn chosen<'a>(&'a self, value: &'a Value, scope: &Scope) -> Option<&'a Value> {
+    pub(crate) fn chosen<'a>(&'a self, value: &'a Value, scope: &Scope) -> Option<&'a Value> {
         let branches = value.as_object().filter(|map| map.len() == 1);
         let Some(branches) = branches.and_then(|map| map.get("Fn::If")) else {
             return Some(value);
@@ -182,7 +182,7 @@ impl Template {
     }
 
     /// The text that a value will be, if what is in `scope`, conditions and mappings alone decide it.
-    pub fn text_of(&self, value: &Value, scope: &Scope) -> Option<String> {
+    pub(crate) fn text_of(&self, value: &Value, scope: &Scope) -> Option<String> {
         let value = self.chosen(value, scope)?;
         let found = value.as_object().filter(|map| map.len() == 1);
         match found.and_then(|map| map.get("Fn::FindInMap")) {
@@ -198,12 +198,12 @@ impl Template {
     }
 
     /// What values of resources may depend on beside parameters' values.
-    pub fn terms(&self) -> [Option<&Value>; 3] {
+    pub(crate) fn terms(&self) -> [Option<&Value>; 3] {
         ["Parameters", "Conditions", "Mappings"].map(|section| self.root.get(section))
     }
 
     /// The parameters whose values CloudFormation looks up elsewhere: what is given is only where.
-    pub fn looked_up_parameters(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn looked_up_parameters(&self) -> impl Iterator<Item = &str> {
         self.section("Parameters")
             .filter(|(_, declaration)| {
                 let kind = declaration.get("Type").and_then(Value::as_str);
@@ -230,7 +230,7 @@ impl Template {
     }
 
     /// Whether a resource goes with its stack, as it does unless it says otherwise.
-    pub fn goes_with_stack(&self, logical_id: &str) -> bool {
+    pub(crate) fn goes_with_stack(&self, logical_id: &str) -> bool {
         let policy = self
             .resources()
             .find(|(id, _)| *id == logical_id)
@@ -239,22 +239,22 @@ impl Template {
     }
 
     /// The definition of one condition.
-    pub fn condition(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn condition(&self, name: &str) -> Option<&Value> {
         self.root.get("Conditions")?.get(name)
     }
 
     /// Whether a parameter of this name is declared.
-    pub fn declares(&self, parameter: &str) -> bool {
+    pub(crate) fn declares(&self, parameter: &str) -> bool {
         self.section("Parameters").any(|(name, _)| name == parameter)
     }
 
     /// The declared parameters.
-    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn parameter_names(&self) -> impl Iterator<Item = &str> {
         self.section("Parameters").map(|(name, _)| name.as_str())
     }
 
     /// The given values plus the template's defaults: what each parameter will be.
-    pub fn effective_parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub(crate) fn effective_parameters(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         self.section("Parameters")
             .filter_map(|(name, declaration)| {
                 let value = given
@@ -267,7 +267,7 @@ impl Template {
     }
 
     /// The resources whose names the template chooses, as far as `scope` can tell them.
-    pub fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
+    pub(crate) fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
         self.resources()
             .filter_map(|(id, resource)| {
                 let resource_type = Self::type_of(resource);
@@ -287,7 +287,7 @@ impl Template {
 }
 
 /// The text a value will be, if what is in `scope` alone decides it.
-pub fn resolve(value: &Value, scope: &Scope) -> Option<String> {
+pub(crate) fn resolve(value: &Value, scope: &Scope) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(plain_text(value)),
@@ -361,7 +361,7 @@ fn substitute(text: &str, scope: &Scope) -> Option<String> {
 }
 
 /// The names that `value` refers to: through `Ref`, `Fn::GetAtt`, `Fn::Sub`, and conditions through `Fn::If`.
-pub fn references(value: &Value) -> BTreeSet<String> {
+pub(crate) fn references(value: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     collect_references(value, &mut names);
     names

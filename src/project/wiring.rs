@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Where a parameter's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// `parameters:` of the stage.
     Parameters(String),
     /// The stage itself: its name, the project's, whether it is protected.
@@ -38,7 +38,7 @@ pub enum Source {
 /// What a stack gets from another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Edge {
+pub(crate) struct Edge {
     /// The stack that has the output.
     pub producer: StackId,
     /// The output.
@@ -56,7 +56,7 @@ pub struct Edge {
 /// Why an output becomes a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Rule {
+pub(crate) enum Rule {
     /// The template says so, under `Inputs`.
     Inputs,
     /// They have the same name.
@@ -67,7 +67,7 @@ pub enum Rule {
 
 /// What the wiring is made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub(crate) struct Given<'a> {
     /// The stacks.
     pub stacks: &'a BTreeMap<StackId, StackTemplate>,
     /// The functions whose code is uploaded.
@@ -80,7 +80,7 @@ pub struct Given<'a> {
 
 /// The graph of a project's stacks.
 #[derive(Debug, Clone, Default)]
-pub struct Wiring {
+pub(crate) struct Wiring {
     sources: BTreeMap<StackId, BTreeMap<String, Source>>,
     order: Vec<StackId>,
     problems: Vec<Error>,
@@ -89,7 +89,7 @@ pub struct Wiring {
 impl Wiring {
     /// Finds out what feeds what. What is wrong with it is kept until it matters: a stage that can't be deployed can still
     /// be looked at and removed.
-    pub fn of(given: Given<'_>) -> Self {
+    pub(crate) fn of(given: Given<'_>) -> Self {
         let mut wiring = Self::default();
         for stack in given.stacks.values() {
             let sources = wiring.sources_of(stack, given);
@@ -104,7 +104,7 @@ impl Wiring {
     ///
     /// # Errors
     /// Names the template and the parameter, as bad input.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self.problems.first() {
             None => Ok(()),
             Some(problem) => Err(problem.clone()),
@@ -112,23 +112,23 @@ impl Wiring {
     }
 
     /// The stacks, each after those that it waits for.
-    pub fn order(&self) -> &[StackId] {
+    pub(crate) fn order(&self) -> &[StackId] {
         &self.order
     }
 
     /// Where a stack's parameters get their values from; one that gets none is left out.
-    pub fn sources(&self, stack: &StackId) -> impl Iterator<Item = (&str, &Source)> {
+    pub(crate) fn sources(&self, stack: &StackId) -> impl Iterator<Item = (&str, &Source)> {
         let sources = self.sources.get(stack).into_iter().flatten();
         sources.map(|(name, source)| (name.as_str(), source))
     }
 
     /// Where one parameter gets its value from.
-    pub fn source(&self, stack: &StackId, parameter: &str) -> Option<&Source> {
+    pub(crate) fn source(&self, stack: &StackId, parameter: &str) -> Option<&Source> {
         self.sources.get(stack)?.get(parameter)
     }
 
     /// What a stack gets from others.
-    pub fn inputs(&self, stack: &StackId) -> impl Iterator<Item = &Edge> {
+    pub(crate) fn inputs(&self, stack: &StackId) -> impl Iterator<Item = &Edge> {
         self.sources(stack).filter_map(|(_, source)| match source {
             Source::Output(edge) => Some(edge),
             _ => None,
@@ -136,7 +136,7 @@ impl Wiring {
     }
 
     /// All that stacks get from one another.
-    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
+    pub(crate) fn edges(&self) -> impl Iterator<Item = &Edge> {
         self.sources.keys().flat_map(|stack| self.inputs(stack))
     }
 

@@ -11,7 +11,7 @@ use crate::site::sum::Sum;
 /// The objects whose ETag isn't the sum of their content. Each entry says what an ETag means, and so never becomes wrong:
 /// an object that was replaced has another one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents(BTreeMap<String, Content>);
+pub(crate) struct Contents(BTreeMap<String, Content>);
 
 /// An object as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ struct Content {
 impl Contents {
     /// The sum of the object that is listed with this ETag. Of what nothing is known it is the ETag, which no content has
     /// for its sum unless it is.
-    pub fn sum_of<'a>(&'a self, key: &str, etag: &'a str) -> &'a str {
+    pub(crate) fn sum_of<'a>(&'a self, key: &str, etag: &'a str) -> &'a str {
         let known = self.0.get(key).filter(|known| known.etag == etag);
         known.map_or(etag, |known| &known.sum)
     }

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Reporter, counted};
 use crate::site::{Object, Site};
 use crate::wait::{Probe, until};
-pub use contents::Contents;
+pub(crate) use contents::Contents;
 use ledger::Lease;
 use plan::{EVERYTHING, Plan};
 use progress::{Progress, rate};
@@ -32,7 +32,7 @@ use upload::Uploader;
 
 /// Where a site is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
+pub(crate) struct Destination {
     /// The bucket that CloudFront serves.
     pub bucket: String,
     /// The distribution in front of it.
@@ -43,7 +43,7 @@ pub struct Destination {
 
 /// What publishing did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Published {
+pub(crate) struct Published {
     /// Objects that the bucket didn't have.
     pub new: usize,
     /// Objects that it had with other content or headers.
@@ -66,7 +66,7 @@ pub struct Published {
 
 /// What a site's bucket has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct There {
+pub(crate) struct There {
     /// The objects.
     pub listing: Listing,
     /// What those hold whose ETag doesn't tell it.
@@ -77,18 +77,18 @@ pub struct There {
 ///
 /// # Errors
 /// It can't be read.
-pub async fn contents(cloud: &Cloud, artifacts: &str) -> Result<Contents> {
+pub(crate) async fn contents(cloud: &Cloud, artifacts: &str) -> Result<Contents> {
     Ok(ledger::read(cloud, artifacts).await?.ledger.contents)
 }
 
 impl Published {
     /// Whether anything was written.
-    pub fn did_something(&self) -> bool {
+    pub(crate) fn did_something(&self) -> bool {
         self.new + self.changed + self.removed + self.invalidated.len() > 0
     }
 
     /// "2 new, 1 changed, 3 unchanged".
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         // There always are some: the API's address at least.
         let counts = counted(&[
             (self.new, "new"),
@@ -120,7 +120,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 /// # Errors
 /// A file was changed meanwhile, or a call fails. Nothing is removed before everything else has succeeded, and the next
 /// run does what is left.
-pub async fn publish(
+pub(crate) async fn publish(
     cloud: &Cloud,
     site: &Site,
     place: &Destination,

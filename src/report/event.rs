@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Something that happened, or is about to.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Event {
+pub(crate) enum Event {
     /// Where the run works: said before anything else, since a wrong account or endpoint is found here.
     Target {
         /// The project's name.
@@ -66,7 +66,7 @@ pub enum Event {
 /// What is to happen to a stack.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StackChanges {
+pub(crate) struct StackChanges {
     /// What the stack is called within its project.
     pub id: String,
     /// The stack's name.
@@ -82,7 +82,7 @@ pub struct StackChanges {
 /// What is to happen to a stack, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum StackAction {
+pub(crate) enum StackAction {
     /// It is as the project wants it.
     Unchanged,
     /// It doesn't exist.
@@ -96,7 +96,7 @@ pub enum StackAction {
 /// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Action {
+pub(crate) enum Action {
     /// It is created.
     Add,
     /// It is changed or replaced.
@@ -110,7 +110,7 @@ pub enum Action {
 /// Whether a changed resource is replaced by a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Replacement {
+pub(crate) enum Replacement {
     /// It is changed in place.
     Never,
     /// CloudFormation knows only when it happens.
@@ -122,7 +122,7 @@ pub enum Replacement {
 /// One resource's change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ResourceChange {
+pub(crate) struct ResourceChange {
     /// What happens.
     pub action: Action,
     /// Its key in the template.
@@ -141,7 +141,7 @@ pub struct ResourceChange {
 
 /// The same as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ShownChange {
+pub(crate) struct ShownChange {
     /// What happens.
     #[serde(flatten)]
     pub change: ResourceChange,
@@ -151,7 +151,7 @@ pub struct ShownChange {
 
 impl StackChanges {
     /// "5 to create", "2 to change, 1 to remove".
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let count = |wanted: fn(&ResourceChange) -> bool, what: &str| {
             let number = self.changes.iter().filter(|shown| wanted(&shown.change)).count();
             (number > 0).then(|| format!("{number} to {what}"))
@@ -186,7 +186,7 @@ impl StackChanges {
 /// What CloudFormation did with a resource, or with the stack itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ResourceProgress {
+pub(crate) struct ResourceProgress {
     /// What the stack is called within its project.
     pub id: String,
     /// The stack's name.
@@ -209,7 +209,7 @@ pub struct ResourceProgress {
 /// How a status reads to people: its colour and symbol follow from this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// As it should be.
     Good,
     /// Something is under way.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::error::Excerpt;
+use crate::text::visible;
 
 /// As wide as a line of this project's own files; for what is no terminal, or a very wide one. In columns.
 const WIDEST: usize = 120;
@@ -135,18 +136,6 @@ impl View {
                 }
             })
             .collect()
-    }
-}
-
-/// The character, or a sign for one that would act on the terminal, or turn the text around.
-fn visible(c: char) -> char {
-    match c {
-        '\t' => ' ',
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        '\u{feff}' | '\u{200b}'..='\u{200f}' => '\u{fffd}',
-        other => other,
     }
 }
 

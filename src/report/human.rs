@@ -10,11 +10,14 @@ use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::event::{Action, Replacement, Severity, ShownChange, StackAction, StackChanges};
-use super::{Event, Paint, excerpt, stderr_line};
+use super::{Event, Paint, excerpt, marked, printable, stderr_line};
 use crate::error::Error;
 
 /// The least room for a part's name, in characters.
 const NARROWEST: usize = 12;
+
+/// Where a line goes on that is told as one.
+const CONTINUED: &str = "\n          ";
 
 /// In a log a part has a line when it begins and when it ends, and what it says in between at most as often as this: enough
 /// to tell slow from stuck, and for CI systems that end what is silent.
@@ -66,8 +69,10 @@ impl Human {
         format!("{part:width$}")
     }
 
-    /// Writes a line, whatever moves below it and whatever the terminal can draw.
+    /// Writes a line, whatever moves below it and whatever the terminal can draw. Should the text have several, those after
+    /// the first can't be taken for other lines of ours.
     fn line(&self, text: &str) {
+        let text = &printable(&text.replace('\n', CONTINUED));
         let write = || {
             if self.asking.swap(false, Ordering::Relaxed) {
                 // The question is still the last thing on its line.
@@ -177,13 +182,13 @@ impl Human {
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
                     bar.set_style(style);
                 }
-                bar.set_prefix(self.name(part));
+                bar.set_prefix(printable(&self.name(part)));
                 bar.enable_steady_tick(Duration::from_millis(120));
                 bar
             }),
         });
         match &running.bar {
-            Some(bar) => bar.set_message(message.to_owned()),
+            Some(bar) => bar.set_message(printable(&message.replace('\n', " "))),
             None if first || running.told.elapsed() >= LOG_INTERVAL => {
                 running.told = Instant::now();
                 drop(parts);
@@ -301,7 +306,9 @@ impl Human {
         for one in error.excerpts() {
             // Where it is has been said when the message begins with it.
             let told = error.message().starts_with(&one.place());
-            self.line(&excerpt::render(one, !told, excerpt::width(), self.stderr.is_enabled()));
+            let excerpt = excerpt::render(one, !told, excerpt::width(), self.stderr.is_enabled());
+            // It makes its text visible itself, and colours it.
+            excerpt.lines().for_each(|line| self.line(&marked(line)));
         }
         for (index, step) in next.iter().enumerate() {
             let lead = if index == 0 { "next:" } else { "  or:" };

@@ -2,24 +2,28 @@
 //!
 //! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
 
-pub mod event;
+pub(crate) mod event;
 mod excerpt;
 mod human;
 mod next_step;
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Excerpt, Exit, OrFail, Result};
-pub use event::Event;
+use crate::ident::fresh_token;
+use crate::text::{all_visible, visible};
+pub(crate) use event::Event;
 use human::Human;
-pub use next_step::Flags;
+pub(crate) use next_step::Flags;
 
 /// "2 added, 1 overwritten": what there are any of.
-pub fn counted(counts: &[(usize, &str)]) -> String {
+pub(crate) fn counted(counts: &[(usize, &str)]) -> String {
     let parts: Vec<String> = counts
         .iter()
         .filter(|(count, _)| *count > 0)
@@ -29,7 +33,7 @@ pub fn counted(counts: &[(usize, &str)]) -> String {
 }
 
 /// A command's result: a document for programs, and a text for people.
-pub trait CommandResult: Serialize {
+pub(crate) trait CommandResult: Serialize {
     /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
 }
@@ -73,7 +77,7 @@ pub struct Options {
 
 /// Shows events, asks questions and prints results.
 #[derive(Debug)]
-pub struct Reporter {
+pub(crate) struct Reporter {
     style: Style,
     yes: bool,
     /// Whether a question would be read and answered.
@@ -89,9 +93,47 @@ enum Style {
     Json,
 }
 
+/// Stands around what [`Paint`] adds to a text, until the text is printed. Nobody can guess it, so what others wrote can't
+/// pass for it.
+static MARK: LazyLock<String> = LazyLock::new(|| format!("\u{fdd0}{}\u{fdd1}", fresh_token()));
+
+/// `added` as part of a text that is still to be printed.
+fn marked(added: impl fmt::Display) -> String {
+    format!("{0}{added}{0}", *MARK)
+}
+
+/// A text as it is printed: of all that would act on the terminal it has what was painted, and nothing else.
+fn printable(text: &str) -> String {
+    let parts = text.split(MARK.as_str()).enumerate();
+    parts
+        .map(|(index, part)| {
+            if index % 2 == 1 {
+                part.to_owned()
+            } else {
+                all_visible(part)
+            }
+        })
+        .collect()
+}
+
+/// A JSON text in which nothing acts on the terminal: what JSON itself doesn't escape is escaped, which changes no value.
+fn printable_json(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() || visible(c) == c {
+            printable.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                printable.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    printable
+}
+
 /// Colours text, or doesn't.
 #[derive(Debug, Clone, Copy)]
-pub struct Paint {
+pub(crate) struct Paint {
     enabled: bool,
 }
 
@@ -113,33 +155,33 @@ impl Paint {
     }
 
     /// `text` in `style`.
-    pub fn paint(&self, style: anstyle::Style, text: &str) -> String {
+    pub(crate) fn paint(&self, style: anstyle::Style, text: &str) -> String {
         if self.enabled {
-            format!("{style}{text}{style:#}")
+            format!("{}{text}{}", marked(style), marked(format_args!("{style:#}")))
         } else {
             text.to_owned()
         }
     }
 
     /// `text` in a colour.
-    pub fn color(&self, color: anstyle::AnsiColor, text: &str) -> String {
+    pub(crate) fn color(&self, color: anstyle::AnsiColor, text: &str) -> String {
         self.paint(anstyle::Style::new().fg_color(Some(color.into())), text)
     }
 
     /// `text` in bold.
-    pub fn bold(&self, text: &str) -> String {
+    pub(crate) fn bold(&self, text: &str) -> String {
         self.paint(anstyle::Style::new().bold(), text)
     }
 
     /// `text`, less loud.
-    pub fn dim(&self, text: &str) -> String {
+    pub(crate) fn dim(&self, text: &str) -> String {
         self.paint(anstyle::Style::new().dimmed(), text)
     }
 }
 
 impl Reporter {
     /// A reporter that tells what it is told in the way that is asked for.
-    pub fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let automated = is_automated(std::env::var_os("CI").as_deref());
         Self {
@@ -161,7 +203,7 @@ impl Reporter {
     }
 
     /// Shows an event.
-    pub fn event(&self, event: &Event) {
+    pub(crate) fn event(&self, event: &Event) {
         match &self.style {
             Style::Human(human) => human.event(event),
             Style::Json => json_line(event),
@@ -169,7 +211,7 @@ impl Reporter {
     }
 
     /// Shorthand for [`Event::Working`].
-    pub fn working(&self, part: &str, message: impl Into<String>) {
+    pub(crate) fn working(&self, part: &str, message: impl Into<String>) {
         self.event(&Event::Working {
             part: part.to_owned(),
             message: message.into(),
@@ -177,7 +219,7 @@ impl Reporter {
     }
 
     /// Shorthand for [`Event::Finished`].
-    pub fn finished(&self, part: &str, message: impl Into<String>, changed: bool) {
+    pub(crate) fn finished(&self, part: &str, message: impl Into<String>, changed: bool) {
         self.event(&Event::Finished {
             part: part.to_owned(),
             message: message.into(),
@@ -186,7 +228,7 @@ impl Reporter {
     }
 
     /// Shorthand for [`Event::Stopped`].
-    pub fn stopped(&self, part: &str, message: impl Into<String>) {
+    pub(crate) fn stopped(&self, part: &str, message: impl Into<String>) {
         self.event(&Event::Stopped {
             part: part.to_owned(),
             message: message.into(),
@@ -194,7 +236,7 @@ impl Reporter {
     }
 
     /// Shorthand for [`Event::Warning`].
-    pub fn warn(&self, message: impl Into<String>) {
+    pub(crate) fn warn(&self, message: impl Into<String>) {
         self.event(&Event::Warning {
             message: message.into(),
         });
@@ -204,22 +246,19 @@ impl Reporter {
     ///
     /// # Errors
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
-    pub fn result(&self, outcome: &impl CommandResult) -> Result<()> {
+    pub(crate) fn result(&self, outcome: &impl CommandResult) -> Result<()> {
         let text = match &self.style {
-            Style::Human(human) => self.flags.add_to(&outcome.text(&human.stdout)),
+            Style::Human(human) => printable(&self.flags.add_to(&outcome.text(&human.stdout))),
             Style::Json => {
                 let document = serde_json::to_string(outcome).or_fail(|| "could not write the result".to_owned())?;
-                format!(
-                    "{document}
-"
-                )
+                printable_json(&document) + "\n"
             }
         };
         self.print(text)
     }
 
     /// Prints text on stdout as it is.
-    pub fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
+    pub(crate) fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
         if let Style::Human(human) = &self.style {
             human.clear();
         }
@@ -233,12 +272,12 @@ impl Reporter {
     }
 
     /// `text` with the flags of this run added to the commands in it, so that they work on the same stage.
-    pub fn next_step(&self, text: &str) -> String {
+    pub(crate) fn next_step(&self, text: &str) -> String {
         self.flags.add_to(text)
     }
 
     /// Shows an error: what, why, and what to do next. `exit` is what the process ends with.
-    pub fn error(&self, error: &Error, exit: Exit) {
+    pub(crate) fn error(&self, error: &Error, exit: Exit) {
         let mut next: Vec<String> = error.next_steps().iter().map(|step| self.next_step(step)).collect();
         if next.is_empty() {
             next.push("-v shows more of what happened.".to_owned());
@@ -257,13 +296,18 @@ impl Reporter {
         }
     }
 
+    /// Whether a question would be asked and answered by somebody.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.somebody_there && !self.yes && matches!(self.style, Style::Human(_))
+    }
+
     /// Asks before something is lost: `what` is about to be done ("remove the stage dev"), `losses` names what goes
     /// with it, a line each. `otherwise` says what is so after a no ("Nothing was changed."). Returns
     /// whether somebody was asked: then time has passed.
     ///
     /// # Errors
     /// The answer is no, or nobody can be asked and `--yes` wasn't given (exit 5).
-    pub async fn confirm(&self, what: &str, losses: &[String], otherwise: &str) -> Result<bool> {
+    pub(crate) async fn confirm(&self, what: &str, losses: &[String], otherwise: &str) -> Result<bool> {
         let _alone = self.questions.lock().await;
         self.event(&Event::Losing {
             what: what.to_owned(),
@@ -306,7 +350,7 @@ fn place(excerpt: &Excerpt) -> Value {
 fn json_line(value: &impl Serialize) {
     let line = serde_json::to_string(value)
         .unwrap_or_else(|error| json!({ "event": "warning", "message": error.to_string() }).to_string());
-    stderr_line(&line);
+    stderr_line(&printable_json(&line));
 }
 
 /// Writes a line to stderr. Unlike `eprintln!` this doesn't panic when nobody reads it any more: a deployment goes on.
@@ -317,6 +361,28 @@ fn stderr_line(line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_painted_acts_on_the_terminal() {
+        let paint = Paint { enabled: true };
+        let wild = "\u{1b}[8mhidden\u{9b}0m\u{fdd0}x\u{fdd1}";
+        let text = format!("{} {wild} {}", paint.bold("name"), paint.dim(wild));
+        let shown = "␛[8mhidden\u{fffd}0m\u{fdd0}x\u{fdd1}";
+        assert_eq!(
+            printable(&text),
+            format!("\u{1b}[1mname\u{1b}[0m {shown} \u{1b}[2m{shown}\u{1b}[0m")
+        );
+        assert_eq!(Paint { enabled: false }.bold("a"), "a");
+    }
+
+    #[test]
+    fn json_keeps_its_values_and_shows_them_as_ascii() {
+        let text = "\u{1b}\u{9b}\u{202e}\u{e0041}\u{2028}ü漢";
+        let written = printable_json(&json!(text).to_string());
+        assert!(!written.chars().any(|c| visible(c) != c), "{written:?}");
+        assert!(written.contains("ü漢"), "{written}");
+        assert_eq!(serde_json::from_str::<String>(&written).expect("JSON"), text);
+    }
 
     #[test]
     fn ci_is_what_build_servers_set() {

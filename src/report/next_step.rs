@@ -1,7 +1,7 @@
 //! Commands that messages name, with the flags that the run had: without `--local` or `--stage`, the next step would be
 //! another place's.
 
-use std::borrow::Cow;
+use crate::text::quoted_for_shell;
 
 /// The flags of a run that say where it works, and the commands that take them.
 #[derive(Debug, Default)]
@@ -35,16 +35,6 @@ impl Flags {
             quoted = !quoted;
         }
         result
-    }
-}
-
-/// `value` as a shell reads it back, whatever is in it.
-fn quoted_for_shell(value: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        Cow::Borrowed(value)
-    } else {
-        Cow::Owned(format!("'{}'", value.replace('\'', r"'\''")))
     }
 }
 

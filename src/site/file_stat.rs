@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Size, times of the last changes and inode of a file. Two that differ mean another content; two that are the same mean
 /// the same content as surely as build tools and backups need it: only a change within the clock's tick goes unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileStat {
+pub(crate) struct FileStat {
     /// In bytes.
     size: u64,
     /// In nanoseconds since 1970; 0 where the file system doesn't know.
@@ -22,7 +22,7 @@ pub struct FileStat {
 
 impl FileStat {
     /// Of a file whose metadata were just asked for.
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let modified = metadata
             .modified()
             .ok()
@@ -53,7 +53,7 @@ impl FileStat {
     }
 
     /// The file's size in bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 }

@@ -13,7 +13,7 @@ mod input;
 mod names;
 mod object;
 mod source;
-pub mod sum;
+pub(crate) mod sum;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -26,17 +26,17 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, Pa
 
 use crate::error::{Error, ErrorKind, Result};
 use asset_class::{AssetClass, content_type};
-pub use file_stat::FileStat;
+pub(crate) use file_stat::FileStat;
 use fingerprint::Names;
 use input::{FILES, Input, PIECE_BYTES, Problems};
-pub use names::{folder_and_name, is_hashed_name, url_path};
-pub use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
+pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
 use source::Source;
 use sum::Sum;
 
 /// The site's folder as it was read. Cloning it is cheap.
 #[derive(Debug, Clone, Default)]
-pub struct Site {
+pub(crate) struct Site {
     root: PathBuf,
     objects: Arc<[Object]>,
     names: Arc<Names>,
@@ -44,7 +44,7 @@ pub struct Site {
 
 /// What is sent.
 #[derive(Debug)]
-pub enum Body {
+pub(crate) enum Body {
     /// This file, to be read as it is sent.
     File(PathBuf),
     /// These bytes.
@@ -53,17 +53,17 @@ pub enum Body {
 
 impl Site {
     /// What is published, beside what the deployer makes; by kind, then by key.
-    pub fn objects(&self) -> &[Object] {
+    pub(crate) fn objects(&self) -> &[Object] {
         &self.objects
     }
 
     /// Whether the site brings a `config.json` of its own.
-    pub fn has_config(&self) -> bool {
+    pub(crate) fn has_config(&self) -> bool {
         self.objects.iter().any(|object| &*object.key == CONFIG)
     }
 
     /// What is published with a `config.json` that has these values; without one if there are none.
-    pub fn with_config(&self, values: &BTreeMap<String, String>) -> Vec<Object> {
+    pub(crate) fn with_config(&self, values: &BTreeMap<String, String>) -> Vec<Object> {
         if values.is_empty() {
             return self.objects.to_vec();
         }
@@ -76,7 +76,7 @@ impl Site {
     ///
     /// # Errors
     /// Its file can't be read any more, or isn't what it was when the site was read.
-    pub fn body(&self, object: &Object) -> Result<Body> {
+    pub(crate) fn body(&self, object: &Object) -> Result<Body> {
         match &object.content {
             Content::Made(bytes) => Ok(Body::Bytes(bytes.to_vec())),
             Content::OnDisk(key) => {
@@ -103,7 +103,7 @@ impl Site {
     ///
     /// # Errors
     /// It isn't.
-    pub fn check(&self, object: &Object) -> Result<()> {
+    pub(crate) fn check(&self, object: &Object) -> Result<()> {
         let (Content::OnDisk(key) | Content::Rewritten(key)) = &object.content else {
             return Ok(());
         };
@@ -117,7 +117,7 @@ impl Site {
     }
 
     /// What visitors should get, beside the object with the API's address.
-    pub fn served(&self) -> impl Iterator<Item = Served> {
+    pub(crate) fn served(&self) -> impl Iterator<Item = Served> {
         let served = |path: String, object: &Object| Served {
             key: Arc::clone(&object.key),
             path,
@@ -154,7 +154,7 @@ const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever write
 ///
 /// # Errors
 /// It holds no site, or something that can't be published (exit 2).
-pub fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
+pub(crate) fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
     let listing = folder::list(folder)?;
     let mut warnings = listing.warnings;
     let recalled = cache

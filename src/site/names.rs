@@ -163,7 +163,7 @@ pub(super) fn list(names: &[&str]) -> String {
 }
 
 /// A key as CloudFront sees it in a URL: everything but unreserved characters escaped.
-pub fn url_path(key: &str) -> String {
+pub(crate) fn url_path(key: &str) -> String {
     let mut path = String::with_capacity(key.len() + 1);
     for segment in key.split('/') {
         path.push('/');
@@ -178,12 +178,12 @@ pub(super) fn url_segment(segment: &str) -> String {
 }
 
 /// A key's folder, with the slash at its end, and the file's name.
-pub fn folder_and_name(key: &str) -> (&str, &str) {
+pub(crate) fn folder_and_name(key: &str) -> (&str, &str) {
     key.split_at(key.rfind('/').map_or(0, |slash| slash + 1))
 }
 
 /// Whether an object in the bucket has a name that this deployer made from its content, of which this is the sum.
-pub fn is_hashed_name(key: &str, sum: &str) -> bool {
+pub(crate) fn is_hashed_name(key: &str, sum: &str) -> bool {
     let mark = folder_and_name(key).1.rsplit('.').nth(1);
     mark.is_some_and(|mark| mark.len() == 16 && sum.starts_with(mark))
 }

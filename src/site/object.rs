@@ -11,24 +11,24 @@ use super::file_stat::FileStat;
 use super::sum::Sum;
 
 /// The object that tells the page its API's address. The page asks for it; nobody edits it.
-pub const CONFIG: &str = "config.json";
+pub(crate) const CONFIG: &str = "config.json";
 
 /// Browsers and edges keep it and never ask again: the name changes with the content. `immutable` (RFC 8246) spares the
 /// question at a reload, too; a year is the longest that RFC 2616 wanted, and what CloudFront's policy keeps at most.
-pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Browsers ask each time whether their copy is the newest, and get a short "yes" when it is (RFC 9111, 5.2.2.4). Edges
 /// ask after a second, the least that CloudFront's policy `CachingOptimized` allows.
-pub const NO_CACHE: &str = "no-cache";
+pub(crate) const NO_CACHE: &str = "no-cache";
 
 /// Browsers ask each time, and edges answer: these go by `s-maxage` (RFC 9111, 5.2.2.10; CloudFront's guide,
 /// "Expiration") and forget a file when it changes, since publishing it invalidates its path. `must-revalidate` (5.2.2.2)
 /// keeps a browser that can't ask from showing the old one.
-pub const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
+pub(crate) const ASK_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
 
 /// What an object is to the others; in this order they are published, so that nothing refers to what isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ObjectKind {
+pub(crate) enum ObjectKind {
     /// An asset under a name that has its content's hash.
     Asset,
     /// A file under its own name.
@@ -39,7 +39,7 @@ pub enum ObjectKind {
 
 /// Where an object's bytes come from. Files aren't kept in memory: there may be many, and big ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     /// The file of this key, as it is.
     OnDisk(Arc<str>),
     /// The file of this key, with references that follow what they name; it is small enough to be held (see
@@ -51,7 +51,7 @@ pub enum Content {
 
 /// One object as it will be served.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub(crate) struct Object {
     /// Its key in the bucket, which is its path in the URL.
     pub key: Arc<str>,
     /// What it is to the others.
@@ -72,7 +72,7 @@ pub struct Object {
 
 impl Object {
     /// The object that tells the page what it is to know of what is deployed.
-    pub fn config(values: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn config(values: &BTreeMap<String, String>) -> Self {
         let text = format!("{}\n", json!(values)).into_bytes();
         Self {
             key: CONFIG.into(),
@@ -89,7 +89,7 @@ impl Object {
 
 /// An object as visitors should get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
+pub(crate) struct Served {
     /// Its key in the bucket.
     pub key: Arc<str>,
     /// Its URL's path, escaped.

@@ -22,7 +22,7 @@ const PART_BYTES: u64 = 8 << 20;
 const MOST_PARTS: u64 = 10_000;
 
 /// In parts of which size an object of `size` bytes is sent; none if it is sent in one piece.
-pub fn part_size(size: u64) -> Option<u64> {
+pub(crate) fn part_size(size: u64) -> Option<u64> {
     (size > WHOLE_BYTES).then(|| {
         let least = size.div_ceil(MOST_PARTS);
         // In whole MiB.
@@ -32,7 +32,7 @@ pub fn part_size(size: u64) -> Option<u64> {
 
 /// What an object's content is, in short. Written, it is hexadecimal: an MD5 as S3 has it in ETags, without the quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sum {
+pub(crate) enum Sum {
     /// Of a content that is sent in one piece.
     Md5([u8; 16]),
     /// Of a content that is sent in parts.
@@ -41,12 +41,12 @@ pub enum Sum {
 
 impl Sum {
     /// Of a content that is in memory, and so is sent in one piece.
-    pub fn of(content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn of(content: impl AsRef<[u8]>) -> Self {
         Self::Md5(Md5::digest(content).into())
     }
 
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Md5(bytes) => bytes,
             Self::Sha256(bytes) => bytes,
@@ -72,7 +72,7 @@ impl FromStr for Sum {
 
 /// Sums a content as it comes.
 #[derive(Debug)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     md5: Option<Md5>,
     sha256: Option<Sha256>,
     size: u64,
@@ -80,7 +80,7 @@ pub struct Hasher {
 
 impl Hasher {
     /// For `size` bytes. Where that isn't known, it costs both sums.
-    pub fn new(size: Option<u64>) -> Self {
+    pub(crate) fn new(size: Option<u64>) -> Self {
         let in_parts = size.map(|size| part_size(size).is_some());
         Self {
             md5: (in_parts != Some(true)).then(Md5::new),
@@ -90,7 +90,7 @@ impl Hasher {
     }
 
     /// The next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
@@ -101,7 +101,7 @@ impl Hasher {
     }
 
     /// What they were.
-    pub fn finish(self) -> Sum {
+    pub(crate) fn finish(self) -> Sum {
         match (self.md5, self.sha256) {
             (Some(md5), Some(_)) if part_size(self.size).is_none() => Sum::Md5(md5.finalize().into()),
             (_, Some(sha256)) => Sum::Sha256(sha256.finalize().into()),

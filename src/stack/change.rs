@@ -2,11 +2,11 @@
 
 use crate::project::stacks::StackId;
 use crate::report::event;
-pub use crate::report::event::{Action, Replacement, ResourceChange, StackAction};
+pub(crate) use crate::report::event::{Action, Replacement, ResourceChange, StackAction};
 
 /// What is to happen to a stack.
 #[derive(Debug, Clone)]
-pub struct StackPlan {
+pub(crate) struct StackPlan {
     /// What the stack is called within its project.
     pub id: StackId,
     /// The stack's name.
@@ -21,7 +21,7 @@ pub struct StackPlan {
 
 /// How CloudFormation works at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Compares templates, and waits for everything that it changes.
     Standard,
     /// Calls a resource done when it is configured, before it is ready everywhere.
@@ -56,6 +56,10 @@ pub(super) const STATEFUL: &[&str] = &[
     "AWS::SecretsManager::Secret",
 ];
 
+/// Types whose resources tell what has happened: whoever loses them is asked, though a protected stage doesn't keep them. An
+/// emulator calls every change of one a perhaps, so only a replacement that is certain counts.
+const RECORDS: &[&str] = &["AWS::Logs::LogGroup"];
+
 /// Types that make up the definition of an API: a deployment is a snapshot of these.
 pub(super) const API_DEFINITION: &[&str] = &[
     "AWS::ApiGateway::Authorizer",
@@ -75,7 +79,7 @@ const HAS_ID: &[&str] = &[
 
 impl ResourceChange {
     /// A resource that will be created.
-    pub fn addition(logical_id: &str, resource_type: &str) -> Self {
+    pub(crate) fn addition(logical_id: &str, resource_type: &str) -> Self {
         Self {
             action: Action::Add,
             logical_id: logical_id.to_owned(),
@@ -88,13 +92,16 @@ impl ResourceChange {
     }
 
     /// Whether the resource that is there leaves: removed, or replaced by another.
-    pub fn leaves(&self) -> bool {
+    pub(crate) fn leaves(&self) -> bool {
         self.action == Action::Remove || self.replacement != Replacement::Never
     }
 
     /// What this change would lose, if it is about a stateful resource; a sentence.
-    pub fn loss(&self) -> Option<String> {
-        if !STATEFUL.contains(&self.resource_type.as_str()) || !self.leaves() {
+    pub(crate) fn loss(&self) -> Option<String> {
+        let is_one_of = |types: &[&str]| types.contains(&self.resource_type.as_str());
+        let is_certain = self.action == Action::Remove || self.replacement == Replacement::Always;
+        let loses = is_one_of(STATEFUL) && self.leaves() || is_one_of(RECORDS) && (is_certain || self.is_renamed());
+        if !loses {
             return None;
         }
         let name = self.name();
@@ -106,6 +113,11 @@ impl ResourceChange {
             _ => "is replaced by an empty one and deleted with what is in it",
         };
         Some(format!("{} {name} {verb}", self.resource_type))
+    }
+
+    /// Whether it is a log group that gets another name.
+    fn is_renamed(&self) -> bool {
+        self.leaves() && self.properties.iter().any(|property| property == "LogGroupName")
     }
 
     fn name(&self) -> &str {
@@ -123,14 +135,14 @@ impl ResourceChange {
 
     /// Whether a part of an API's definition leaves it. CloudFormation removes it only after it took the new
     /// deployment's snapshot, which so still has it.
-    pub fn removes_api_definition(&self) -> bool {
+    pub(crate) fn removes_api_definition(&self) -> bool {
         API_DEFINITION.contains(&self.resource_type.as_str()) && self.leaves()
     }
 }
 
 impl StackPlan {
     /// The plan as it is shown.
-    pub fn shown(&self) -> event::StackChanges {
+    pub(crate) fn shown(&self) -> event::StackChanges {
         event::StackChanges {
             id: self.id.to_string(),
             name: self.name.clone(),
@@ -148,7 +160,7 @@ impl StackPlan {
     }
 
     /// Whether a resource of this name will be created for `logical_id`: a new one, or one that replaces another.
-    pub fn creates(&self, logical_id: &str, name: &str) -> bool {
+    pub(crate) fn creates(&self, logical_id: &str, name: &str) -> bool {
         self.changes.iter().any(|change| {
             // What has an id beside its name can't be told from one that is renamed.
             let has_id = HAS_ID.contains(&change.resource_type.as_str());
@@ -160,14 +172,14 @@ impl StackPlan {
     }
 
     /// Whatever leaves the stack, holding data or not, and what else would be lost; a sentence each.
-    pub fn removals(&self) -> Vec<String> {
+    pub(crate) fn removals(&self) -> Vec<String> {
         let leaving = self.changes.iter().filter(|change| change.leaves());
         let leaving = leaving.map(|change| change.loss().unwrap_or_else(|| change.removal()));
         leaving.chain(self.lifted.iter().cloned()).collect()
     }
 
     /// What would be lost, a sentence each.
-    pub fn losses(&self) -> Vec<String> {
+    pub(crate) fn losses(&self) -> Vec<String> {
         let leaving = self.changes.iter().filter_map(ResourceChange::loss);
         leaving.chain(self.lifted.iter().cloned()).collect()
     }
@@ -211,6 +223,24 @@ mod tests {
             let loss = change(action, table, replacement, retained).loss().expect("a loss");
             assert!(loss.contains("Ledger") && loss.contains(word), "{loss}");
         }
+    }
+
+    #[test]
+    fn logs_that_go_are_a_loss() {
+        let group = "AWS::Logs::LogGroup";
+        let gone = change(Action::Remove, group, Replacement::Never, false).loss();
+        assert!(gone.is_some_and(|loss| loss.contains("is deleted with what is in it")));
+        assert!(
+            change(Action::Modify, group, Replacement::Always, false)
+                .loss()
+                .is_some()
+        );
+        // What an emulator says of any change of one.
+        let mut perhaps = change(Action::Modify, group, Replacement::Perhaps, false);
+        perhaps.properties = vec!["RetentionInDays".into()];
+        assert_eq!(perhaps.loss(), None);
+        perhaps.properties = vec!["LogGroupName".into()];
+        assert!(perhaps.loss().is_some());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::operation::create_change_set::builders::CreateChangeSetFluentBuilder;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::operation::describe_change_set::builders::DescribeChangeSetFluentBuilder;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
     EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
@@ -25,7 +27,7 @@ use crate::wait::{Probe, Waited, until};
 /// A change set that can be executed. It goes when the run ends and it was neither [executed](execute) nor
 /// [discarded](discard).
 #[derive(Debug)]
-pub struct ChangeSet {
+pub(crate) struct ChangeSet {
     /// Its ARN.
     pub arn: String,
     /// The ARN of its stack.
@@ -39,7 +41,7 @@ pub struct ChangeSet {
 
 /// Whether a change set makes a stack or changes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// The stack doesn't exist, or is an empty shell.
     Create,
     /// The stack exists.
@@ -51,7 +53,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// CloudFormation refuses the template or finds a name taken. A shell of a stack that this made is removed again.
-pub async fn create(
+pub(crate) async fn create(
     cloud: &Cloud,
     stack: &str,
     rendered: &Rendered,
@@ -76,20 +78,10 @@ pub async fn create(
             Purpose::Update => ChangeSetType::Update,
         })
         .template_body(&rendered.body)
-        .capabilities(Capability::CapabilityNamedIam);
-    request = match mode {
-        Mode::Standard => request,
-        // Express mode switches rollback off unless told otherwise, and without rollback the first replacement wedges
-        // the stack.
-        Mode::Express => request.deployment_config(
-            DeploymentConfig::builder()
-                .mode(DeploymentConfigMode::Express)
-                .disable_rollback(false)
-                .build(),
-        ),
-        Mode::RevertDrift => request.deployment_mode(DeploymentMode::RevertDrift),
-    };
-    request = request.set_parameters(Some(parameters(rendered)));
+        .capabilities(Capability::CapabilityNamedIam)
+        // A change set shows what macros make of the template; stacks within it want their agreement nevertheless.
+        .capabilities(Capability::CapabilityAutoExpand);
+    request = in_mode(request, mode).set_parameters(Some(parameters(rendered)));
     let (arn, stack_arn) = match request.send().await {
         Ok(answer) => (answer.id, answer.stack_id),
         Err(error) => match begun::change_set(cloud, stack, &token, &error).await {
@@ -104,7 +96,7 @@ pub async fn create(
     let made = wait_until_made(cloud, stack, &arn).await?;
     if made.status == Some(ChangeSetStatus::CreateComplete) {
         return Ok(Some(ChangeSet {
-            changes: all_changes(cloud, &arn, made).await?,
+            changes: all_changes(cloud, stack, &arn, made).await?,
             arn,
             stack_arn,
             mode,
@@ -115,7 +107,7 @@ pub async fn create(
     let findings = if means_no_changes(&reason) {
         Vec::new()
     } else {
-        validation_findings(cloud, &arn).await
+        validation_findings(cloud, stack, &arn).await
     };
     let cleared = clear(cloud, &arn, &stack_arn, purpose).await;
     if cleared.is_ok() {
@@ -143,9 +135,24 @@ pub async fn create(
     ))
 }
 
+fn in_mode(request: CreateChangeSetFluentBuilder, mode: Mode) -> CreateChangeSetFluentBuilder {
+    match mode {
+        Mode::Standard => request,
+        // Express mode switches rollback off unless told otherwise, and without rollback the first replacement wedges
+        // the stack.
+        Mode::Express => request.deployment_config(
+            DeploymentConfig::builder()
+                .mode(DeploymentConfigMode::Express)
+                .disable_rollback(false)
+                .build(),
+        ),
+        Mode::RevertDrift => request.deployment_mode(DeploymentMode::RevertDrift),
+    }
+}
+
 /// Updates a stack without a change set. Returns the token that the operation's events carry; none if there is nothing to
 /// change.
-pub async fn update_directly(
+pub(crate) async fn update_directly(
     cloud: &Cloud,
     stack_arn: &str,
     rendered: &Rendered,
@@ -185,12 +192,7 @@ fn parameters(rendered: &Rendered) -> Vec<Parameter> {
 
 async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<DescribeChangeSetOutput> {
     until(cloud.pace(Duration::from_secs(600)), async || {
-        let answer = cloud
-            .cloudformation
-            .describe_change_set()
-            .change_set_name(arn)
-            .send()
-            .await;
+        let answer = describe(cloud, stack, arn).send().await;
         match answer {
             Ok(found) => match found.status() {
                 Some(ChangeSetStatus::CreateComplete | ChangeSetStatus::Failed) => Probe::Ready(found),
@@ -209,13 +211,26 @@ async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<Descri
     })
 }
 
+/// A request for a change set, by its name or ARN. With its stack's name in it, whose ARN is what most statements of
+/// policies are about: by the change set's alone a request is allowed to those only who are allowed change sets.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
+fn describe(cloud: &Cloud, stack: &str, change_set: &str) -> DescribeChangeSetFluentBuilder {
+    let request = cloud.cloudformation.describe_change_set();
+    request.stack_name(read::name_of(stack)).change_set_name(change_set)
+}
+
 /// The only places where the wording of "nothing to change" is matched: AWS has no code for it.
 fn means_no_changes(reason: &str) -> bool {
     reason.starts_with("The submitted information didn't contain changes.")
         || reason.contains("No updates are to be performed")
 }
 
-async fn all_changes(cloud: &Cloud, arn: &str, first: DescribeChangeSetOutput) -> Result<Vec<ResourceChange>> {
+async fn all_changes(
+    cloud: &Cloud,
+    stack: &str,
+    arn: &str,
+    first: DescribeChangeSetOutput,
+) -> Result<Vec<ResourceChange>> {
     let mut changes = Vec::new();
     let mut page = first;
     loop {
@@ -231,10 +246,7 @@ async fn all_changes(cloud: &Cloud, arn: &str, first: DescribeChangeSetOutput) -
         let Some(token) = next.filter(|token| !token.is_empty()) else {
             return Ok(changes);
         };
-        page = cloud
-            .cloudformation
-            .describe_change_set()
-            .change_set_name(arn)
+        page = describe(cloud, stack, arn)
             .next_token(token)
             .send()
             .await
@@ -281,18 +293,31 @@ fn resource_change(change: SdkChange) -> ResourceChange {
 
 /// A change set that failed in CloudFormation's own validation names no resource; its events do.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html>
-async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
+async fn validation_findings(cloud: &Cloud, stack: &str, arn: &str) -> Vec<String> {
     let mut pages = cloud
         .cloudformation
         .describe_events()
+        .stack_name(read::name_of(stack))
         .change_set_name(arn)
         .filters(EventFilter::builder().failed_events(true).build())
         .into_paginator()
         .items()
         .send();
     let mut findings = Vec::new();
-    // What fails here only costs detail: the change set's own reason is reported anyway.
-    while let Some(Ok(event)) = pages.next().await {
+    while let Some(event) = pages.next().await {
+        let event = match event {
+            Ok(event) => event,
+            // It only costs detail: the change set's own reason is told anyway.
+            Err(error) => {
+                let error = explain(
+                    error,
+                    "which resource it was can't be read (cloudformation:DescribeEvents)",
+                );
+                let causes = std::iter::once(error.message().to_owned()).chain(error.causes());
+                findings.push(causes.collect::<Vec<_>>().join(": "));
+                break;
+            }
+        };
         let passed = event.validation_status() == Some(&ValidationStatus::Skipped)
             || event.validation_failure_mode() == Some(&HookFailureMode::Warn);
         if let Some(reason) = event.validation_status_reason().or(event.resource_status_reason())
@@ -316,7 +341,7 @@ async fn validation_findings(cloud: &Cloud, arn: &str) -> Vec<String> {
 ///
 /// # Errors
 /// CloudFormation refuses it. An identity that may not ask goes without.
-pub async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result<Vec<String>> {
+pub(crate) async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) -> Result<Vec<String>> {
     // The same template is the same again, whatever its parameters are by now.
     if let Some(known) = cloud.unknown_types(&rendered.body) {
         return Ok(known);
@@ -408,23 +433,31 @@ fn state_in_the_way(message: &str) -> Option<ErrorKind> {
 ///
 /// # Errors
 /// It can't be deleted; then it is tried again as the run ends.
-pub async fn discard(cloud: &Cloud, change_set: ChangeSet) -> Result<()> {
-    delete(cloud, &change_set.arn).await?;
+pub(crate) async fn discard(cloud: &Cloud, change_set: ChangeSet) -> Result<()> {
+    if !delete(cloud, &change_set.stack_arn, &change_set.arn).await? {
+        return Err(another_executes(&change_set.stack_arn));
+    }
     change_set.entry.done();
     Ok(())
+}
+
+/// Somebody else has begun what was planned here.
+fn another_executes(stack: &str) -> Error {
+    Error::new(
+        ErrorKind::ChangedMeanwhile,
+        format!("the stack {} is being changed by another run", read::name_of(stack)),
+    )
+    .hint(
+        "Wait until `deployer status` shows that it has ended, then run the same command again: it plans by what is there \
+         then.",
+    )
 }
 
 /// What the request for a change set has made, wherever it was interrupted: looked for by name, since its ARN may never have
 /// arrived.
 async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<Undone> {
     let found = until(cloud.pace(APPEARING), async || {
-        let describe = cloud.cloudformation.describe_change_set();
-        let answer = describe
-            .stack_name(read::name_of(stack))
-            .change_set_name(name)
-            .send()
-            .await;
-        match answer {
+        match describe(cloud, stack, name).send().await {
             Ok(found) => Probe::Ready(found),
             // The request may still be on its way.
             Err(error)
@@ -447,19 +480,8 @@ async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose)
         found.change_set_id.unwrap_or_default(),
         found.stack_id.unwrap_or_default(),
     );
-    match cloud
-        .cloudformation
-        .delete_change_set()
-        .change_set_name(&arn)
-        .send()
-        .await
-    {
-        // It is being executed after all.
-        Err(error) if code(&error) == "InvalidChangeSetStatus" => return Ok(Undone::GoesOn(change_of(&stack_arn))),
-        Err(error) if code(&error) != "ChangeSetNotFound" => {
-            return Err(explain(error, "could not delete a change set"));
-        }
-        _ => {}
+    if !delete(cloud, &stack_arn, &arn).await? {
+        return Ok(Undone::GoesOn(change_of(&stack_arn)));
     }
     // As it could be deleted, nobody has filled the stack with it.
     match read::describe(cloud, &stack_arn).await? {
@@ -484,12 +506,18 @@ pub(super) fn under_way(operation: &str, stack: &str) -> String {
 /// How long a request that was under way when its run ended may take to show.
 const APPEARING: Duration = Duration::from_secs(2);
 
-async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
-    let delete = cloud.cloudformation.delete_change_set().change_set_name(arn);
+/// Deletes a change set. It stays, and `false` is returned, if it is being executed.
+async fn delete(cloud: &Cloud, stack: &str, arn: &str) -> Result<bool> {
+    let delete = cloud.cloudformation.delete_change_set();
+    let delete = delete.stack_name(read::name_of(stack)).change_set_name(arn);
     match delete.send().await {
-        // Gone is gone: by a request whose answer got lost, or with its stack.
-        Err(error) if code(&error) != "ChangeSetNotFound" => Err(explain(error, "could not delete a change set")),
-        _ => Ok(()),
+        Ok(_) => Ok(true),
+        Err(error) => match code(&error) {
+            // Gone is gone: by a request whose answer got lost, or with its stack.
+            "ChangeSetNotFound" => Ok(true),
+            "InvalidChangeSetStatus" => Ok(false),
+            _ => Err(explain(error, "could not delete a change set")),
+        },
     }
 }
 
@@ -498,7 +526,8 @@ async fn delete(cloud: &Cloud, arn: &str) -> Result<()> {
 async fn clear(cloud: &Cloud, arn: &str, stack_arn: &str, purpose: Purpose) -> Result<()> {
     let is_shell = |stack: Stack| stack.state() == StackState::InReview;
     if purpose == Purpose::Update || !read::describe(cloud, stack_arn).await?.is_some_and(is_shell) {
-        return delete(cloud, arn).await;
+        delete(cloud, stack_arn, arn).await?;
+        return Ok(());
     }
     delete_shell(cloud, stack_arn).await
 }
@@ -516,11 +545,12 @@ async fn delete_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
 
 /// Starts a change set. Returns the token that the operation's events carry, all of them after `bookmark`, and what stands
 /// for the operation in the run's journal as long as it is followed.
-pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) -> Result<(String, Operation)> {
+pub(crate) async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) -> Result<(String, Operation)> {
     let token = fresh_token();
     let mut request = cloud
         .cloudformation
         .execute_change_set()
+        .stack_name(read::name_of(&change_set.stack_arn))
         .change_set_name(&change_set.arn)
         .client_request_token(&token);
     if change_set.mode != Mode::Express {
@@ -534,7 +564,17 @@ pub async fn execute(cloud: &Cloud, change_set: ChangeSet, bookmark: &Bookmark) 
     }
     let arn = change_set.stack_arn.as_str();
     let what = || format!("could not start the change to {arn}");
-    begun::operation(cloud, arn, &token, bookmark, request.send().await, what).await?;
+    let answer = request.send().await;
+    // Of two change sets of a stack the first that is executed makes the other obsolete, or takes it away.
+    let is_obsolete = |error| ["ChangeSetNotFound", "InvalidChangeSetStatus"].contains(&code(error));
+    let obsolete = answer.as_ref().is_err_and(is_obsolete);
+    if let Err(error) = begun::operation(cloud, arn, &token, bookmark, answer, what).await {
+        return Err(if obsolete {
+            another_executes(arn).cause(error)
+        } else {
+            error
+        });
+    }
     let operation = cloud.journal.operation(change_of(arn)).await;
     operation.has_begun();
     change_set.entry.done();
@@ -553,6 +593,25 @@ mod tests {
             Some(vec!["AWS::A::B".to_owned(), "AWS::C::D".to_owned()])
         );
         assert_eq!(unknown_types("Template format error: something else"), None);
+    }
+
+    /// No emulator has drift-aware change sets.
+    #[test]
+    fn a_change_set_says_how_it_is_to_be_carried_out() {
+        let config = aws_sdk_cloudformation::Config::builder().behavior_version_latest();
+        let client = aws_sdk_cloudformation::Client::from_conf(config.build());
+        let asked = |mode| {
+            let request = in_mode(client.create_change_set(), mode);
+            let input = request.as_input();
+            let config = input.get_deployment_config().clone();
+            let express = config.map(|config| (config.mode().cloned(), config.disable_rollback()));
+            (input.get_deployment_mode().clone(), express)
+        };
+        assert_eq!(asked(Mode::Standard), (None, None));
+        let express = (Some(DeploymentConfigMode::Express), Some(false));
+        assert_eq!(asked(Mode::Express), (None, Some(express)));
+        // The two aren't combined.
+        assert_eq!(asked(Mode::RevertDrift), (Some(DeploymentMode::RevertDrift), None));
     }
 
     #[test]

@@ -11,12 +11,13 @@ use super::{begun, follow, remove};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
+use crate::project::tables::TABLES;
 use crate::project::template::Template;
 use crate::report::Reporter;
 
 /// A plan and what it takes to carry it out.
 #[derive(Debug)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// For people.
     pub plan: StackPlan,
     /// The digest of what was planned: when it turns out otherwise, plan again.
@@ -42,7 +43,7 @@ enum Step {
 ///
 /// # Errors
 /// The stack is in a state that only its owner can end, or CloudFormation refuses the template.
-pub async fn plan(
+pub(crate) async fn plan(
     cloud: &Cloud,
     wanted: &DesiredStack,
     existing: Option<Stack>,
@@ -132,11 +133,14 @@ async fn plan_update(
             return Err(error);
         }
     };
-    let leaves = |made: &mut ChangeSet| made.changes.iter().any(ResourceChange::leaves);
+    // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone. And it has been
+    // seen to make a table's new index twice, which no later update recovers from.
+    // https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2536
+    let needs_waiting = |change: &ResourceChange| change.leaves() || TABLES.contains(&change.resource_type.as_str());
+    let is_slow = |made: &mut ChangeSet| made.changes.iter().any(needs_waiting);
     if wanted.mode == Mode::Express
-        && let Some(express) = made.take_if(leaves)
+        && let Some(express) = made.take_if(is_slow)
     {
-        // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone.
         change_set::discard(cloud, express).await?;
         made = make(Mode::Standard).await?;
     }
@@ -170,17 +174,17 @@ async fn plan_update(
 
 impl Planned {
     /// Whether this plan is one for `wanted` as it is now.
-    pub fn fits(&self, wanted: &DesiredStack) -> bool {
+    pub(crate) fn fits(&self, wanted: &DesiredStack) -> bool {
         self.digest == wanted.digest()
     }
 
     /// Whether carrying it out changes anything.
-    pub fn changes_something(&self) -> bool {
+    pub(crate) fn changes_something(&self) -> bool {
         self.plan.verdict != StackAction::Unchanged
     }
 
     /// Gives the plan up; whatever was made for it is removed.
-    pub async fn discard(self, cloud: &Cloud) -> Result<()> {
+    pub(crate) async fn discard(self, cloud: &Cloud) -> Result<()> {
         match self.step {
             Step::Update(_, made, _) => change_set::discard(cloud, made).await,
             Step::Nothing(_) | Step::Create | Step::Recreate(_) | Step::Outputs(_) => Ok(()),
@@ -192,7 +196,7 @@ impl Planned {
 ///
 /// # Errors
 /// The operation failed (and was rolled back); the message has the resource that failed first, and why.
-pub async fn apply(
+pub(crate) async fn apply(
     cloud: &Cloud,
     wanted: &DesiredStack,
     planned: Planned,

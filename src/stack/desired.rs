@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Action, Mode, ResourceChange, STATEFUL};
+use super::boundary;
+use super::change::{API_DEFINITION, Action, Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
 use super::emulated;
 use super::ownership::{self, Labels};
@@ -21,7 +22,7 @@ const LARGEST_TEMPLATE_BYTES: usize = 51_200;
 
 /// A stack as the project wants it: a template and the parameters it declares.
 #[derive(Debug, Clone)]
-pub struct DesiredStack {
+pub(crate) struct DesiredStack {
     /// What it is called within the project.
     pub id: StackId,
     /// The stack's name.
@@ -37,15 +38,19 @@ pub struct DesiredStack {
 
 impl DesiredStack {
     /// From a stack's template, with the values of its parameters as far as they are known; those that it doesn't declare
-    /// are left out. Off AWS the template is bent to what an `emulator` can do.
-    pub fn new(
+    /// are left out. Its roles get the stage's `boundary`. Off AWS the template is bent to what an `emulator` can do.
+    pub(crate) fn new(
         stack: &StackTemplate,
         name: String,
         labels: &Labels<'_>,
+        boundary: Option<&str>,
         mut parameters: BTreeMap<String, String>,
         emulator: Option<&Emulator>,
     ) -> Self {
         let mut template = ownership::labelled(&stack.template);
+        if let Some(boundary) = boundary {
+            template = boundary::bounded(&template, boundary);
+        }
         if let Some(emulator) = emulator {
             template = emulated::render(&template, emulator);
         }
@@ -63,7 +68,7 @@ impl DesiredStack {
     }
 
     /// The same without resources of some types, and what can't be without them. Its digest stays.
-    pub fn without(&self, types: &[String]) -> Self {
+    pub(crate) fn without(&self, types: &[String]) -> Self {
         let mut rest = self.clone();
         if !types.is_empty() {
             let resources = self.template.resources();
@@ -78,17 +83,17 @@ impl DesiredStack {
     }
 
     /// The template as it is sent, but for the names of the API's deployments.
-    pub fn template(&self) -> &Template {
+    pub(crate) fn template(&self) -> &Template {
         &self.template
     }
 
     /// The values of its parameters, defaults among them.
-    pub fn effective_parameters(&self) -> BTreeMap<String, String> {
+    pub(crate) fn effective_parameters(&self) -> BTreeMap<String, String> {
         self.template.effective_parameters(&self.parameters)
     }
 
     /// The names that its resources will have, as far as they are the template's choice. Checked against AWS's rules.
-    pub fn named_resources(&self, pseudo_parameters: &Scope) -> Result<Vec<NamedResource>> {
+    pub(crate) fn named_resources(&self, pseudo_parameters: &Scope) -> Result<Vec<NamedResource>> {
         let mut scope = pseudo_parameters.clone();
         scope.extend(self.template.effective_parameters(&self.parameters));
         let named = self.template.named_resources(&scope);
@@ -97,7 +102,7 @@ impl DesiredStack {
     }
 
     /// What creating it will create.
-    pub fn additions(&self) -> Vec<ResourceChange> {
+    pub(crate) fn additions(&self) -> Vec<ResourceChange> {
         let scope = self.template.effective_parameters(&self.parameters);
         self.template
             .resources()
@@ -107,20 +112,20 @@ impl DesiredStack {
     }
 
     /// The API's deployments as they will be called: with the hash of the definition that each is a snapshot of.
-    pub fn deployments(&self) -> Vec<String> {
+    pub(crate) fn deployments(&self) -> Vec<String> {
         let named = redeployment::name_deployments(&self.template, &self.parameters);
         redeployment::deployments(&named).map(str::to_owned).collect()
     }
 
     /// Whether any of its resources holds what can't be made again.
-    pub fn holds_data(&self) -> bool {
+    pub(crate) fn holds_data(&self) -> bool {
         self.template
             .resources()
             .any(|(_, resource)| STATEFUL.contains(&Template::type_of(resource)))
     }
 
     /// What protects the data of the stack as it is deployed, with these parameters, and won't any more; a sentence each.
-    pub fn lifts(
+    pub(crate) fn lifts(
         &self,
         deployed: &Template,
         parameters: &Scope,
@@ -166,7 +171,7 @@ impl DesiredStack {
     }
 
     /// See [`digest::of_stack`].
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         match &self.digest {
             Some(digest) => digest.clone(),
             // Of what is sent: what this version makes of a template is as good a reason to deploy as what is written in it.
@@ -175,13 +180,13 @@ impl DesiredStack {
     }
 
     /// Template and parameters as they are sent.
-    pub fn render(&self) -> Result<Rendered> {
+    pub(crate) fn render(&self) -> Result<Rendered> {
         self.rendered(&self.named(), self.digest())
     }
 
     /// The same with another snapshot of each API, though its definition is as it was: if a change `replaces` what one refers
     /// to by its name or ARN, and takes no new snapshot. None if it doesn't.
-    pub fn render_redeploying(
+    pub(crate) fn render_redeploying(
         &self,
         changes: &[ResourceChange],
         replaces: impl Fn(&ResourceChange) -> bool,
@@ -191,7 +196,14 @@ impl DesiredStack {
         let refers_to = |change: &ResourceChange| {
             redeployment::deployments_refer_to(&self.template, &self.parameters, &change.logical_id)
         };
-        if changes.iter().any(is_deployed) || !changes.iter().any(|change| replaces(change) && refers_to(change)) {
+        // What was changed by hand and is undone would else stay what it is in the snapshot that is live.
+        let is_undone = |change: &ResourceChange| {
+            self.mode == Mode::RevertDrift
+                && change.action == Action::Modify
+                && API_DEFINITION.contains(&change.resource_type.as_str())
+        };
+        let is_affected = |change: &ResourceChange| is_undone(change) || replaces(change) && refers_to(change);
+        if changes.iter().any(is_deployed) || !changes.iter().any(is_affected) {
             return Ok(None);
         }
         let anew = redeployment::name_deployments_anew(&self.template, &self.parameters, &fresh_token());
@@ -206,7 +218,7 @@ impl DesiredStack {
     /// The same, but with the API's deployment that `deployed` has: the definition changes, what is live doesn't.
     ///
     /// Its digest is no stack's: should the run end here, the next sees that there is more to do.
-    pub fn render_keeping_deployment(&self, deployed: &Template) -> Result<Rendered> {
+    pub(crate) fn render_keeping_deployment(&self, deployed: &Template) -> Result<Rendered> {
         self.rendered(
             &redeployment::keep_deployments(&self.template, deployed),
             digest::half(&self.digest()),
@@ -242,7 +254,7 @@ impl DesiredStack {
 
 /// What a change set is made from.
 #[derive(Debug, Clone)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// The template as JSON.
     pub body: String,
     /// Where it was written, for messages.

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use crate::project::template::Template;
 
 /// The parameter, and the output, that carry the digest.
-pub const DIGEST: &str = "DeployerDigest";
+pub(crate) const DIGEST: &str = "DeployerDigest";
 
 /// The digest of a template and the values of its parameters.
 ///
 /// The order of keys doesn't count, nor do comments or the way the YAML is written; the digest's own parameter neither.
-pub fn of_stack(template: &Template, parameters: &BTreeMap<String, String>) -> String {
+pub(crate) fn of_stack(template: &Template, parameters: &BTreeMap<String, String>) -> String {
     let mut parameters = template.effective_parameters(parameters);
     parameters.remove(DIGEST);
     of(&json!([template.as_value(), parameters]))
@@ -22,23 +22,23 @@ pub fn of_stack(template: &Template, parameters: &BTreeMap<String, String>) -> S
 
 /// What a stack has in the place of a digest while the first of two updates is deployed: no stack's digest, so that the
 /// next run sees that there is more to do.
-pub fn half(digest: &str) -> String {
+pub(crate) fn half(digest: &str) -> String {
     format!("{digest}{HALF}")
 }
 
 const HALF: &str = "-half";
 
 /// What a stack has in the place of a digest when its protections were lifted for its deletion.
-pub const RELEASED: &str = "released";
+pub(crate) const RELEASED: &str = "released";
 
 /// Whether `text` is what this deployer gives a stack as its digest, of whatever it was made.
-pub fn is_one(text: &str) -> bool {
+pub(crate) fn is_one(text: &str) -> bool {
     let digest = text.strip_suffix(HALF).unwrap_or(text);
     text == RELEASED || digest.len() == 16 && digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// 16 hexadecimal digits of SHA-256 over the canonical form of `value`.
-pub fn of(value: &Value) -> String {
+pub(crate) fn of(value: &Value) -> String {
     let mut canonical = String::new();
     write_canonical(value, &mut canonical);
     hex::encode(&Sha256::digest(canonical.as_bytes())[..8])

@@ -37,14 +37,14 @@ impl Attribute {
 
 /// Is shown the events of an operation, and tells the ids of new resources.
 #[derive(Debug)]
-pub struct Seen(BTreeMap<String, Promise<String>>);
+pub(crate) struct Seen(BTreeMap<String, Promise<String>>);
 
 /// Waits for those ids.
 #[derive(Debug)]
-pub struct Showing(Vec<(String, &'static str, Attribute, Dependency<String>)>);
+pub(crate) struct Showing(Vec<(String, &'static str, Attribute, Dependency<String>)>);
 
 /// Watches for the resources of a template that show something early.
-pub fn watch(template: &Template) -> (Seen, Showing) {
+pub(crate) fn watch(template: &Template) -> (Seen, Showing) {
     let mut seen = BTreeMap::new();
     let mut showing = Vec::new();
     for (kind, name, attribute) in SHOWN {
@@ -59,7 +59,7 @@ pub fn watch(template: &Template) -> (Seen, Showing) {
 
 impl Seen {
     /// An event of the operation.
-    pub fn saw(&self, event: &ResourceEvent) {
+    pub(crate) fn saw(&self, event: &ResourceEvent) {
         if event.status.starts_with("CREATE_")
             && let (Some(promise), Some(id)) = (self.0.get(&event.logical_id), &event.physical_id)
         {
@@ -70,7 +70,7 @@ impl Seen {
 
 impl Showing {
     /// Tells each output that can be worked out from what is shown, until the operation has ended.
-    pub async fn outputs(self, cloud: &Cloud, wanted: &DesiredStack, tell: impl Fn(&str, String)) {
+    pub(crate) async fn outputs(self, cloud: &Cloud, wanted: &DesiredStack, tell: impl Fn(&str, String)) {
         let mut scope = cloud.pseudo_parameters();
         scope.extend(wanted.effective_parameters());
         let (scope, tell) = (&scope, &tell);

@@ -13,7 +13,7 @@ const DISTRIBUTION: &str = "AWS::CloudFront::Distribution";
 const APIS: &[&str] = &["AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"];
 
 /// The template, bent to what the emulator can do.
-pub fn render(template: &Template, emulator: &Emulator) -> Template {
+pub(crate) fn render(template: &Template, emulator: &Emulator) -> Template {
     let of_types = |types: &[&str]| -> BTreeSet<String> {
         let resources = template
             .resources()
@@ -50,7 +50,7 @@ pub fn render(template: &Template, emulator: &Emulator) -> Template {
 }
 
 /// The template without some of its resources, and without whatever can't be there without them.
-pub fn without(template: &Template, ids: &[String]) -> Template {
+pub(crate) fn without(template: &Template, ids: &[String]) -> Template {
     let mut gone: BTreeSet<String> = ids.iter().cloned().collect();
     if gone.is_empty() {
         return template.clone();

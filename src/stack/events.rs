@@ -6,7 +6,7 @@ use crate::report::event::ResourceProgress;
 
 /// One event of a stack's operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceEvent {
+pub(crate) struct ResourceEvent {
     /// What the stack is called within its project.
     pub id: StackId,
     /// The stack's name.
@@ -26,11 +26,11 @@ pub struct ResourceEvent {
 }
 
 /// The type of the events that are about a stack itself.
-pub const STACK: &str = "AWS::CloudFormation::Stack";
+pub(crate) const STACK: &str = "AWS::CloudFormation::Stack";
 
 impl ResourceEvent {
     /// The event as it is shown.
-    pub fn shown(&self) -> ResourceProgress {
+    pub(crate) fn shown(&self) -> ResourceProgress {
         ResourceProgress {
             id: self.id.to_string(),
             stack: self.stack.clone(),
@@ -44,17 +44,17 @@ impl ResourceEvent {
     }
 
     /// How it reads.
-    pub fn severity(&self) -> Severity {
+    pub(crate) fn severity(&self) -> Severity {
         status::of_resource(&self.status)
     }
 
     /// Whether this may belong to the operation that was started with `token`. An emulator may leave tokens out.
-    pub fn belongs_to(&self, token: &str) -> bool {
+    pub(crate) fn belongs_to(&self, token: &str) -> bool {
         self.token.as_deref().is_none_or(|own| own == token)
     }
 
     /// Whether this is about the stack itself, not about one of its resources.
-    pub fn is_of_stack(&self) -> bool {
+    pub(crate) fn is_of_stack(&self) -> bool {
         // A nested stack's events have the type, too, but a logical id of their own.
         self.resource_type == STACK && self.logical_id == self.stack
     }
@@ -63,7 +63,7 @@ impl ResourceEvent {
 /// The event that an operation failed for: the earliest failure that isn't the echo of another.
 ///
 /// CloudFormation cancels what still runs when one resource fails; those events say nothing.
-pub fn root_cause(events: &[ResourceEvent]) -> Option<&ResourceEvent> {
+pub(crate) fn root_cause(events: &[ResourceEvent]) -> Option<&ResourceEvent> {
     let failed = || events.iter().filter(|event| event.status.ends_with("_FAILED"));
     let echo = |event: &ResourceEvent| {
         event.reason.as_deref().is_none_or(|reason| {
@@ -81,21 +81,42 @@ pub fn root_cause(events: &[ResourceEvent]) -> Option<&ResourceEvent> {
 }
 
 /// What to do about a failed resource, where its reason tells.
-pub fn advice(event: &ResourceEvent) -> Option<String> {
+pub(crate) fn advice(event: &ResourceEvent) -> Option<String> {
     let reason = event.reason.as_deref()?;
     let has = |text: &str| reason.to_lowercase().contains(&text.to_lowercase());
-    if has("is not authorized to perform") || has("AccessDenied") {
+    if has("must be verified before you can add new CloudFront resources") {
+        // Its error code is AccessDenied.
+        Some(
+            "AWS has to verify this account before it may use CloudFront, which only AWS Support can do: open a case for the \
+             account (Account and billing). Nothing is wrong with the deploying identity. Then run the same command again."
+                .into(),
+        )
+    } else if has("is not authorized to perform") || has("AccessDenied") {
         Some(
             "Give the deploying identity the action that the message names; the README lists all that it needs.".into(),
         )
     } else if has("security token included in the request is expired") || has("ExpiredToken") {
         Some("Log in again (for SSO: `aws sso login`), then run the same command; it goes on from here.".into())
+    } else if has("conflicting conditional operation is currently in progress") {
+        Some(
+            "S3 still keeps the name of a bucket that was deleted a short time ago: an hour at most. Run the same command \
+             again then, or give the project or the stage another name in stacks/stages.yaml."
+                .into(),
+        )
     } else if has("already exists") {
         Some(format!(
-            "Something of that name exists outside this stack. Remove or rename it, or choose another name for {} in \
-             stacks/stages.yaml, then run the same command again.",
+            "Something of that name exists outside this stack: remove or rename it, or give {} another name. That is in its \
+             template, or where the template takes it from: the project's and the stage's names, and what stands under \
+             `parameters:` in stacks/stages.yaml. Then run the same command again.",
             event.logical_id
         ))
+    } else if has("Unable to retrieve") && has("does not exist") || has("was not found") {
+        Some(
+            "Something that the stack has made was deleted outside it, and CloudFormation doesn't make it anew by itself. Put it \
+             back under its name, or take it out of the template for one `deployer up` and put it in again; a stage without \
+             data may go and come back whole with `deployer down` and `deployer up`."
+                .into(),
+        )
     } else if has("is not empty") {
         Some("Something wrote into the bucket meanwhile. Run `deployer down` again.".into())
     } else if has("LimitExceeded") || has("quota") {
@@ -153,5 +174,42 @@ mod tests {
     fn a_rollback_without_a_failed_resource_is_its_own_cause() {
         let events = [event("app", "UPDATE_ROLLBACK_COMPLETE", None)];
         assert_eq!(root_cause(&events).map(|e| e.logical_id.as_str()), Some("app"));
+    }
+
+    #[test]
+    fn advice_goes_by_what_the_reason_is_about() {
+        for (reason, words) in [
+            (
+                "Access denied for operation 'AWS::CloudFront::Distribution': Your account must be verified before you can add \
+                 new CloudFront resources. To verify your account, please contact AWS Support (Service: CloudFront, Status \
+                 Code: 403, Error Code: AccessDenied)",
+                "AWS Support",
+            ),
+            (
+                "User: arn:aws:iam::1:user/x is not authorized to perform: iam:CreateRole",
+                "Give the deploying identity",
+            ),
+            (
+                "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+                "an hour",
+            ),
+            ("shop-dev-role already exists in stack arn:aws:…", "another name"),
+            (
+                "Unable to retrieve Arn attribute for AWS::DynamoDB::Table, with error message Table: x does not exist",
+                "deleted outside",
+            ),
+            (
+                "Resource of type 'AWS::SNS::Topic' with identifier 'x' was not found.",
+                "deleted outside",
+            ),
+            ("The maximum number of rules: quota exceeded", "Service Quotas"),
+        ] {
+            let told = advice(&event("X", "CREATE_FAILED", Some(reason)));
+            assert!(
+                told.as_ref().is_some_and(|told| told.contains(words)),
+                "{reason}: {told:?}"
+            );
+        }
+        assert_eq!(advice(&event("X", "CREATE_FAILED", Some("Something else"))), None);
     }
 }

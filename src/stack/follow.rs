@@ -18,7 +18,7 @@ const LONGEST_OPERATION: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How an operation ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The status the stack ended in.
     pub status: String,
     /// Its events, oldest first.
@@ -33,7 +33,7 @@ const QUIET: Duration = Duration::from_secs(180);
 ///
 /// The stack's status alone doesn't tell: right after an operation starts, CloudFormation may still answer with the
 /// status from before it. Nor do events alone: one of the operation before may become visible late.
-pub async fn to_end(
+pub(crate) async fn to_end(
     cloud: &Cloud,
     id: &StackId,
     arn: &str,
@@ -88,7 +88,7 @@ pub async fn to_end(
 
 /// Reads a stack once it is in `status`, in which an operation is known to have ended: a read may lag behind the events,
 /// and would then have the outputs from before.
-pub async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> {
+pub(crate) async fn in_status(cloud: &Cloud, arn: &str, status: &str) -> Result<Stack> {
     until(cloud.pace(Duration::from_secs(120)), async || {
         match read::describe(cloud, arn).await {
             Ok(Some(stack)) if stack.status == status => Probe::Ready(stack),
@@ -122,7 +122,7 @@ fn has_ended(status: &str) -> bool {
 
 /// A stack that was just read; if an operation is under way on it, of another run or of one that was interrupted, what it
 /// is after that.
-pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
+pub(crate) async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Reporter) -> Result<Option<Stack>> {
     if stack.state() != StackState::InProgress {
         return Ok(Some(stack));
     }
@@ -151,7 +151,7 @@ pub async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter: &Repor
 }
 
 /// The error for an operation that ended badly: the resource that failed first, and why.
-pub fn failure(name: &str, ended: &Ended) -> Error {
+pub(crate) fn failure(name: &str, ended: &Ended) -> Error {
     let what = match ended.status.as_str() {
         // Nobody asks about a failure to delete what is deleted: it vanished under another operation.
         "DELETE_COMPLETE" => {

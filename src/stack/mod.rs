@@ -7,19 +7,22 @@
 //! known before a stack is complete), and on top of them [`deploy`] and [`remove`].
 
 mod begun;
-pub mod change;
-pub mod change_set;
-pub mod deploy;
-pub mod desired;
-pub mod digest;
-pub mod early;
-pub mod emulated;
-pub mod events;
-pub mod follow;
-pub mod ownership;
-pub mod protection;
-pub mod read;
-pub mod redeployment;
-pub mod release;
-pub mod remove;
-pub mod status;
+mod boundary;
+pub(crate) mod change;
+pub(crate) mod change_set;
+pub(crate) mod deploy;
+pub(crate) mod desired;
+pub(crate) mod digest;
+pub(crate) mod early;
+pub(crate) mod emulated;
+pub(crate) mod events;
+pub(crate) mod follow;
+pub(crate) mod ownership;
+pub(crate) mod partition;
+pub(crate) mod protection;
+pub(crate) mod read;
+pub(crate) mod redeployment;
+pub(crate) mod release;
+pub(crate) mod remove;
+pub(crate) mod status;
+pub(crate) mod termination;

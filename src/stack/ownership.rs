@@ -20,7 +20,7 @@ const PROJECT: &str = "DeployerProject";
 const STAGE: &str = "DeployerStage";
 
 /// The parameter that says whether the stack was deployed as a protected stage's.
-pub const PROTECTED: &str = "DeployerProtected";
+pub(crate) const PROTECTED: &str = "DeployerProtected";
 
 /// What versions before said it in: parameters that templates had to declare themselves. They count only in a stack that
 /// was deployed by such a version; elsewhere they are the template's own.
@@ -28,7 +28,7 @@ const BEFORE: [&str; 3] = ["Project", "Stage", "Digest"];
 
 /// What is put into a stack for it to say whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Labels<'a> {
+pub(crate) struct Labels<'a> {
     /// The project's name.
     pub project: &'a str,
     /// The stage's name.
@@ -39,7 +39,7 @@ pub struct Labels<'a> {
 
 impl Labels<'_> {
     /// As parameters of the stack.
-    pub fn parameters(&self) -> BTreeMap<String, String> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
         [
             (PROJECT, self.project.to_owned()),
             (STAGE, self.stage.to_owned()),
@@ -53,7 +53,7 @@ impl Labels<'_> {
 
 /// Whose a stack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// This project's stage.
     ThisStage,
     /// Nobody's: an empty shell, of a change set that was never executed.
@@ -68,7 +68,7 @@ pub enum Owner {
 
 impl Owner {
     /// Whose it is, if it is known to be somebody else's.
-    pub fn other(&self) -> Option<String> {
+    pub(crate) fn other(&self) -> Option<String> {
         match self {
             Self::ThisStage | Self::Nobody | Self::Unsaid => None,
             Self::Stranger => Some("it wasn't deployed by deployer: it has no digest of its making".to_owned()),
@@ -78,7 +78,7 @@ impl Owner {
 }
 
 /// Whose a stack of one of this stage's names is.
-pub fn owner(stack: &Stack, project: &Project) -> Owner {
+pub(crate) fn owner(stack: &Stack, project: &Project) -> Owner {
     if stack.state() == StackState::InReview {
         return Owner::Nobody;
     }
@@ -106,7 +106,7 @@ pub fn owner(stack: &Stack, project: &Project) -> Owner {
 
 /// Stacks that the user says are this stage's, by name.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Adoption<'a> {
+pub(crate) struct Adoption<'a> {
     /// The names.
     pub stacks: &'a [String],
     /// Whether that may be one that says nothing at all, which a deployment turns into the template's.
@@ -118,7 +118,7 @@ pub struct Adoption<'a> {
 ///
 /// # Errors
 /// Names each stack and whose it is, as bad input: nothing was begun.
-pub fn check(
+pub(crate) fn check(
     stacks: &BTreeMap<StackId, Stack>,
     names: &[String],
     project: &Project,
@@ -191,7 +191,7 @@ pub fn check(
 }
 
 /// A template with the parameters that say whose its stack is and what it was made from.
-pub fn labelled(template: &Template) -> Template {
+pub(crate) fn labelled(template: &Template) -> Template {
     let mut labelled = template.clone();
     for name in [PROJECT, STAGE, PROTECTED, DIGEST] {
         labelled.add("Parameters", name, json!({ "Type": "String", "Default": "" }));

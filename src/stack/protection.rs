@@ -50,6 +50,16 @@ const PROPERTIES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// How many days back a table can be restored to, by its type: a number of which less is a loss of what is older.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-pointintimerecoveryspecification.html>
+const RECOVERY: (&str, &str) = (
+    "AWS::DynamoDB::Table",
+    "PointInTimeRecoverySpecification.RecoveryPeriodInDays",
+);
+
+/// What it is where nothing is said.
+const RECOVERY_DAYS: &str = "35";
+
 /// The attributes that keep a resource, or a copy of it, when it leaves its stack.
 const POLICIES: &[(&str, &str)] = &[
     (
@@ -60,13 +70,13 @@ const POLICIES: &[(&str, &str)] = &[
 ];
 
 /// Whether resources of a type hold what can't be made again from the project.
-pub fn holds_data(resource_type: &str) -> bool {
+pub(crate) fn holds_data(resource_type: &str) -> bool {
     STATEFUL.contains(&resource_type)
 }
 
 /// Whether a stack of this template keeps data that a protected stage doesn't let go: it has a resource that holds some,
 /// and that doesn't say plainly that it goes with its stack.
-pub fn keeps_data(template: &Template) -> bool {
+pub(crate) fn keeps_data(template: &Template) -> bool {
     template.resources().any(|(_, resource)| {
         holds_data(Template::type_of(resource))
             && resource.get("DeletionPolicy").is_none_or(|policy| policy != "Delete")
@@ -134,6 +144,23 @@ pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>, names: &BTree
                 what,
             );
         }
+        if kind == RECOVERY.0 && property(deployed, before, PROPERTIES[2].1, "true") != Protects::No {
+            let days = |of: Resolved<'_>, resource| match text_at(of, resource, RECOVERY.1) {
+                Found::Text(days) => days.parse::<u32>().ok(),
+                Found::Nothing => RECOVERY_DAYS.parse().ok(),
+                Found::Unknown => None,
+            };
+            let (from, to) = (days(deployed, before), days(wanted, after));
+            let protects = |days: Option<u32>| match days {
+                Some(days) if from.is_some_and(|from| days < from) => Protects::No,
+                Some(_) if from.is_some() => Protects::Yes,
+                _ => Protects::Perhaps,
+            };
+            let points = "the points in time that are older than its recovery will reach back";
+            if from != to || from.is_none() {
+                compare(protects(from), protects(to), points);
+            }
+        }
         for (attribute, what) in POLICIES {
             compare(policy(before, attribute), policy(after, attribute), what);
         }
@@ -142,24 +169,39 @@ pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>, names: &BTree
 }
 
 fn property(resolved: Resolved<'_>, resource: &Value, path: &str, on: &str) -> Protects {
-    let mut value = match resource.get("Properties") {
-        None => return Protects::No,
-        Some(properties) => properties,
+    match text_at(resolved, resource, path) {
+        Found::Nothing => Protects::No,
+        Found::Unknown => Protects::Perhaps,
+        Found::Text(text) if text == on => Protects::Yes,
+        Found::Text(_) => Protects::No,
+    }
+}
+
+/// What a property is.
+enum Found {
+    Nothing,
+    /// It can't be told from the template.
+    Unknown,
+    Text(String),
+}
+
+fn text_at(resolved: Resolved<'_>, resource: &Value, path: &str) -> Found {
+    let Some(mut value) = resource.get("Properties") else {
+        return Found::Nothing;
     };
     for key in path.split('.') {
         value = match resolved.template.chosen(value, resolved.scope) {
-            None => return Protects::Perhaps,
+            None => return Found::Unknown,
             Some(map) => match map.get(key) {
-                None => return Protects::No,
+                None => return Found::Nothing,
                 Some(inner) => inner,
             },
         };
     }
     match resolved.template.text_of(value, resolved.scope) {
-        None if value_is_absent(resolved, value) => Protects::No,
-        None => Protects::Perhaps,
-        Some(text) if text == on => Protects::Yes,
-        Some(_) => Protects::No,
+        None if value_is_absent(resolved, value) => Found::Nothing,
+        None => Found::Unknown,
+        Some(text) => Found::Text(text),
     }
 }
 
@@ -292,6 +334,22 @@ Resources:
             .len(),
             2
         );
+    }
+
+    #[test]
+    fn a_recovery_that_reaches_less_far_is_a_loss() {
+        let days = |days: &str| {
+            let recovery = "{ PointInTimeRecoveryEnabled: true }";
+            let with = format!("{{ PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: {days} }}");
+            lifted_by(&[(recovery, &with)], "true")
+        };
+        let fewer = days("7");
+        assert!(
+            fewer.len() == 1 && fewer[0].contains("Ledger loses the points in time"),
+            "{fewer:?}"
+        );
+        assert_eq!(days("35"), Vec::<String>::new());
+        assert!(days("!ImportValue days")[0].contains("may lose the points"));
     }
 
     #[test]

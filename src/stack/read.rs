@@ -19,7 +19,7 @@ use crate::project::template::Template;
 
 /// A stack as it is.
 #[derive(Debug, Clone)]
-pub struct Stack {
+pub(crate) struct Stack {
     /// Its name.
     pub name: String,
     /// Its ARN, which stays when another stack takes the name.
@@ -41,22 +41,22 @@ pub struct Stack {
 
 impl Stack {
     /// What can be done with it.
-    pub fn state(&self) -> StackState {
+    pub(crate) fn state(&self) -> StackState {
         status::of_stack(&self.status).state
     }
 
     /// How its status reads.
-    pub fn severity(&self) -> Severity {
+    pub(crate) fn severity(&self) -> Severity {
         status::of_stack(&self.status).severity
     }
 
     /// The digest of what it was made from, if it carries one.
-    pub fn digest(&self) -> Option<&str> {
+    pub(crate) fn digest(&self) -> Option<&str> {
         self.outputs.get(DIGEST).map(String::as_str)
     }
 
     /// Whether it was deployed as a protected stage's.
-    pub fn is_protected(&self) -> bool {
+    pub(crate) fn is_protected(&self) -> bool {
         let is_on = |parameter| {
             self.parameters
                 .get(parameter)
@@ -70,7 +70,7 @@ impl Stack {
     ///
     /// # Errors
     /// The template doesn't have it.
-    pub fn output(&self, key: &str) -> Result<String> {
+    pub(crate) fn output(&self, key: &str) -> Result<String> {
         self.outputs.get(key).cloned().ok_or_else(|| {
             if self.state() == StackState::Ready {
                 Error::new(ErrorKind::NotDeployed, format!("the stack {} has no output `{key}`", self.name)).hint(
@@ -89,7 +89,7 @@ impl Stack {
 ///
 /// # Errors
 /// Any other answer than the stack or its absence: an error is never taken for absence.
-pub async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
+pub(crate) async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>> {
     let answer = cloud.cloudformation.describe_stacks().stack_name(name).send().await;
     let stacks = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default(),
@@ -144,7 +144,7 @@ pub(super) fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
 }
 
 /// The template that a stack was made from, as it was sent.
-pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
+pub(crate) async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
     let answer = cloud
         .cloudformation
         .get_template()
@@ -160,7 +160,7 @@ pub async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Template> {
 }
 
 /// The names of the stacks that begin like this, but for those that are gone.
-pub async fn names_with_prefix(cloud: &Cloud, prefix: &str) -> Result<Vec<String>> {
+pub(crate) async fn names_with_prefix(cloud: &Cloud, prefix: &str) -> Result<Vec<String>> {
     let mut pages = cloud.cloudformation.list_stacks().into_paginator().items().send();
     let mut names = Vec::new();
     while let Some(stack) = pages.next().await {
@@ -173,7 +173,7 @@ pub async fn names_with_prefix(cloud: &Cloud, prefix: &str) -> Result<Vec<String
 
 /// A resource that a stack has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
+pub(crate) struct Resource {
     /// Its key in the template.
     pub logical_id: String,
     /// Its name or id.
@@ -184,7 +184,7 @@ pub struct Resource {
 
 /// A stack and what is in it.
 #[derive(Debug, Clone)]
-pub struct Deployed {
+pub(crate) struct Deployed {
     /// The stack.
     pub stack: Stack,
     /// What it made and has.
@@ -193,7 +193,7 @@ pub struct Deployed {
 
 impl Deployed {
     /// The resources of some types.
-    pub fn resources_of<'a>(&'a self, types: &'a [&str]) -> impl Iterator<Item = &'a Resource> {
+    pub(crate) fn resources_of<'a>(&'a self, types: &'a [&str]) -> impl Iterator<Item = &'a Resource> {
         self.resources
             .iter()
             .filter(move |resource| types.contains(&resource.resource_type.as_str()))
@@ -201,7 +201,7 @@ impl Deployed {
 }
 
 /// The resources that a stack made and that are there; `stack` is its name or its ARN. One that isn't there has none.
-pub async fn resources(cloud: &Cloud, stack: &str) -> Result<Vec<Resource>> {
+pub(crate) async fn resources(cloud: &Cloud, stack: &str) -> Result<Vec<Resource>> {
     let mut pages = cloud
         .cloudformation
         .list_stack_resources()
@@ -233,7 +233,7 @@ fn made(resource: StackResourceSummary) -> Option<Resource> {
 }
 
 /// The names of the resources of a type.
-pub fn names_of<'a>(resources: &'a [Resource], resource_type: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn names_of<'a>(resources: &'a [Resource], resource_type: &'a str) -> impl Iterator<Item = &'a str> {
     let of_type = resources
         .iter()
         .filter(move |resource| resource.resource_type == resource_type);
@@ -241,7 +241,10 @@ pub fn names_of<'a>(resources: &'a [Resource], resource_type: &'a str) -> impl I
 }
 
 /// The buckets among a stack's resources that go with it when it is deleted; those that its template retains don't.
-pub fn buckets_to_delete<'a>(template: &'a Template, resources: &'a [Resource]) -> impl Iterator<Item = &'a str> {
+pub(crate) fn buckets_to_delete<'a>(
+    template: &'a Template,
+    resources: &'a [Resource],
+) -> impl Iterator<Item = &'a str> {
     let buckets = resources
         .iter()
         .filter(|resource| resource.resource_type == "AWS::S3::Bucket");
@@ -252,10 +255,10 @@ pub fn buckets_to_delete<'a>(template: &'a Template, resources: &'a [Resource]) 
 
 /// A place in a stack's history: events after it are new.
 #[derive(Debug, Clone, Default)]
-pub struct Bookmark(Option<String>);
+pub(crate) struct Bookmark(Option<String>);
 
 /// The place after a stack's newest event.
-pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
+pub(crate) async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
     let page = cloud
         .cloudformation
         .describe_stack_events()
@@ -275,7 +278,7 @@ pub async fn bookmark(cloud: &Cloud, arn: &str) -> Result<Bookmark> {
 }
 
 /// The events after `bookmark`, oldest first; moves the bookmark behind them.
-pub async fn events_since(
+pub(crate) async fn events_since(
     cloud: &Cloud,
     id: &StackId,
     arn: &str,
@@ -314,7 +317,7 @@ async fn new_events(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark) -> Result
 }
 
 /// Whether an event after `bookmark` is of the operation that was started with `token`.
-pub async fn carries_token(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark, token: &str) -> Result<bool> {
+pub(crate) async fn carries_token(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark, token: &str) -> Result<bool> {
     let events = new_events(cloud, arn, bookmark).await?;
     Ok(events.iter().any(|event| event.client_request_token() == Some(token)))
 }

@@ -15,7 +15,7 @@ use crate::project::apis::REST_API;
 use crate::project::template::{Template, references};
 
 /// The type of an API's snapshots.
-pub const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
+pub(crate) const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
 
 /// How much of the definition's hash, in hexadecimal digits, a deployment's logical id ends in.
 const HASH_DIGITS: usize = 10;
@@ -29,7 +29,7 @@ fn is_identity(property: &str) -> bool {
 /// `template` with each deployment named after the definition it is a snapshot of, and depending on all of it.
 ///
 /// Nothing in a template makes a deployment wait for the methods: created too early, it snapshots half an API.
-pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, String>) -> Template {
+pub(crate) fn name_deployments(template: &Template, parameters: &BTreeMap<String, String>) -> Template {
     rename_deployments(template, |id| {
         let (hash, _) = definition_hash(template, parameters, id);
         format!("{id}{hash}")
@@ -38,7 +38,11 @@ pub fn name_deployments(template: &Template, parameters: &BTreeMap<String, Strin
 
 /// The same with names that no deployment has had: for a definition that is as it was, but refers to what will be another
 /// resource. `salt` tells this time from others.
-pub fn name_deployments_anew(template: &Template, parameters: &BTreeMap<String, String>, salt: &str) -> Template {
+pub(crate) fn name_deployments_anew(
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+    salt: &str,
+) -> Template {
     rename_deployments(template, |id| {
         let (hash, _) = definition_hash(template, parameters, id);
         let salted = digest::of(&json!([hash, salt]));
@@ -47,12 +51,12 @@ pub fn name_deployments_anew(template: &Template, parameters: &BTreeMap<String, 
 }
 
 /// Whether a deployment of the template is a snapshot of what refers to a resource: of its name, its ARN.
-pub fn deployments_refer_to(template: &Template, parameters: &BTreeMap<String, String>, resource: &str) -> bool {
+pub(crate) fn deployments_refer_to(template: &Template, parameters: &BTreeMap<String, String>, resource: &str) -> bool {
     deployments(template).any(|id| definition_hash(template, parameters, id).1.contains(resource))
 }
 
 /// `template` with its deployments named as they are in `deployed`: what is live stays live, whatever else changes.
-pub fn keep_deployments(template: &Template, deployed: &Template) -> Template {
+pub(crate) fn keep_deployments(template: &Template, deployed: &Template) -> Template {
     let current: Vec<String> = deployments(deployed).map(str::to_owned).collect();
     rename_deployments(template, |id| {
         // Not by its beginning alone: another deployment's name may begin with this one's.
@@ -65,7 +69,7 @@ pub fn keep_deployments(template: &Template, deployed: &Template) -> Template {
 }
 
 /// The logical ids of a template's deployments.
-pub fn deployments(template: &Template) -> impl Iterator<Item = &str> {
+pub(crate) fn deployments(template: &Template) -> impl Iterator<Item = &str> {
     template
         .resources()
         .filter(|(_, resource)| Template::type_of(resource) == DEPLOYMENT)

@@ -8,7 +8,7 @@ use crate::project::template::Template;
 ///
 /// CloudFormation takes a changed deletion policy alone for no update, so each resource's metadata says it, too.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html>
-pub fn release(deployed: &Template) -> Template {
+pub(crate) fn release(deployed: &Template) -> Template {
     let mut released = deployed.clone();
     for (_, resource) in released.resources_mut().into_iter().flatten() {
         if resource.get("DeletionPolicy").is_some_and(|policy| policy != "Delete") {

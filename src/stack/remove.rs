@@ -8,7 +8,7 @@ use super::desired::Rendered;
 use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Resource, Stack};
 use super::status::{self, Severity, StackState};
-use super::{begun, follow, release as protections};
+use super::{begun, follow, release as protections, termination};
 use crate::bucket;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +20,7 @@ use crate::table;
 
 /// What may be deleted with a stack whose creation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Data {
+pub(crate) enum Data {
     /// Everything: the user was asked.
     Too,
     /// Only what is empty: nobody was asked.
@@ -29,7 +29,7 @@ pub enum Data {
 
 /// A stack that is to go, and what is in it.
 #[derive(Debug, Clone, Copy)]
-pub struct StackToRemove<'a> {
+pub(crate) struct StackToRemove<'a> {
     /// The stack.
     pub stack: &'a Stack,
     /// Its resources.
@@ -42,7 +42,7 @@ pub struct StackToRemove<'a> {
 ///
 /// # Errors
 /// A resource can't be deleted; the message names it. Termination protection is on.
-pub async fn stack(
+pub(crate) async fn stack(
     cloud: &Cloud,
     id: &StackId,
     to_remove: StackToRemove<'_>,
@@ -54,7 +54,7 @@ pub async fn stack(
         resources,
         template,
     } = to_remove;
-    refuse_protected(stack)?;
+    refuse_termination(stack, data)?;
     let buckets = template.map(|template| read::buckets_to_delete(template, resources));
     let emptying = try_join_all(buckets.into_iter().flatten().map(async |name| {
         reporter.working(id.as_str(), format!("emptying {name}"));
@@ -65,6 +65,9 @@ pub async fn stack(
         delete_tables(cloud, resources, data).await?;
     }
     reporter.working(id.as_str(), format!("deleting {}", stack.name));
+    if stack.termination_protected {
+        termination::set(cloud, stack, false).await?;
+    }
     let token = fresh_token();
     let operation = cloud
         .journal
@@ -104,8 +107,10 @@ async fn delete_tables(cloud: &Cloud, resources: &[Resource], data: Data) -> Res
     Ok(())
 }
 
-fn refuse_protected(stack: &Stack) -> Result<()> {
-    if !stack.termination_protected {
+/// Termination protection that the deployer itself has switched on goes with the data that it protects, once that may go.
+fn refuse_termination(stack: &Stack, data: Data) -> Result<()> {
+    let is_ours = stack.is_protected() && data == Data::Too;
+    if !stack.termination_protected || is_ours {
         return Ok(());
     }
     Err(Error::new(
@@ -123,14 +128,14 @@ fn refuse_protected(stack: &Stack) -> Result<()> {
 ///
 /// An update, not calls to the services: should the deletion fail or be interrupted, the stack still owns everything.
 /// And with a digest of its own, so that the next `up` puts the protections back. Returns the template as it is then.
-pub async fn release(
+pub(crate) async fn release(
     cloud: &Cloud,
     id: &StackId,
     stack: &Stack,
     deployed: &Template,
     reporter: &Reporter,
 ) -> Result<Template> {
-    refuse_protected(stack)?;
+    refuse_termination(stack, Data::Too)?;
     let released = protections::release(deployed);
     if released == *deployed {
         return Ok(released);

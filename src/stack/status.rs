@@ -1,10 +1,10 @@
 //! What a stack's status means, in one table.
 
-pub use crate::report::event::Severity;
+pub(crate) use crate::report::event::Severity;
 
 /// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StackState {
+pub(crate) enum StackState {
     /// An update can be made.
     Ready,
     /// An operation is under way: wait for it.
@@ -25,7 +25,7 @@ pub enum StackState {
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// What can be done.
     pub state: StackState,
     /// How it reads.
@@ -37,7 +37,7 @@ pub struct Status {
 ///
 /// The 23 statuses are those of the `StackStatus` enumeration in CloudFormation's API reference. Note that
 /// `UPDATE_ROLLBACK_COMPLETE` allows an update but tells of a failure.
-pub fn of_stack(status: &str) -> Status {
+pub(crate) fn of_stack(status: &str) -> Status {
     use StackState::{DeleteFailed, Deleted, InProgress, InReview, Ready, RollbackFailed, RolledBack, UpdateFailed};
     let (state, severity) = match status {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => (Ready, Severity::Good),
@@ -54,7 +54,7 @@ pub fn of_stack(status: &str) -> Status {
 }
 
 /// How a resource's status reads: those end in `_COMPLETE`, `_FAILED` or `_IN_PROGRESS`, rollbacks among them.
-pub fn of_resource(status: &str) -> Severity {
+pub(crate) fn of_resource(status: &str) -> Severity {
     if status == "DELETE_COMPLETE" || status == "DELETE_SKIPPED" {
         Severity::Gone
     } else if status.ends_with("_FAILED") || status.contains("ROLLBACK") && status.ends_with("_COMPLETE") {

@@ -10,7 +10,7 @@ use crate::publish::{Contents, Destination, There};
 
 /// The answers that a run may know already.
 #[derive(Debug, Default)]
-pub struct Known {
+pub(crate) struct Known {
     /// What lies in a bucket, by its name.
     pub(super) listings: Shared<Arc<Listing>>,
     /// What the ledger in a bucket says of the site's objects, by the bucket's name.
@@ -32,20 +32,20 @@ pub(super) enum Stored {
 
 impl Known {
     /// The site's bucket has just these objects.
-    pub async fn has_objects(&self, place: &Destination, there: There) {
+    pub(crate) async fn has_objects(&self, place: &Destination, there: There) {
         self.listings.know(&place.bucket, Arc::new(there.listing)).await;
         self.contents.know(&place.artifacts, Arc::new(there.contents)).await;
     }
 
     /// A table has all of these items.
-    pub async fn has_items(&self, table: &SeedTable, items: &[Item]) {
+    pub(crate) async fn has_items(&self, table: &SeedTable, items: &[Item]) {
         let keys = items.iter().map(|item| item.key.clone()).collect();
         let id = format!("{}.{}", table.stack, table.logical_id);
         self.seeded.know(&id, Arc::new(keys)).await;
     }
 
     /// A bucket has a package, whose SHA-256 is this as S3 tells it.
-    pub async fn has_package(&self, bucket: &str, key: &str, sha256: Option<String>) {
+    pub(crate) async fn has_package(&self, bucket: &str, key: &str, sha256: Option<String>) {
         self.packages.know(&place(bucket, key), Stored::There(sha256)).await;
     }
 }

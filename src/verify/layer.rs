@@ -5,7 +5,7 @@ use serde::Serialize;
 /// A part of the stage that is tested by itself, so that a failure is told where it is and not where it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Layer {
+pub(crate) enum Layer {
     /// Tables and their seed items.
     Data,
     /// Functions, and what invokes them.
@@ -24,7 +24,7 @@ pub enum Layer {
 
 impl Layer {
     /// All, in the order in which a request would need them.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Data,
         Self::Function,
         Self::Api,
@@ -35,7 +35,7 @@ impl Layer {
     ];
 
     /// As the command line and the JSON document have it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Function => "function",

@@ -15,7 +15,7 @@ mod functions;
 mod grants;
 mod http;
 mod known;
-pub mod layer;
+pub(crate) mod layer;
 mod live;
 mod outcome;
 mod roles;
@@ -37,12 +37,12 @@ use crate::project::stacks::StackId;
 use crate::report::Reporter;
 use crate::wait::{Probe, until};
 use finding::{Finding, Problem, ProblemKind, Proof, asked};
-pub use known::Known;
+pub(crate) use known::Known;
 use layer::Layer;
-pub use outcome::{CheckResult, Checked, Verification};
+pub(crate) use outcome::{CheckResult, Checked, Verification};
 use shared::Round;
 use stage::Resource;
-pub use stage::Stage;
+pub(crate) use stage::Stage;
 
 /// How long something may look wrong because AWS is still spreading what was changed: a new role, policy or permission,
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.
@@ -121,13 +121,13 @@ impl<'a> Look<'a> {
 }
 
 /// The ids of all checks.
-pub fn check_ids() -> Vec<&'static str> {
+pub(crate) fn check_ids() -> Vec<&'static str> {
     checks::ALL.iter().map(|check| check.id()).collect()
 }
 
 /// Which checks are to be made.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     only: Vec<String>,
     skip: Vec<String>,
 }
@@ -137,7 +137,7 @@ impl Selection {
     ///
     /// # Errors
     /// There is no such check or layer.
-    pub fn new(only: &[String], skip: &[String]) -> Result<Self> {
+    pub(crate) fn new(only: &[String], skip: &[String]) -> Result<Self> {
         let layers = Layer::ALL.iter().map(|layer| layer.as_str());
         let known: Vec<&str> = checks::ALL.iter().map(|check| check.id()).chain(layers).collect();
         if let Some(unknown) = only.iter().chain(skip).find(|name| !known.contains(&name.as_str())) {
@@ -157,7 +157,7 @@ impl Selection {
     }
 
     /// Whether anything is asked of the app's own contract.
-    pub fn has_contract(&self) -> bool {
+    pub(crate) fn has_contract(&self) -> bool {
         checks::ALL
             .iter()
             .any(|check| check.layer() == Layer::App && self.has(*check))
@@ -175,7 +175,7 @@ impl Selection {
 
 /// Makes the checks of the `selection` that have to do with stacks that `concerns` is true of, all at once, and tells how it
 /// went. What AWS is still about is looked at again until `timeout`.
-pub async fn verify(
+pub(crate) async fn verify(
     stage: &Stage<'_>,
     selection: &Selection,
     concerns: impl Fn(&StackId) -> bool,

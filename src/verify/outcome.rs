@@ -10,7 +10,7 @@ use crate::report::{CommandResult, Paint, Reporter, counted};
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum CheckResult {
+pub(crate) enum CheckResult {
     /// It is as it should be.
     Passed,
     /// It isn't.
@@ -24,7 +24,7 @@ pub enum CheckResult {
 /// A check that was made.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Its id.
     pub check: &'static str,
     /// What it is about.
@@ -45,7 +45,7 @@ pub struct Checked {
 
 /// All checks of a run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Verification {
+pub(crate) struct Verification {
     /// Whether none failed, and at least one passed of those that were looked at.
     pub verified: bool,
     /// In the order of the layers.
@@ -84,7 +84,7 @@ impl Verification {
     }
 
     /// The error of a run whose verification failed; none if it didn't.
-    pub fn failure(&self) -> Option<Error> {
+    pub(crate) fn failure(&self) -> Option<Error> {
         if self.verified {
             return None;
         }
@@ -118,7 +118,7 @@ impl Verification {
     }
 
     /// The checks that didn't pass, or have something to warn of, for people.
-    pub fn troubles(&self, paint: &Paint) -> String {
+    pub(crate) fn troubles(&self, paint: &Paint) -> String {
         let is_trouble = |check: &&Checked| check.result != CheckResult::Passed || !check.warnings.is_empty();
         let troubles = self.checks.iter().filter(is_trouble);
         troubles.map(|check| check.text(paint)).collect()

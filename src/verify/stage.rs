@@ -38,7 +38,7 @@ use crate::stack::read::Deployed;
 use crate::stack::status::StackState;
 
 /// A stage whose stacks are all there.
-pub struct Stage<'a> {
+pub(crate) struct Stage<'a> {
     pub(super) project: &'a Project,
     /// The stage's own region.
     pub(super) cloud: &'a Cloud,
@@ -96,7 +96,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// A stack is missing, or isn't as it should be.
-    pub fn new(
+    pub(crate) fn new(
         context: &'a Context<'_>,
         deployed: &'a BTreeMap<StackId, Deployed>,
         seeds: &'a StageSeeds,
@@ -144,13 +144,13 @@ impl<'a> Stage<'a> {
 
     /// The same, to be tried by what may change something as well, or not.
     #[must_use]
-    pub fn with_changes(self, with_changes: bool) -> Self {
+    pub(crate) fn with_changes(self, with_changes: bool) -> Self {
         Self { with_changes, ..self }
     }
 
     /// The same, with what this run has read already.
     #[must_use]
-    pub fn knowing(self, known: Known) -> Self {
+    pub(crate) fn knowing(self, known: Known) -> Self {
         Self { known, ..self }
     }
 
@@ -391,6 +391,11 @@ impl<'a> Resource<'a> {
 
     pub(super) fn cloud(&self) -> &'a Cloud {
         self.stack.cloud
+    }
+
+    /// The template that it is in.
+    pub(super) fn definition(&self) -> &'a StackTemplate {
+        self.stack.definition
     }
 
     /// A property as the template has it, not resolved but for the branches that conditions choose.

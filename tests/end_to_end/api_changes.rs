@@ -2,7 +2,7 @@
 
 use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
 
-use crate::support::{Clients, Emulator, Project, document, http};
+use crate::support::{Clients, Emulator, Project, Proxy, document, http};
 
 struct Deployed {
     project: Project,
@@ -171,4 +171,32 @@ async fn what_does_not_change_the_definition_makes_no_deployment() {
         .send()
         .await;
     assert_eq!(deployments.expect("deployments").items().len(), 1);
+}
+
+/// A method's integration has the function's ARN in it; CloudFormation says in the change set that it will be another one.
+/// The emulator replaces nothing, so that is put into its answer.
+#[tokio::test]
+async fn what_the_definition_refers_to_is_replaced() {
+    let deployed = Deployed::new();
+    let live = deployed.deployment().await;
+    let proxy = Proxy::before(deployed.emulator.port());
+    proxy.edit("DescribeChangeSet", |_, body| {
+        let changes: Vec<String> = body
+            .split("<ResourceChange>")
+            .map(|change| {
+                if change.contains("<LogicalResourceId>Function</LogicalResourceId>") {
+                    change.replace("<Replacement>False</Replacement>", "<Replacement>True</Replacement>")
+                } else {
+                    change.to_owned()
+                }
+            })
+            .collect();
+        changes.join("<ResourceChange>")
+    });
+    deployed
+        .project
+        .edit("stacks/logic.yaml", "MemorySize: 256", "MemorySize: 512");
+    let up = deployed.project.deployer(&proxy.endpoint(), &["up"]).success();
+    assert!(up.stderr.contains("± Function AWS::Lambda::Function"), "{}", up.stderr);
+    assert_ne!(deployed.deployment().await, live, "{}", up.stderr);
 }

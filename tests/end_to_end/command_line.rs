@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
-use deployer::cli::Cli;
+use deployer::Cli;
 
 use crate::support::Deployer;
 use crate::support::project::repository;

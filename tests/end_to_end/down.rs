@@ -248,26 +248,82 @@ async fn termination_protection_is_respected() {
     let project = Project::copy();
     let clients = Clients::root(&emulator.endpoint());
     project
-        .deployer(&emulator.endpoint(), &["up", "--only", "data"])
+        .deployer(&emulator.endpoint(), &["up", "--only", "data", "--stage", "dev"])
         .success();
     clients
         .cloudformation
         .update_termination_protection()
-        .stack_name("three-tier-prod-data")
+        .stack_name("three-tier-dev-data")
         .enable_termination_protection(true)
         .send()
         .await
         .expect("switched on");
     project
-        .deployer(&emulator.endpoint(), &["down", "--yes", "--delete-data"])
+        .deployer(
+            &emulator.endpoint(),
+            &["down", "--yes", "--delete-data", "--stage", "dev"],
+        )
         .fails_with(1)
         .says(&[
-            "three-tier-prod-data has termination protection",
+            "three-tier-dev-data has termination protection",
             "--no-enable-termination-protection",
         ]);
-    let table = clients.dynamodb.describe_table().table_name("UserData").send().await;
-    let table = table.expect("it is still there");
-    assert_eq!(table.table().and_then(|t| t.deletion_protection_enabled()), Some(true));
+    let table = clients
+        .dynamodb
+        .describe_table()
+        .table_name("UserData-dev")
+        .send()
+        .await;
+    table.expect("it is still there");
+}
+
+/// A protected stage's data has it, so that nobody deletes the stack beside the deployer; it goes with what it protects.
+#[tokio::test]
+async fn a_protected_stages_data_has_termination_protection() {
+    let emulator = Emulator::start();
+    let project = Project::copy();
+    let clients = Clients::root(&emulator.endpoint());
+    let up = ["up", "--only", "data", "--yes"];
+    project.deployer(&emulator.endpoint(), &up).success();
+    let is_on = async || {
+        let stacks = clients.cloudformation.describe_stacks();
+        let stacks = stacks
+            .stack_name("three-tier-prod-data")
+            .send()
+            .await
+            .expect("the stack");
+        stacks.stacks()[0].enable_termination_protection().unwrap_or_default()
+    };
+    assert!(is_on().await);
+    // Deployed by a version that didn't know it.
+    let switch = async |on: bool| {
+        let switch = clients.cloudformation.update_termination_protection();
+        let switch = switch
+            .stack_name("three-tier-prod-data")
+            .enable_termination_protection(on);
+        switch.send().await.expect("switched");
+    };
+    switch(false).await;
+    project.deployer(&emulator.endpoint(), &up).success();
+    assert!(is_on().await);
+    // A stage that is to be protected no longer.
+    project.edit("stacks/stages.yaml", "protected: true", "protected: false");
+    project.deployer(&emulator.endpoint(), &up).success();
+    assert!(!is_on().await);
+    project.edit("stacks/stages.yaml", "protected: false", "protected: true");
+    project.deployer(&emulator.endpoint(), &up).success();
+    assert!(is_on().await);
+
+    project.deployer(&emulator.endpoint(), &["down", "--yes"]).success();
+    assert!(is_on().await, "the data stays, and so does what protects it");
+    project
+        .deployer(&emulator.endpoint(), &["down", "--yes", "--delete-data"])
+        .success();
+    let gone = clients.cloudformation.describe_stacks();
+    gone.stack_name("three-tier-prod-data")
+        .send()
+        .await
+        .expect_err("it is gone");
 }
 
 const TOPIC: &str = "Resources: { Topic: { Type: AWS::SNS::Topic } }\n";

@@ -1,6 +1,7 @@
 //! A signal at any moment: the run ends with exit code 5 within seconds and says truly what it leaves; nothing that was only
 //! planned stays, and the next run goes on from there.
 
+use std::path::Path;
 use std::process::Child;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudformation::types::{ExecutionStatus, StackStatus};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, answers};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Ran, Seen, answers};
 
 /// How many times each signal is sent; `DEPLOYER_TEST_INTERRUPTIONS=40` makes the run a long one.
 fn rounds() -> usize {
@@ -46,13 +47,25 @@ impl Scene {
     /// Runs a command and sends it `signal` as its request number `at` arrives, which then is passed on nevertheless.
     /// Returns how it ended, and how long that took after the signal, if there was one.
     fn interrupted(&self, args: &[&str], signal: Signal, at: usize) -> (Ran, Option<Duration>) {
+        let mut left = at;
+        self.interrupted_at(args, signal, move |_| {
+            left = left.saturating_sub(1);
+            left == 0
+        })
+    }
+
+    /// The same at the first request that `is_moment` accepts.
+    fn interrupted_at(
+        &self,
+        args: &[&str],
+        signal: Signal,
+        mut is_moment: impl FnMut(&Seen) -> bool + Send + 'static,
+    ) -> (Ran, Option<Duration>) {
         let (pid, sent) = (Arc::new(AtomicI32::new(0)), Arc::new(Mutex::new(None)));
         let (of_child, of_signal) = (Arc::clone(&pid), Arc::clone(&sent));
-        let mut left = at;
-        self.proxy.rule(move |_| {
-            left = left.saturating_sub(1);
+        self.proxy.rule(move |seen| {
             let mut sent = of_signal.lock().expect("no panic");
-            if left == 0 && sent.is_none() {
+            if is_moment(seen) && sent.is_none() {
                 while of_child.load(Ordering::Acquire) == 0 {
                     std::thread::yield_now();
                 }
@@ -192,7 +205,69 @@ async fn every_command_ends_cleanly_at_any_moment() {
     }
 }
 
-/// What waits for no answer of AWS's is interrupted, too: reading, a compiler, a question.
+/// A large file goes in parts, which S3 keeps, and charges for, until somebody ends the upload.
+#[tokio::test]
+async fn an_upload_in_parts_is_ended() {
+    let scene = Scene::new();
+    let up = ["up", "--stage", "dev", "--no-verify"];
+    scene.project.deployer(&scene.proxy.endpoint(), &up).success();
+    for signal in [Signal::INT, Signal::TERM] {
+        scene
+            .project
+            .write("site/film.mp4", &format!("{signal:?}").repeat(6 << 20));
+        let _ = scene.proxy.take();
+        let (ran, took) = scene.interrupted_at(&up, signal, |seen| seen.path.contains("partNumber=2"));
+        scene.assert_true(&ran, took);
+        assert!(ran.stderr.contains("what was done until then stays"), "{ran}");
+        let left = scene.left().await;
+        assert!(left.is_empty(), "{left:#?}\n{ran}");
+    }
+    scene.project.deployer(&scene.proxy.endpoint(), &up).success();
+}
+
+/// A build script that would run for minutes ends with the run, and so does the cargo that waits for it.
+#[test]
+fn a_compiler_is_ended() {
+    let scene = Scene::new();
+    let folder = scene.project.path().join("function");
+    std::fs::remove_dir_all(&folder).expect("removed");
+    scene.project.write(
+        "function/Cargo.toml",
+        "[package]\nname = \"slow\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n\n[workspace]\n",
+    );
+    scene.project.write("function/main.rs", "fn main() {}\n");
+    scene.project.write(
+        "function/build.rs",
+        "fn main() {\n    std::fs::write(std::env::var(\"STARTED\").unwrap(), std::process::id().to_string()).unwrap();\n    \
+         std::thread::sleep(std::time::Duration::from_secs(600));\n}\n",
+    );
+    let started = scene.project.path().join("started");
+    for signal in [Signal::INT, Signal::TERM] {
+        let deployer = Deployer::new(scene.project.path(), &["up", "--stage", "dev"]);
+        let deployer = deployer.env("STARTED", &started).unset("CARGO_TARGET_DIR");
+        let child = deployer.at(&scene.proxy.endpoint()).heard();
+        let written = || std::fs::read_to_string(&started).unwrap_or_default();
+        let until = Instant::now() + Duration::from_secs(120);
+        while written().is_empty() {
+            assert!(Instant::now() < until, "the build script didn't start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process");
+        let sent = Instant::now();
+        kill_process(pid, signal).expect("it runs");
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        scene.assert_true(&ran, Some(sent.elapsed()));
+        assert!(ran.stderr.contains("nothing was changed"), "{ran}");
+        let script = Path::new("/proc").join(written());
+        while script.exists() {
+            assert!(sent.elapsed() < ENDING, "the build script goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::remove_file(&started).expect("removed");
+    }
+}
+
+/// What is being undone may take its time; whoever won't wait needn't.
 #[test]
 fn a_second_signal_leaves_at_once() {
     let scene = Scene::new();

@@ -25,7 +25,7 @@ use crate::project::stacks::{StackId, StackTemplate};
 use crate::promise::{Promise, promise};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::site::Site;
-use crate::stack::change::{Mode, StackPlan};
+use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::DesiredStack;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::Deployed;
@@ -35,7 +35,7 @@ use provision::Stop;
 use scope::Scope;
 
 /// Runs the command.
-pub async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
     // What the folder alone can tell is told before anything is asked of the cloud.
@@ -50,6 +50,15 @@ pub async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         None => Vec::new(),
     };
     let context = Context::connect(project, session).await?;
+    if args.revert_drift && !context.cloud.endpoint.is_aws() {
+        return Err(Error::new(
+            ErrorKind::InvalidUsage,
+            "--revert-drift is for AWS: emulators don't tell what was changed by hand",
+        )
+        .hint(
+            "Nothing was changed. `deployer verify` finds it here, too; `deployer down` and `deployer up` undo it.",
+        ));
+    }
     let _lock = context.lock().await?;
     let before = context
         .settled_survey(Adoption {
@@ -182,8 +191,14 @@ impl Up<'_> {
         self.reporter().event(&Event::Plan {
             stacks: shown.iter().map(StackPlan::shown).collect(),
         });
-        if !losses.is_empty() {
-            let otherwise = "Nothing was changed.";
+        let is_change = |plan: &StackPlan| plan.verdict != StackAction::Unchanged;
+        let guarded = self.is_protected() && !self.before.is_empty() && shown.iter().any(is_change);
+        let otherwise = "Nothing was changed.";
+        if guarded && self.reporter().can_ask() {
+            // Whoever stands before a terminal may be in another one than they think.
+            let what = self.context.protected_place();
+            self.reporter().confirm(&what, &losses, otherwise).await?;
+        } else if !losses.is_empty() {
             self.reporter().confirm(CHANGING_DATA, &losses, otherwise).await?;
         }
         let keys = packages
@@ -239,13 +254,16 @@ impl Up<'_> {
         built
     }
 
+    /// Whether the stage is protected. What is deployed decides, too: a checkout that doesn't say so mustn't hurry what holds
+    /// data.
+    fn is_protected(&self) -> bool {
+        self.context.project.stage.protected || self.before.values().any(|before| before.stack.is_protected())
+    }
+
     /// A stack as it is wanted, with these values beside what its settings give it.
     fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
         let mut wanted = self.context.desired(stack, inputs);
-        // What is deployed decides, too: a checkout that doesn't say so mustn't hurry what holds data.
-        let protected =
-            self.context.project.stage.protected || self.before.values().any(|before| before.stack.is_protected());
-        wanted.mode = match (self.revert_drift, protected) {
+        wanted.mode = match (self.revert_drift, self.is_protected()) {
             (true, _) => Mode::RevertDrift,
             (false, true) => Mode::Standard,
             (false, false) => Mode::Express,

@@ -36,6 +36,7 @@ use crate::stack::desired::DesiredStack;
 use crate::stack::early;
 use crate::stack::events::ResourceEvent;
 use crate::stack::read::{self, Deployed, Stack};
+use crate::stack::termination;
 use crate::verify::Known;
 
 /// Why a part didn't get done.
@@ -210,6 +211,9 @@ impl Up<'_> {
             }
         };
         let (deployed, touched) = self.deployed(stack, &wanted, planned, &promises).await?;
+        let cloud = self.context.cloud_of(&stack.id);
+        let before = self.before.get(&stack.id).map(|before| &before.stack);
+        termination::follow(cloud, before, &deployed, wanted.template(), self.reporter()).await?;
         for edge in self
             .context
             .project
@@ -224,7 +228,6 @@ impl Up<'_> {
         }
         promises.set(&deployed);
         let late = self.settle(stack, deployed, &promises, dependencies);
-        let cloud = self.context.cloud_of(&stack.id);
         let edges = touched.distributions(cloud, stack.id.as_str(), self.reporter());
         let (late, functions, edges) = tokio::join!(late, touched.functions(cloud), edges);
         late.and(functions.map_err(Stop::from)).and(edges.map_err(Stop::from))

@@ -8,7 +8,7 @@ use crate::project::placeholder::{self, Part};
 
 /// What a text leaves open that isn't known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Open {
+pub(crate) enum Open {
     /// An output.
     Output(String),
     /// An environment variable that isn't set.
@@ -31,7 +31,7 @@ impl fmt::Display for Open {
 ///
 /// # Errors
 /// The first that isn't known.
-pub fn fill(
+pub(crate) fn fill(
     text: &str,
     output: &dyn Fn(&str) -> Option<String>,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -51,7 +51,7 @@ pub fn fill(
 ///
 /// # Errors
 /// See [`fill`].
-pub fn fill_value(value: &Value, fill: &dyn Fn(&str) -> Result<String, Open>) -> Result<Value, Open> {
+pub(crate) fn fill_value(value: &Value, fill: &dyn Fn(&str) -> Result<String, Open>) -> Result<Value, Open> {
     Ok(match value {
         Value::String(text) => Value::String(fill(text)?),
         Value::Array(items) => Value::Array(
@@ -71,10 +71,10 @@ pub fn fill_value(value: &Value, fill: &dyn Fn(&str) -> Result<String, Open>) ->
 }
 
 /// What stands for the stage's name and the project's, as in `stages.yaml`.
-pub const SETTINGS: [&str; 2] = ["stage", "project"];
+pub(super) const SETTINGS: [&str; 2] = ["stage", "project"];
 
 /// The first output that a text names.
-pub fn first_output(text: &str) -> Option<&str> {
+pub(crate) fn first_output(text: &str) -> Option<&str> {
     pieces(text).ok()?.into_iter().find_map(|piece| match piece {
         Piece::Output(name) if !SETTINGS.contains(&name) => Some(name),
         _ => None,

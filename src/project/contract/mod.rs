@@ -14,11 +14,11 @@ use super::stacks::StackId;
 use super::{Project, source};
 use crate::error::{Error, ErrorKind, Result};
 
-pub use fill::{Open, SETTINGS, fill, fill_value, first_output};
+pub(crate) use fill::{Open, fill, fill_value, first_output};
 
 /// What the app promises, beside what the templates say of themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contract {
+pub(crate) struct Contract {
     /// Requests and their answers.
     pub requests: Vec<Request>,
     /// Invocations of functions and what they return.
@@ -29,7 +29,7 @@ pub struct Contract {
 
 /// A request. Its texts have placeholders, see [`mod@fill`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// What it is called: no other is called so.
     pub name: String,
     /// Such as `GET`.
@@ -52,7 +52,7 @@ pub struct Request {
 
 /// What a request sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub(crate) enum Body {
     /// Nothing.
     Nothing,
     /// A text, or a value as JSON, with placeholders.
@@ -65,7 +65,7 @@ pub enum Body {
 
 /// An invocation of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// What it is called: no other is called so.
     pub name: String,
     /// The stack that the function is in.
@@ -82,7 +82,7 @@ pub struct Invocation {
 
 /// What a function is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// It stands in the contract, with placeholders.
     Inline(Value),
     /// It comes from a file.
@@ -91,7 +91,7 @@ pub enum Event {
 
 /// What must come back. Of what isn't said, anything may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expectation {
+pub(crate) struct Expectation {
     /// The status.
     pub status: Option<u16>,
     /// Headers; one without a value must not be there.
@@ -106,7 +106,7 @@ pub struct Expectation {
 
 /// A check that isn't to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skip {
+pub(crate) struct Skip {
     /// Its id.
     pub check: String,
     /// Of what; of everything if none is said.
@@ -120,7 +120,7 @@ impl Contract {
     ///
     /// # Errors
     /// Names file, line and column of what can't be read, isn't known, or can't be so.
-    pub fn read(project: &Project, checks: &[&str]) -> Result<Self> {
+    pub(crate) fn read(project: &Project, checks: &[&str]) -> Result<Self> {
         let files = project.contract_files();
         let file = match files.as_slice() {
             [] => return Ok(Self::default()),
@@ -149,7 +149,7 @@ impl Contract {
     }
 
     /// The entries that may change something, by name.
-    pub fn changing(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn changing(&self) -> impl Iterator<Item = &str> {
         let requests = self
             .requests
             .iter()

@@ -2,6 +2,7 @@
 //! what is deployed by itself, or the deployment that the template names.
 
 use crate::project::stacks::StackId;
+use crate::text::quoted_for_shell;
 use crate::verify::apis::{DEPLOYMENT, HTTP_STAGE, REST_STAGE, declared, stage_name};
 use crate::verify::expected::Expected;
 use crate::verify::layer::Layer;
@@ -175,8 +176,9 @@ async fn rest(
     Err(Problem::failed(
         format!("the stage {name} serves the deployment {live}, and the newest is {newest}"),
         format!(
-            "`aws apigateway update-stage --rest-api-id {api} --stage-name {name} --patch-operations \
-             op=replace,path=/deploymentId,value={newest}` serves it."
+            "`aws apigateway update-stage --rest-api-id {api} --stage-name {} --patch-operations \
+             op=replace,path=/deploymentId,value={newest}` serves it.",
+            quoted_for_shell(name)
         ),
     ))
 }

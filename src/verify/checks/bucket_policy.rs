@@ -43,20 +43,32 @@ async fn look(stage: &Stage<'_>, bucket: Resource<'_>) -> Finding {
         )),
         (None, Some(live)) => Err(Problem::failed(
             format!("{name} has a policy that no template has: {live}"),
-            bucket.restore(),
+            format!("`aws s3api delete-bucket-policy --bucket {name}` takes it away."),
         )),
         (Some(wanted), None) => Err(Problem::failed(
             format!("{name} has no policy, and the template has {}", wanted.id()),
-            wanted.restore(),
+            rewrite(&wanted),
         )),
         (Some(wanted), Some(live)) => match difference(&wanted.property(&["PolicyDocument"]), &live) {
             None => Ok(format!("the policy of {name} is that of {}", wanted.id())),
             Some(difference) => Err(Problem::failed(
                 format!("the policy of {name} {difference}"),
-                wanted.restore(),
+                rewrite(&wanted),
             )),
         },
     }
+}
+
+/// How to have a policy written anew. CloudFormation doesn't see what was changed in one by hand, and so can't undo it.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-supported-resources.html>
+fn rewrite(policy: &Resource<'_>) -> String {
+    let definition = policy.definition();
+    format!(
+        "Change the `Sid` of one of its statements in {} and run `deployer up --only {}`: CloudFormation writes a policy only \
+         when its template has changed, and then the whole of it.",
+        definition.file.display(),
+        definition.id
+    )
 }
 
 /// The bucket's policy, if it has one.

@@ -11,6 +11,7 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::StackId;
+use crate::text::quoted_for_shell;
 use crate::verify::documents::{account_of, pairs, several};
 use crate::verify::expected::Expected;
 use crate::verify::functions::Target;
@@ -238,7 +239,10 @@ fn judge(
                 "Some permissions' functions only CloudFormation knows: look whether it is one of those.",
             ));
         }
-        let next = format!("`aws lambda remove-permission --function-name {name} --statement-id {sid}` takes it away.");
+        let next = format!(
+            "`aws lambda remove-permission --function-name {name} --statement-id {}` takes it away.",
+            quoted_for_shell(sid)
+        );
         return Err(Problem::failed(evidence, next));
     }
     if let Some(permission) = missing.first() {

@@ -74,7 +74,7 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, expected: Value, rou
         return Err(Problem::failed(
             format!("{url} calls itself `{kind}` instead of JSON"),
             format!(
-                "`aws s3 rm 's3://{}/{CONFIG}'`, then `deployer up --only site`, which publishes it anew.",
+                "`aws s3 rm s3://{}/{CONFIG}`, then `deployer up --only site`, which publishes it anew.",
                 published.bucket
             ),
         ));

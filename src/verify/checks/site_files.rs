@@ -12,6 +12,7 @@ use crate::error::OrFail as _;
 use crate::publish::Contents;
 use crate::site::Served;
 use crate::site::sum::Hasher;
+use crate::text::quoted_for_shell;
 use crate::verify::http::{Answer, send};
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Published, Stage};
@@ -159,8 +160,9 @@ async fn is_served(
     let url = format!("{}{}", published.origin, file.path);
     let stale = || {
         format!(
-            "`aws cloudfront create-invalidation --distribution-id {} --paths '{}'` makes CloudFront fetch it anew.",
-            published.distribution, file.path
+            "`aws cloudfront create-invalidation --distribution-id {} --paths {}` makes CloudFront fetch it anew.",
+            published.distribution,
+            quoted_for_shell(&file.path)
         )
     };
     let head = match file.size > LARGE_BYTES {
@@ -196,8 +198,8 @@ async fn is_served(
             return Err(Problem::failed(
                 format!("{url} has the {name} `{is}` instead of `{wanted}`"),
                 format!(
-                    "`aws s3 rm 's3://{}/{}'`, then `deployer up --only site`, which publishes it anew.",
-                    published.bucket, file.key
+                    "`aws s3 rm {}`, then `deployer up --only site`, which publishes it anew.",
+                    quoted_for_shell(&format!("s3://{}/{}", published.bucket, file.key))
                 ),
             ));
         }

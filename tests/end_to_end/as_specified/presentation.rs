@@ -229,7 +229,7 @@ pub(super) fn site(document: &Value) {
         assert_eq!(answer.status, status, "{path}");
         for (header, value) in [
             ("Content-Security-Policy", csp.as_str()),
-            ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+            ("Strict-Transport-Security", "max-age=31536000"),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Frame-Options", "DENY"),
             ("Referrer-Policy", "no-referrer"),

@@ -108,6 +108,9 @@ pub fn respond(request_id: &str, started: Instant, allowed_origin: &str, outcome
         headers: HashMap::from([
             ("Access-Control-Allow-Origin", allowed_origin.to_owned()),
             ("Content-Type", "application/json".to_owned()),
+            // Who ordered what is for no cache, and nothing but what it is said to be.
+            ("Cache-Control", "no-store".to_owned()),
+            ("X-Content-Type-Options", "nosniff".to_owned()),
         ]),
         body: answer.body,
         is_base64_encoded: false,
@@ -149,6 +152,8 @@ mod tests {
                 "headers": {
                     "Access-Control-Allow-Origin": "https://shop.example",
                     "Content-Type": "application/json",
+                    "Cache-Control": "no-store",
+                    "X-Content-Type-Options": "nosniff",
                 },
                 "body": r#"["x"]"#,
                 "isBase64Encoded": false,

@@ -130,7 +130,8 @@ fn retries() -> RetryConfig {
         .with_initial_backoff(Duration::from_millis(100))
 }
 
-/// Logs from here on as CloudWatch reads it best: one flat JSON object a line, with `timestamp` and `level`.
+/// Logs from here on as CloudWatch reads it best: one flat JSON object a line, with `timestamp` and `level`. So is a panic,
+/// which ends the process: printed as text it would have no level, by which Lambda drops lines; caught, it would be the answer.
 pub fn log() {
     // Set by the function's `LoggingConfig`.
     let level = level(&optional("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
@@ -146,6 +147,15 @@ pub fn log() {
         .with_target("orders", level);
     // Can only fail if there is a subscriber already, and there is none.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(levels)));
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(
+            error = panic.payload_as_str().unwrap_or("something that is no text"),
+            place,
+            "the function panicked"
+        );
+        std::process::abort();
+    }));
 }
 
 fn level(name: &str) -> LevelFilter {
