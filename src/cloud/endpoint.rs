@@ -40,6 +40,7 @@ const SERVICES: &[&str] = &[
     "IAM",
     "Lambda",
     "S3",
+    "SNS",
     "STS",
 ];
 

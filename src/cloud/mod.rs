@@ -87,6 +87,8 @@ pub(crate) struct Cloud {
     pub iam: aws_sdk_iam::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
     /// What this run has begun.
     pub journal: Journal,
     config: SdkConfig,
@@ -195,6 +197,7 @@ impl Cloud {
             dynamodb: client!(aws_sdk_dynamodb),
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
+            sns: client!(aws_sdk_sns),
             endpoint: place.endpoint,
             journal,
             config,

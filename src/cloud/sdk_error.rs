@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
+    "AuthorizationError",
     "UnauthorizedOperation",
     "Forbidden",
 ];

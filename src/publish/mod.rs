@@ -12,7 +12,7 @@ mod plan;
 mod progress;
 mod upload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::types::ObjectIdentifier;
@@ -60,6 +60,8 @@ pub(crate) struct Published {
     pub bytes: u64,
     /// How long that took.
     pub took: Duration,
+    /// The keys of what was sent.
+    pub sent: BTreeSet<String>,
     /// What the bucket has, if nothing was to be done.
     pub there: Option<There>,
 }
@@ -148,7 +150,7 @@ pub(crate) async fn publish(
         }
     };
     let took = started.elapsed();
-    let Plan { done, outcome, .. } = plan;
+    let (done, outcome) = (plan.done, plan.outcome);
     let sent = uploader.sent();
     lease
         .give_back(|ledger| {
@@ -159,7 +161,9 @@ pub(crate) async fn publish(
     if let Some(id) = invalidation.filter(|_| wait) {
         invalidation::finish(cloud, &place.distribution, &id, reporter).await?;
     }
-    Ok(Published { took, ..outcome })
+    let sent = plan.waves.iter().flatten();
+    let sent = sent.map(|object| object.key.to_string()).collect();
+    Ok(Published { took, sent, ..outcome })
 }
 
 enum Begun<'a> {

@@ -1,6 +1,6 @@
 //! Bringing a stack to what the project wants: planned first, applied later.
 
-use super::change::{Mode, Replacement, ResourceChange, StackAction, StackPlan};
+use super::change::{Action, Mode, Replacement, ResourceChange, StackAction, StackPlan};
 use super::change_set::{self, ChangeSet, Purpose};
 use super::desired::{DesiredStack, Rendered};
 use super::events::ResourceEvent;
@@ -136,7 +136,9 @@ async fn plan_update(
     // Express mode doesn't wait for what is removed or replaced, and what is made after it may need it gone. And it has been
     // seen to make a table's new index twice, which no later update recovers from.
     // https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2536
-    let needs_waiting = |change: &ResourceChange| change.leaves() || TABLES.contains(&change.resource_type.as_str());
+    let is_table = |change: &ResourceChange| TABLES.contains(&change.resource_type.as_str());
+    let needs_waiting =
+        |change: &ResourceChange| change.leaves() || change.action == Action::Modify && is_table(change);
     let is_slow = |made: &mut ChangeSet| made.changes.iter().any(needs_waiting);
     if wanted.mode == Mode::Express
         && let Some(express) = made.take_if(is_slow)

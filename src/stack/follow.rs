@@ -28,6 +28,45 @@ pub(crate) struct Ended {
 /// How long an operation may say nothing before the stack itself is asked whether it has ended.
 const QUIET: Duration = Duration::from_secs(180);
 
+/// How long AWS may not be heard while it works on a stack. It goes on by itself, so a line that breaks or an account that is
+/// throttled is no failure of the operation.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// What a look that failed means.
+#[derive(Debug)]
+struct Patience {
+    heard: Instant,
+    longest: Duration,
+}
+
+impl Patience {
+    /// An emulator that isn't heard has ended, and nothing goes on.
+    fn with(cloud: &Cloud) -> Self {
+        Self {
+            heard: Instant::now(),
+            longest: if cloud.endpoint.is_aws() {
+                SILENCE
+            } else {
+                Duration::ZERO
+            },
+        }
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Whether the look is to be repeated, as far as that may help and not much time has passed without an answer.
+    fn bears<T>(&self, error: Error) -> Probe<T, Error> {
+        let passes = matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Throttled);
+        if passes && self.heard.elapsed() < self.longest {
+            Probe::Pending
+        } else {
+            Probe::Failed(error)
+        }
+    }
+}
+
 /// Follows the operation that was started with `token` after `bookmark`, by its events: reports each, shows each to
 /// `watch`, and ends when the stack's own event says how it ended.
 ///
@@ -44,11 +83,13 @@ pub(crate) async fn to_end(
 ) -> Result<Ended> {
     let mut all: Vec<ResourceEvent> = Vec::new();
     let mut heard = Instant::now();
+    let mut patience = Patience::with(cloud);
     let end = until(cloud.pace(LONGEST_OPERATION), async || {
         let new = match read::events_since(cloud, id, arn, &mut bookmark).await {
             Ok(new) => new,
-            Err(error) => return Probe::Failed(error),
+            Err(error) => return patience.bears(error),
         };
+        patience.heard();
         let mut ended = None;
         for event in new.into_iter().filter(|event| event.belongs_to(token)) {
             heard = Instant::now();
@@ -69,7 +110,7 @@ pub(crate) async fn to_end(
             Ok(None) => Probe::Ready("DELETE_COMPLETE".to_owned()),
             Ok(Some(stack)) if heard.elapsed() > QUIET && has_ended(&stack.status) => Probe::Ready(stack.status),
             Ok(Some(_)) => Probe::Pending,
-            Err(error) => Probe::Failed(error),
+            Err(error) => patience.bears(error),
         }
     })
     .await;
@@ -130,14 +171,16 @@ pub(crate) async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter:
         id.as_str(),
         format!("waiting for the operation that is under way ({})", stack.status),
     );
+    let mut patience = Patience::with(cloud);
     until(cloud.pace(LONGEST_OPERATION), async || {
         match read::describe(cloud, &stack.arn).await {
             Ok(Some(stack)) if stack.state() == StackState::InProgress => {
+                patience.heard();
                 reporter.working(id.as_str(), format!("waiting: {}", stack.status));
                 Probe::Pending
             }
             Ok(found) => Probe::Ready(found),
-            Err(error) => Probe::Failed(error),
+            Err(error) => patience.bears(error),
         }
     })
     .await
@@ -178,4 +221,31 @@ pub(crate) fn failure(name: &str, ended: &Ended) -> Error {
         .hint(events::advice(cause).unwrap_or_else(|| {
             "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned()
         }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_breaks_is_no_failure_of_what_goes_on() {
+        let mut patience = Patience {
+            heard: Instant::now(),
+            longest: SILENCE,
+        };
+        let of = |kind| Error::new(kind, "no answer");
+        let bears = |patience: &Patience, kind| matches!(patience.bears::<()>(of(kind)), Probe::Pending);
+        tokio::time::sleep(SILENCE / 2).await;
+        assert!(bears(&patience, ErrorKind::Unreachable) && bears(&patience, ErrorKind::Throttled));
+        assert!(!bears(&patience, ErrorKind::CredentialsExpired));
+        patience.heard();
+        tokio::time::sleep(SILENCE * 2 / 3).await;
+        assert!(bears(&patience, ErrorKind::Unreachable));
+        tokio::time::sleep(SILENCE).await;
+        assert!(!bears(&patience, ErrorKind::Unreachable));
+        // What is off AWS goes on with nothing.
+        patience.longest = Duration::ZERO;
+        patience.heard();
+        assert!(!bears(&patience, ErrorKind::Unreachable));
+    }
 }

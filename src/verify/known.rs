@@ -1,7 +1,7 @@
 //! What a run read before it verified and then didn't change: the first round of looks needn't read it again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::shared::Shared;
 use crate::bucket::Listing;
@@ -19,6 +19,8 @@ pub(crate) struct Known {
     pub(super) seeded: Shared<Arc<BTreeSet<Key>>>,
     /// Functions' packages, by bucket and key.
     pub(super) packages: Shared<Stored>,
+    /// The keys of the site's objects that the run has sent, if it has published.
+    pub(super) sent: OnceLock<BTreeSet<String>>,
 }
 
 /// What S3 says of a package.
@@ -35,6 +37,12 @@ impl Known {
     pub(crate) async fn has_objects(&self, place: &Destination, there: There) {
         self.listings.know(&place.bucket, Arc::new(there.listing)).await;
         self.contents.know(&place.artifacts, Arc::new(there.contents)).await;
+    }
+
+    /// The site's bucket was sent these objects, and has had all others before.
+    pub(crate) fn has_sent(&self, keys: BTreeSet<String>) {
+        // A run publishes once.
+        let _ = self.sent.set(keys);
     }
 
     /// A table has all of these items.

@@ -30,7 +30,6 @@ use futures::future::{LocalBoxFuture, join_all};
 use futures::{FutureExt, TryFutureExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::did_you_mean;
 use crate::project::stacks::StackId;
@@ -48,6 +47,18 @@ pub(crate) use stage::Stage;
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.
 const SETTLING: Duration = Duration::from_secs(90);
 const SETTLING_OFF_AWS: Duration = Duration::from_secs(1);
+
+/// The same for what a distribution sends with its files, after its stack was changed: a headers policy that changes is on its
+/// way to every edge, and the distribution's status needn't tell of it.
+const SETTLING_AT_THE_EDGES: Duration = Duration::from_secs(300);
+
+fn settling(is_aws: bool, layer: Layer, was_changed: bool) -> Duration {
+    match (is_aws, layer) {
+        (false, _) => SETTLING_OFF_AWS,
+        (true, Layer::Site) if was_changed => SETTLING_AT_THE_EDGES,
+        (true, _) => SETTLING,
+    }
+}
 
 /// However long each took: one fault among good answers is no finding.
 const LOOKS: usize = 3;
@@ -209,7 +220,7 @@ pub(crate) async fn verify(
         }
         let looks = looks.into_iter();
         let looks = looks.filter(|look| look.stacks.is_empty() || look.stacks.iter().any(&concerns));
-        made.extend(looks.map(|look| looked(*check, look, stage.cloud, timeout, reporter)));
+        made.extend(looks.map(|look| looked(*check, look, stage, timeout, reporter)));
     }
     let verification = Verification::of(join_all(made).await);
     verification.report(reporter);
@@ -221,7 +232,14 @@ fn resources(looks: &[Look<'_>]) -> String {
     names.join(", ")
 }
 
-async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Duration, reporter: &Reporter) -> Checked {
+async fn looked(
+    check: &dyn Check,
+    look: Look<'_>,
+    stage: &Stage<'_>,
+    timeout: Duration,
+    reporter: &Reporter,
+) -> Checked {
+    let cloud = stage.cloud;
     if let Some((evidence, next_step)) = look.skipped {
         return Checked {
             check: check.id(),
@@ -234,11 +252,8 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
         };
     }
     let started = Instant::now();
-    let settling = timeout.min(if cloud.endpoint.is_aws() {
-        SETTLING
-    } else {
-        SETTLING_OFF_AWS
-    });
+    let was_changed = look.stacks.iter().any(|stack| stage.changed.contains(stack));
+    let settling = timeout.min(settling(cloud.endpoint.is_aws(), check.layer(), was_changed));
     let once = async |round| {
         let end = (started + timeout).max(Instant::now() + LONGEST_LAST_LOOK);
         timeout_at(end, (look.look)(round)).await.ok()
@@ -287,5 +302,18 @@ async fn looked(check: &dyn Check, look: Look<'_>, cloud: &Cloud, timeout: Durat
         evidence,
         warnings,
         next_step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_its_way_to_the_edges_is_waited_for_the_longest() {
+        assert_eq!(settling(true, Layer::Site, true), SETTLING_AT_THE_EDGES);
+        assert_eq!(settling(true, Layer::Site, false), SETTLING);
+        assert_eq!(settling(true, Layer::Api, true), SETTLING);
+        assert_eq!(settling(false, Layer::Site, true), SETTLING_OFF_AWS);
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Stage<'a> {
     distributions: Shared<Option<Distribution>>,
     /// What the run has read before, and what is read of the same kind.
     known: Known,
+    /// The stacks that this run has changed.
+    pub(super) changed: BTreeSet<StackId>,
     /// Paths that were seen to be served as they should: a large site isn't fetched again for one late file.
     pub(super) served: RefCell<BTreeSet<String>>,
     /// Functions, by region and name.
@@ -132,6 +134,7 @@ impl<'a> Stage<'a> {
             tables: Shared::default(),
             distributions: Shared::default(),
             known: Known::default(),
+            changed: BTreeSet::new(),
             served: RefCell::default(),
             functions: Shared::default(),
             roles: Shared::default(),
@@ -152,6 +155,17 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub(crate) fn knowing(self, known: Known) -> Self {
         Self { known, ..self }
+    }
+
+    /// The same, in which this run has changed some stacks.
+    #[must_use]
+    pub(crate) fn having_changed(self, changed: BTreeSet<StackId>) -> Self {
+        Self { changed, ..self }
+    }
+
+    /// The keys of the site's objects that this run has sent, if it has published.
+    pub(super) fn sent(&self) -> Option<&BTreeSet<String>> {
+        self.known.sent.get()
     }
 
     /// Whether a stack has a resource of some types that stands in no template: what a macro or a loop made.

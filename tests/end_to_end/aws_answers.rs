@@ -130,6 +130,24 @@ fn a_change_set_without_changes_is_success_and_is_removed() {
     assert!(!operations.contains(&"ExecuteChangeSet".to_owned()) && !operations.contains(&"DeleteStack".to_owned()));
 }
 
+/// Why it was refused needn't be known for saying that it was, and that the why was refused as well.
+#[test]
+fn a_failed_validation_that_may_not_be_read_is_told_as_far_as_it_is_known() {
+    let scene = Scene::new();
+    scene.proxy.rule(|seen| match seen.operation.as_str() {
+        "DescribeChangeSet" => Some(failed_change_set(
+            "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]",
+        )),
+        "DescribeEvents" => Some(refusal(403, "AccessDenied", "no identity-based policy allows it")),
+        _ => None,
+    });
+    scene.up().fails_with(1).says(&[
+        "ResourceExistenceCheck",
+        "cloudformation:DescribeEvents",
+        "no identity-based policy",
+    ]);
+}
+
 /// A name that is taken fails the change set with a reason that names nothing; the events do.
 #[tokio::test]
 async fn a_failed_validation_is_told_with_its_resource_and_leaves_no_shell() {
@@ -231,6 +249,14 @@ fn express_mode_is_for_unprotected_stages_and_keeps_rollback() {
         made.parameter("Capabilities.member.1").as_deref(),
         Some("CAPABILITY_NAMED_IAM")
     );
+    assert_eq!(
+        made.parameter("Capabilities.member.2").as_deref(),
+        Some("CAPABILITY_AUTO_EXPAND")
+    );
+    // Policies are about stacks: each request for a change set names its stack, too.
+    for seen in dev.iter().filter(|seen| seen.operation.ends_with("ChangeSet")) {
+        assert_eq!(seen.parameter("StackName").as_deref(), Some(DATA), "{}", seen.operation);
+    }
     let executed = dev
         .iter()
         .find(|seen| seen.operation == "ExecuteChangeSet")
@@ -258,6 +284,54 @@ fn express_mode_is_for_unprotected_stages_and_keeps_rollback() {
         .expect("is executed");
     assert_eq!(executed.parameter("DisableRollback").as_deref(), Some("false"));
     assert_eq!(executed.parameter("RetainExceptOnCreate").as_deref(), Some("true"));
+}
+
+/// In express mode a table's new index has been seen to be made twice, which no later update recovers from.
+#[test]
+fn a_table_is_changed_in_standard_mode() {
+    let scene = Scene::new();
+    scene.up().success();
+    scene.proxy.take();
+    // The emulator says of every change that it may replace; AWS knows.
+    let (perhaps, never) = (
+        "<Replacement>Conditional</Replacement>",
+        "<Replacement>False</Replacement>",
+    );
+    scene
+        .proxy
+        .edit("DescribeChangeSet", move |_, body| body.replace(perhaps, never));
+    scene.project.edit(
+        "stacks/data.yaml",
+        "      AttributeDefinitions: [{ AttributeName: userId, AttributeType: S }]\n",
+        "      AttributeDefinitions: [{ AttributeName: userId, AttributeType: S }, { AttributeName: mail, AttributeType: S }]\n      \
+         GlobalSecondaryIndexes:\n        - IndexName: by-mail\n          KeySchema: [{ AttributeName: mail, KeyType: HASH }]\n          \
+         Projection: { ProjectionType: ALL }\n",
+    );
+    scene.up().success();
+    let seen = scene.proxy.take();
+    let made = seen.iter().filter(|seen| seen.operation == "CreateChangeSet");
+    let modes: Vec<Option<String>> = made.map(|seen| seen.parameter("DeploymentConfig.Mode")).collect();
+    assert_eq!(modes, [Some("EXPRESS".to_owned()), None]);
+}
+
+/// HEAD's answers have no body: what they mean is said all the same.
+#[test]
+fn a_refusal_without_a_word_is_told_as_one() {
+    let scene = Scene::new();
+    let up = ["up", "--stage", "dev", "--only", "function", "--no-verify"];
+    scene.up().success();
+    let bare = |seen: &Seen| (seen.method == "HEAD" && seen.path.contains("/function/")).then(|| (403, String::new()));
+    scene.proxy.rule(bare);
+    // The bucket has to be there for its objects to be asked for.
+    scene
+        .project
+        .deployer(&scene.emulator.endpoint(), &["up", "--stage", "dev", "--no-verify"])
+        .success();
+    scene
+        .project
+        .deployer(&scene.proxy.endpoint(), &up)
+        .fails_with(1)
+        .says(&["could not look into the bucket", "the answer is 403", "s3:ListBucket"]);
 }
 
 /// Nothing is changed before it has ended; then what was wanted is done.
@@ -650,6 +724,10 @@ async fn a_failed_creation_with_a_protected_table_is_made_anew_unless_it_has_ite
             scene.project.deployer(&scene.emulator.endpoint(), &["seed"]).success();
         }
         let arn = scene.arn("three-tier-prod-data").await;
+        // Which only a stack that was complete once has.
+        let unprotect = clients.cloudformation.update_termination_protection();
+        let unprotect = unprotect.stack_name(&arn).enable_termination_protection(false);
+        unprotect.send().await.expect("switched off");
         let mut deleted = false;
         scene.proxy.rule(move |seen| {
             deleted |= seen.operation == "DeleteStack";

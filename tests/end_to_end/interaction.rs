@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::support::terminal::Terminal;
-use crate::support::{Deployer, Emulator, Project};
+use crate::support::{Deployer, Emulator, Project, Proxy, answers};
 
 /// Runs `deployer` on a terminal of its own, types `keys` when it asks, and returns how it ended.
 fn on_a_terminal(project: &Project, endpoint: &str, args: &[&str], keys: &str) -> (i32, String) {
@@ -196,5 +196,103 @@ fn requests_are_shown_when_asked_for_and_secrets_never() {
     for line in json.stderr.lines() {
         let parsed: Result<serde_json::Value, _> = serde_json::from_str(line);
         assert!(parsed.is_ok(), "{line}");
+    }
+}
+
+/// Whoever stands before a terminal may be in another one than they think.
+#[test]
+fn changing_a_protected_stage_asks_once() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (Project::copy(), emulator.endpoint());
+    let up = ["up", "--only", "data", "--no-verify"];
+    let (status, seen) = on_a_terminal(&project, &endpoint, &up, "");
+    assert_eq!(status, 0, "nothing is there that could be changed: {seen}");
+    let change = |from: &str, to: &str| project.edit("stacks/data.yaml", from, to);
+    change("Resources:\n", "Resources:\n  More: { Type: AWS::SNS::Topic }\n");
+    let (status, seen) = on_a_terminal(&project, &endpoint, &up, "n\\n");
+    assert_eq!(status, 5, "{seen}");
+    let place = format!("change the protected stage prod of three-tier at {endpoint}");
+    let asked = plain(&seen);
+    assert!(asked.contains(&place), "{seen}");
+    assert!(asked.contains("did not change the protected stage prod"), "{seen}");
+    // This checkout says otherwise; what is deployed decides.
+    project.edit("stacks/stages.yaml", "protected: true", "protected: false");
+    let (status, seen) = on_a_terminal(&project, &endpoint, &up, "n\\n");
+    assert_eq!(status, 5, "{seen}");
+    assert_eq!(
+        plain(&seen).matches("Continue?").count(),
+        1,
+        "with what is lifted in it: {seen}"
+    );
+    project.edit("stacks/stages.yaml", "protected: false", "protected: true");
+    let (status, seen) = on_a_terminal(&project, &endpoint, &up, "y\\n");
+    assert_eq!(status, 0, "{seen}");
+    let (status, seen) = on_a_terminal(&project, &endpoint, &up, "");
+    assert_eq!(status, 0, "{seen}");
+    assert!(!seen.contains("Continue?"), "nothing changes: {seen}");
+    change("  More: {", "  Most: {");
+    let (status, seen) = on_a_terminal(&project, &endpoint, &[&up[..], &["--yes"]].concat(), "");
+    assert_eq!(status, 0, "{seen}");
+    // Nobody is asked where nobody is, and what loses nothing needs no leave.
+    change("  Most: {", "  Least: {");
+    project.deployer(&endpoint, &up).success();
+}
+
+/// What strangers wrote is shown, not obeyed.
+#[test]
+fn nothing_that_is_told_acts_on_the_terminal() {
+    // XML takes no others.
+    const WILD: &str = "x\u{9b}2J\u{202e}y";
+    let emulator = Emulator::shared();
+    let topic = "Resources: { Topic: { Type: AWS::SNS::Topic } }\n";
+    let project = Project::bare("wild", &[("stacks/topic.yaml", topic)]);
+    let proxy = Proxy::before(emulator.port());
+    proxy.rule(|seen| {
+        let refusal = || answers::refusal(400, "SomethingNew", WILD);
+        (seen.operation == "CreateChangeSet").then(refusal)
+    });
+    let up = ["up", "--no-verify"];
+    let of_no_stack = ["up", "--only", "\u{1b}]0;title\u{7}\u{1b}[31m"];
+    let acts = |text: &str| text.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}');
+    for (args, shown) in [(&up[..], "x\u{fffd}2J\u{fffd}y"), (&of_no_stack, "␛]0;title␇␛[31m")] {
+        let told = project.deployer(&proxy.endpoint(), args);
+        assert!(told.code != 0 && told.stderr.contains(shown), "{told}");
+        assert!(!acts(&told.stderr), "{:?}", told.stderr);
+        let json = [args, &["--output", "json"]].concat();
+        let told = project.deployer(&proxy.endpoint(), &json);
+        assert!(!acts(&told.stderr), "{:?}", told.stderr);
+        let error = told.stderr.lines().find(|line| line.contains(r#""event":"error""#));
+        let error: serde_json::Value = serde_json::from_str(error.expect("an error")).expect("JSON");
+        assert!(
+            acts(&error.to_string()) || error.to_string().contains("u001b"),
+            "as it was: {error}"
+        );
+        // Of a terminal's own sequences there are those that colour, and none that wasn't ours.
+        let colored = [args, &["--color", "always"]].concat();
+        let (_, seen) = on_a_terminal(&project, &proxy.endpoint(), &colored, "");
+        assert!(seen.contains(shown) && seen.contains("\u{1b}["), "{seen:?}");
+        assert!(!seen.contains(['\u{9b}', '\u{202e}', '\u{7}']), "{seen:?}");
+    }
+}
+
+/// An endpoint's user and password are told nowhere, and are part of no file's name.
+#[test]
+fn whoever_signs_in_by_the_endpoint_is_told_nowhere() {
+    let emulator = Emulator::shared();
+    let project = Project::bare(
+        "quiet",
+        &[("stacks/topic.yaml", "Resources: { Topic: { Type: AWS::SNS::Topic } }\n")],
+    );
+    let endpoint = emulator.endpoint().replace("http://", "http://someone:hushhush@");
+    for args in [
+        &["up", "--no-verify"][..],
+        &["status", "--output", "json"],
+        &["up", "--stage", "nope"],
+    ] {
+        let ran = Deployer::new(project.path(), args)
+            .at(&emulator.endpoint())
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .run();
+        assert!(!ran.to_string().contains("hushhush"), "{ran}");
     }
 }

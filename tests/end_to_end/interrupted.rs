@@ -231,6 +231,7 @@ fn a_compiler_is_ended() {
     let scene = Scene::new();
     let folder = scene.project.path().join("function");
     std::fs::remove_dir_all(&folder).expect("removed");
+    std::fs::create_dir(&folder).expect("made anew");
     scene.project.write(
         "function/Cargo.toml",
         "[package]\nname = \"slow\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n\n[workspace]\n",

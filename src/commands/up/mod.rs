@@ -88,7 +88,15 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         None
     } else {
         let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
-        let stage = stage.with_changes(args.with_changes).knowing(known);
+        let is_changed = |(id, now): &(&StackId, &Deployed)| {
+            let before = before.get(*id);
+            before.is_none_or(|before| before.stack.changed != now.stack.changed || before.stack.arn != now.stack.arn)
+        };
+        let changed = deployed.iter().filter(is_changed).map(|(id, _)| id.clone()).collect();
+        let stage = stage
+            .with_changes(args.with_changes)
+            .knowing(known)
+            .having_changed(changed);
         let concerns = |id: &StackId| up.scope.concerns(id, &context.project);
         Some(verify(&stage, &Selection::default(), concerns, VERIFY_WITHIN, reporter).await)
     };

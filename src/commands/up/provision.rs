@@ -618,6 +618,7 @@ impl Up<'_> {
         let published = publish::publish(cloud, site, &place, &config, self.wait, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
+        known.has_sent(published.sent);
         if let Some(there) = published.there {
             known.has_objects(&place, there).await;
         }

@@ -15,6 +15,7 @@ mod function_code;
 mod function_environment;
 mod function_state;
 mod invocations;
+mod mail_confirmed;
 mod requests;
 mod role_policies;
 mod role_simulated;
@@ -40,6 +41,7 @@ pub(super) const ALL: &[&dyn Check] = &[
     &function_environment::FunctionEnvironment,
     &function_access::FunctionAccess,
     &event_sources::EventSources,
+    &mail_confirmed::MailConfirmed,
     // api
     &api_deployment::ApiDeployment,
     &api_routes::ApiRoutes,

@@ -1,6 +1,6 @@
 //! Every file of the site is served by CloudFront as it is in `site/`, with its type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
@@ -25,6 +25,12 @@ const FILES_AT_ONCE: usize = 16;
 /// which was compared before.
 const LARGE_BYTES: u64 = 8 << 20;
 
+/// How many files are fetched beside those that were sent.
+const SAMPLE: usize = 50;
+
+/// What visitors meet first, and what they meet when there is nothing.
+const OWN_PAGES: [&str; 3] = ["index.html", "404.html", "config.json"];
+
 /// How many problems are told one by one.
 const TOLD: usize = 3;
 
@@ -44,14 +50,38 @@ impl Check for SiteFiles {
             return Vec::new();
         };
         let files: Vec<Served> = site.served().collect();
+        let fetched: BTreeSet<String> = match stage.sent() {
+            None => files.iter().map(|file| file.path.clone()).collect(),
+            Some(sent) => sample(&files, sent),
+        };
         vec![published.look(stage, move |published, round| {
-            let files = files.clone();
-            async move { look(stage, &published, files, round).await }
+            let (files, fetched) = (files.clone(), fetched.clone());
+            async move { look(stage, &published, files, &fetched, round).await }
         })]
     }
 }
 
-async fn look(stage: &Stage<'_>, published: &Published<'_>, files: Vec<Served>, round: Round) -> Finding {
+/// The paths that are fetched where the others were there before: of what was sent, of the site's own pages, and some others.
+/// Each `up` would else have CloudFront send the whole site, which it bills, and which takes as long as the line does.
+fn sample(files: &[Served], sent: &BTreeSet<String>) -> BTreeSet<String> {
+    let is_certain = |file: &&Served| sent.contains(&*file.key) || OWN_PAGES.contains(&&*file.key);
+    let (certain, others): (Vec<&Served>, Vec<&Served>) = files.iter().partition(is_certain);
+    // Others each time, so that all are looked at sooner or later.
+    let others = fastrand::choose_multiple(others, SAMPLE);
+    certain
+        .into_iter()
+        .chain(others)
+        .map(|file| file.path.clone())
+        .collect()
+}
+
+async fn look(
+    stage: &Stage<'_>,
+    published: &Published<'_>,
+    files: Vec<Served>,
+    fetched: &BTreeSet<String>,
+    round: Round,
+) -> Finding {
     let count = files.len();
     let (deployed, there) = tokio::join!(published.is_deployed(stage, round), published.objects(stage, round));
     deployed?;
@@ -71,7 +101,7 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, files: Vec<Served>, 
         .collect()
         .await;
     if problems.is_empty() {
-        let unseen = |file: &Served| !stage.served.borrow().contains(&file.path);
+        let unseen = |file: &Served| fetched.contains(&file.path) && !stage.served.borrow().contains(&file.path);
         problems = stream::iter(files.into_iter().filter(unseen))
             .map(async |file| {
                 is_served(stage, published, &file, &there).await?;
@@ -84,8 +114,14 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, files: Vec<Served>, 
             .await;
     }
     match worst(problems) {
-        None => Ok(format!(
+        None if fetched.len() == count => Ok(format!(
             "all {count} files are served by {} as they are in site/",
+            published.origin
+        )),
+        None => Ok(format!(
+            "all {count} files are in the bucket as they are in site/, and {} of them, what was sent now and others, are served \
+             so by {}; `deployer verify` fetches all",
+            fetched.len(),
             published.origin
         )),
         Some(problem) => Err(problem),
@@ -205,4 +241,30 @@ async fn is_served(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_fetched_and_some_of_the_rest() {
+        let file = |key: &str| Served {
+            key: key.into(),
+            path: format!("/{key}"),
+            sum: Hasher::new(Some(0)).finish(),
+            size: 0,
+            content_type: "image/png".into(),
+            cache_control: "no-cache",
+        };
+        let mut files: Vec<Served> = (0..500).map(|number| file(&format!("{number}.png"))).collect();
+        files.push(file("index.html"));
+        let sent: BTreeSet<String> = (0..100).map(|number| format!("{number}.png")).collect();
+        let fetched = sample(&files, &sent);
+        assert_eq!(fetched.len(), 100 + 1 + SAMPLE);
+        assert!(sent.iter().all(|key| fetched.contains(&format!("/{key}"))));
+        assert!(fetched.contains("/index.html"));
+        let few = sample(&files[..10], &BTreeSet::new());
+        assert_eq!(few.len(), 10);
+    }
 }

@@ -6,7 +6,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionUrlAuthType};
 
 use super::{FUNCTION, ROLE, Stage, checks, failed_are, names};
-use crate::support::{Emulator, Project, Ran};
+use crate::support::{Emulator, Project, Proxy, Ran};
 
 /// The checks that this is about.
 const CHECKS: &[&str] = &[
@@ -395,4 +395,62 @@ async fn an_event_source_and_policies_outside_of_a_role() {
     let ran = verified(&stage);
     let failed = names(&checks(&ran), "failed");
     assert!(failed.contains("event-sources worker.Mapping"), "{}", ran.stdout);
+}
+
+/// An alarm's mail goes nowhere until somebody has confirmed it, and nobody is told.
+#[test]
+fn mail_that_nobody_confirmed_is_said() {
+    const TOPIC: &str = "\
+Resources:
+  Failures: { Type: AWS::SNS::Topic }
+  Mail:
+    Type: AWS::SNS::Subscription
+    Properties: { TopicArn: !Ref Failures, Protocol: email, Endpoint: oncall@example.com }
+";
+    let emulator = Emulator::shared();
+    let project = Project::bare("mail", &[("stacks/alarms.yaml", TOPIC)]);
+    let proxy = Proxy::before(emulator.port());
+    let answer = |arn: &'static str| {
+        proxy.forget_rules();
+        proxy.rule(move |seen| {
+            let member = format!(
+                "<member><TopicArn>t</TopicArn><Protocol>email</Protocol><SubscriptionArn>{arn}</SubscriptionArn>\
+                 <Owner>1</Owner><Endpoint>oncall@example.com</Endpoint></member>"
+            );
+            let members = if arn.is_empty() { "" } else { &member };
+            let xml = format!(
+                "<ListSubscriptionsByTopicResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\
+                 <ListSubscriptionsByTopicResult><Subscriptions>{members}</Subscriptions>\
+                 </ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>"
+            );
+            (seen.operation == "ListSubscriptionsByTopic").then(|| (200, xml.clone()))
+        });
+    };
+    let run = |command: &str| project.deployer(&proxy.endpoint(), &[command]).success();
+    answer("PendingConfirmation");
+    for command in ["up", "up", "verify"] {
+        let told = run(command);
+        assert!(
+            told.to_string()
+                .contains("whoever reads oncall@example.com has to follow the link"),
+            "{told}"
+        );
+    }
+    answer("arn:aws:sns:us-east-1:000000000000:t:1");
+    assert!(!run("verify").to_string().contains("nobody is told"));
+    answer("");
+    let told = run("up");
+    assert!(told.to_string().contains("AWS has deleted the subscription"), "{told}");
+    // Who may not look isn't told that all is well.
+    proxy.forget_rules();
+    proxy.rule(|seen| {
+        let denied =
+            || crate::support::answers::refusal(403, "AuthorizationError", "not authorized to perform: sns:List…");
+        (seen.operation == "ListSubscriptionsByTopic").then(denied)
+    });
+    project.deployer(&proxy.endpoint(), &["verify"]).fails_with(3).says(&[
+        "nothing could be proven",
+        "mail-confirmed alarms.Mail",
+        "not authorized",
+    ]);
 }
