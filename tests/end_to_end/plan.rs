@@ -520,3 +520,29 @@ async fn the_logic_tier_does_not_wait_for_cloudfront() {
         "none was deployed twice but the one whose policy got the API: {up}"
     );
 }
+
+/// A function of another name logs elsewhere, and what the one before has logged goes with its group: that is asked about.
+#[test]
+fn logs_that_would_go_are_a_loss() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (Project::copy(), emulator.endpoint());
+    let up = ["up", "--stage", "dev", "--no-verify"];
+    project.deployer(&endpoint, &up).success();
+    project.edit(
+        "stacks/stages.yaml",
+        "FunctionName: retrieve-user-data-${stage}",
+        "FunctionName: users-${stage}",
+    );
+    project
+        .deployer(&endpoint, &up)
+        .fails_with(5)
+        .says(&["AWS::Logs::LogGroup /aws/lambda/retrieve-user-data-dev", "--yes"]);
+    // How long it is kept is no loss.
+    project.edit(
+        "stacks/stages.yaml",
+        "FunctionName: users-${stage}",
+        "FunctionName: retrieve-user-data-${stage}",
+    );
+    project.edit("stacks/stages.yaml", "LogRetentionDays: 3", "LogRetentionDays: 5");
+    project.deployer(&endpoint, &up).success();
+}
