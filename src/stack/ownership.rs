@@ -20,7 +20,7 @@ const PROJECT: &str = "DeployerProject";
 const STAGE: &str = "DeployerStage";
 
 /// The parameter that says whether the stack was deployed as a protected stage's.
-pub(crate) const PROTECTED: &str = "DeployerProtected";
+const PROTECTED: &str = "DeployerProtected";
 
 /// What versions before said it in: parameters that templates had to declare themselves. They count only in a stack that
 /// was deployed by such a version; elsewhere they are the template's own.
@@ -48,6 +48,19 @@ impl Labels<'_> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+}
+
+impl Stack {
+    /// Whether it was deployed as a protected stage's.
+    pub(crate) fn is_protected(&self) -> bool {
+        let is_on = |parameter| {
+            self.parameters
+                .get(parameter)
+                .is_some_and(|protected| protected == "true")
+        };
+        // The second is what templates had to declare before, and those of the project's own making still may.
+        is_on(PROTECTED) || is_on("Protected")
     }
 }
 

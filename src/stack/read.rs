@@ -9,7 +9,6 @@ use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSum
 
 use super::digest::DIGEST;
 use super::events::ResourceEvent;
-use super::ownership::PROTECTED;
 use super::status::{self, Severity, StackState};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
@@ -53,17 +52,6 @@ impl Stack {
     /// The digest of what it was made from, if it carries one.
     pub(crate) fn digest(&self) -> Option<&str> {
         self.outputs.get(DIGEST).map(String::as_str)
-    }
-
-    /// Whether it was deployed as a protected stage's.
-    pub(crate) fn is_protected(&self) -> bool {
-        let is_on = |parameter| {
-            self.parameters
-                .get(parameter)
-                .is_some_and(|protected| protected == "true")
-        };
-        // The second is what templates had to declare before, and those of the project's own making still may.
-        is_on(PROTECTED) || is_on("Protected")
     }
 
     /// One of its outputs.

@@ -4,7 +4,7 @@ use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use serde_json::Value;
 
-use super::bucket_unreadable::BUCKETS;
+use super::BUCKETS;
 use crate::cloud::sdk_error::code;
 use crate::verify::documents::difference;
 use crate::verify::layer::Layer;

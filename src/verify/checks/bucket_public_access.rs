@@ -2,7 +2,7 @@
 
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::bucket_unreadable::BUCKETS;
+use super::BUCKETS;
 use crate::cloud::sdk_error::code;
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Resource, Stage};

@@ -2,14 +2,13 @@
 
 use reqwest::Method;
 
+use super::BUCKETS;
 use super::bucket_public_access::is_public_by_template;
 use crate::site::url_path;
 use crate::verify::http::send;
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Resource, Stage};
 use crate::verify::{Check, Finding, Look, Problem, Round, asked};
-
-pub(super) const BUCKETS: &[&str] = &["AWS::S3::Bucket"];
 
 pub(super) struct BucketUnreadable;
 

@@ -29,6 +29,9 @@ mod table_schema;
 
 use super::Check;
 
+/// What the checks about buckets look at.
+const BUCKETS: &[&str] = &["AWS::S3::Bucket"];
+
 /// All there are.
 pub(super) const ALL: &[&dyn Check] = &[
     // data
