@@ -13,7 +13,7 @@ use crate::verify::live::{self, LiveRole};
 use crate::verify::roles::{self, Role};
 use crate::verify::shared::Round;
 use crate::verify::stage::Stage;
-use crate::verify::{Check, Look, Problem, Proof};
+use crate::verify::{Check, Look, Problem, ProblemKind, Proof};
 
 pub(super) struct RolePolicies;
 
@@ -136,35 +136,37 @@ fn attached(role: &Role<'_>, live: &LiveRole) -> Result<(), Problem> {
 fn boundary(role: &Role<'_>, live: &LiveRole) -> Result<(), Problem> {
     let resource = role.resource;
     let wanted = resource.property(&["PermissionsBoundary"]);
-    let is = live
-        .role
-        .permissions_boundary()
-        .and_then(|boundary| boundary.permissions_boundary_arn());
+    let is = live.role.permissions_boundary();
+    let is = is.and_then(|boundary| boundary.permissions_boundary_arn());
+    bounded(resource.name, &wanted, is, resource.cloud().endpoint.is_aws()).map_err(|(kind, evidence)| Problem {
+        kind,
+        evidence,
+        next_step: match kind {
+            ProblemKind::NotProven => "Verify it on AWS.".to_owned(),
+            ProblemKind::Failed | ProblemKind::Pending => resource.restore(),
+        },
+    })
+}
+
+/// Whether a role's boundary is the one that is `wanted`, and if it isn't, whether that says anything.
+fn bounded(role: &str, wanted: &Expected, is: Option<&str>, is_aws: bool) -> Result<(), (ProblemKind, String)> {
     match (wanted, is) {
-        (Expected::Absent, None) => Ok(()),
-        (Expected::Absent, Some(is)) => Err(Problem::failed(
-            format!(
-                "{} has the permissions boundary {is}, and the template has none",
-                resource.name
-            ),
-            resource.restore(),
+        (Expected::Absent | Expected::Unknown, None) => Ok(()),
+        (Expected::Absent, Some(is)) => Err((
+            ProblemKind::Failed,
+            format!("{role} has the permissions boundary {is}, and the template has none"),
         )),
         (wanted, Some(is)) if wanted.matches_text(is) => Ok(()),
-        (Expected::Unknown, None) => Ok(()),
-        (wanted, None) if !resource.cloud().endpoint.is_aws() => Err(Problem::not_proven(
-            format!(
-                "{} has no permissions boundary, and the template says {wanted}; emulators drop it",
-                resource.name
-            ),
-            "Verify it on AWS.",
+        (wanted, None) if !is_aws => Err((
+            ProblemKind::NotProven,
+            format!("{role} has no permissions boundary, and the template says {wanted}; emulators drop it"),
         )),
-        (wanted, is) => Err(Problem::failed(
+        (wanted, is) => Err((
+            ProblemKind::Failed,
             format!(
-                "{} has the permissions boundary {}, and the template says {wanted}",
-                resource.name,
+                "{role} has the permissions boundary {}, and the template says {wanted}",
                 is.unwrap_or("none")
             ),
-            resource.restore(),
         )),
     }
 }
@@ -203,5 +205,62 @@ fn open_texts(value: &Expected) -> Vec<String> {
         Expected::Map(map) => map.values().flat_map(open_texts).collect(),
         open if !open.is_known() => vec![open.to_string()],
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::expected::Part;
+
+    const BOUNDARY: &str = "arn:aws:iam::1:policy/shop-prod-function-boundary";
+    const OTHER: &str = "arn:aws:iam::1:policy/anything";
+
+    fn text(parts: &[Part]) -> Expected {
+        Expected::Text(parts.to_vec())
+    }
+
+    /// What is wrong, on AWS and off it.
+    fn judged(wanted: &Expected, is: Option<&str>) -> [Option<ProblemKind>; 2] {
+        [true, false].map(|is_aws| bounded("role", wanted, is, is_aws).err().map(|(kind, _)| kind))
+    }
+
+    #[test]
+    fn a_boundary_is_the_templates_or_a_failure() {
+        let wanted = text(&[Part::Known(BOUNDARY.to_owned())]);
+        let failed = Some(ProblemKind::Failed);
+        assert_eq!(judged(&wanted, Some(BOUNDARY)), [None, None], "it matches");
+        assert_eq!(judged(&wanted, Some(OTHER)), [failed, failed], "another one");
+        // An emulator keeps none of them: there it says nothing.
+        assert_eq!(
+            judged(&wanted, None),
+            [failed, Some(ProblemKind::NotProven)],
+            "it was detached"
+        );
+        assert_eq!(
+            judged(&Expected::Absent, Some(OTHER)),
+            [failed, failed],
+            "nobody asked for one"
+        );
+        assert_eq!(
+            judged(&Expected::Absent, None),
+            [None, None],
+            "there is none, as the template says"
+        );
+    }
+
+    /// As much as is known counts.
+    #[test]
+    fn a_boundary_that_only_cloudformation_knows_matches_what_fits() {
+        let ends = text(&[
+            Part::Open,
+            Part::Known(":policy/shop-prod-function-boundary".to_owned()),
+        ]);
+        let failed = Some(ProblemKind::Failed);
+        assert_eq!(judged(&ends, Some(BOUNDARY)), [None, None]);
+        assert_eq!(judged(&ends, Some(OTHER)), [failed, failed]);
+        assert_eq!(judged(&ends, None), [failed, Some(ProblemKind::NotProven)]);
+        assert_eq!(judged(&Expected::Unknown, Some(OTHER)), [None, None]);
+        assert_eq!(judged(&Expected::Unknown, None), [None, None]);
     }
 }
