@@ -29,6 +29,7 @@ mod local;
 mod migration;
 mod ownership;
 mod packages;
+mod place;
 mod plan;
 mod protection;
 mod publish;
