@@ -22,6 +22,7 @@ mod faults;
 mod graph_input;
 mod growth;
 mod guard;
+mod identity;
 mod interaction;
 mod interrupted;
 mod kinds;
