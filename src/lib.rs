@@ -1,6 +1,6 @@
 //! Takes a project folder (`stacks/`, `function/`, `site/`) to a running serverless app, and back to nothing.
 //!
-//! [`run`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
+//! [`run()`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
 //! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine, `venv` installs what isn't
 //! Rust; a [`context`] is a stage in its cloud. What templates can't do is in [`package`], [`site`], [`publish`],
 //! [`seeding`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
