@@ -4,6 +4,7 @@
 //! within the tick of the file system's clock would be missed, so what was written within a tick before it was read isn't
 //! remembered.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -17,7 +18,7 @@ use super::file_stat::FileStat;
 use super::source::Source;
 
 /// Changes with all that decides what is found in a file.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 2");
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 3");
 
 /// The tick of file systems that tell parts of a second: the kernel's, 10 ms at most.
 const TICK: Duration = Duration::from_millis(20);
@@ -29,6 +30,8 @@ const COARSE_TICK: Duration = Duration::from_secs(2);
 struct Cache {
     format: String,
     fingerprints: bool,
+    /// Which files could have private keys in them.
+    meant: BTreeSet<String>,
     files: Vec<Entry>,
     warnings: Vec<String>,
 }
@@ -48,11 +51,13 @@ pub(super) fn load(
     cache: &Path,
     folder: &Path,
     keys: &[String],
+    meant: &BTreeSet<String>,
     fingerprints: bool,
 ) -> Option<(Vec<Source>, Vec<String>)> {
     let cache: Cache = serde_json::from_slice(&fs::read(cache).ok()?).ok()?;
     let same = cache.format == FORMAT
         && cache.fingerprints == fingerprints
+        && cache.meant == *meant
         && cache.files.len() == keys.len()
         && cache.files.iter().zip(keys).all(|(entry, key)| entry.key == *key);
     if !same {
@@ -85,7 +90,14 @@ pub(super) fn load(
 }
 
 /// Remembers what was found by reading that began at `began`. Nothing depends on it, so what goes wrong is passed over.
-pub(super) fn store(cache: &Path, began: SystemTime, sources: &[Source], fingerprints: bool, warnings: &[String]) {
+pub(super) fn store(
+    cache: &Path,
+    began: SystemTime,
+    sources: &[Source],
+    meant: &BTreeSet<String>,
+    fingerprints: bool,
+    warnings: &[String],
+) {
     let is_settled = |source: &Source| {
         let tick = if source.stat.is_coarse() { COARSE_TICK } else { TICK };
         began.checked_sub(tick).is_some_and(|then| !source.stat.is_since(then))
@@ -96,6 +108,7 @@ pub(super) fn store(cache: &Path, began: SystemTime, sources: &[Source], fingerp
     let written = Cache {
         format: FORMAT.to_owned(),
         fingerprints,
+        meant: meant.clone(),
         files: sources.iter().map(Entry::of).collect(),
         warnings: warnings.to_vec(),
     };

@@ -15,7 +15,7 @@ mod object;
 mod source;
 pub(crate) mod sum;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ pub(crate) fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> R
     let mut warnings = listing.warnings;
     let recalled = cache
         .filter(|_| listing.problems.is_empty())
-        .and_then(|cache| cache::load(cache, folder, &listing.keys, fingerprints));
+        .and_then(|cache| cache::load(cache, folder, &listing.keys, &listing.meant, fingerprints));
     let (sources, names) = if let Some((sources, more)) = recalled {
         warnings.extend(more);
         let names = Names::of(&sources);
@@ -167,16 +167,16 @@ pub(crate) fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> R
     } else {
         let began = SystemTime::now();
         let (sources, names, more) = if fingerprints {
-            fingerprint::read(folder, listing.keys, listing.problems)?
+            fingerprint::read(folder, listing.keys, &listing.meant, listing.problems)?
         } else {
             (
-                plainly(folder, listing.keys, listing.problems)?,
+                plainly(folder, listing.keys, &listing.meant, listing.problems)?,
                 Names::default(),
                 Vec::new(),
             )
         };
         if let Some(cache) = cache.filter(|_| names.are_told_by_marks()) {
-            cache::store(cache, began, &sources, fingerprints, &more);
+            cache::store(cache, began, &sources, &listing.meant, fingerprints, &more);
         }
         warnings.extend(more);
         (sources, names)
@@ -190,9 +190,9 @@ pub(crate) fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> R
 }
 
 /// Reads files that are published as they are, under their own names alone.
-fn plainly(folder: &Path, keys: Vec<String>, mut problems: Problems) -> Result<Vec<Source>> {
-    let read = |buffer: &mut Vec<u8>, key| {
-        let input = Input::open(&folder.join(key))?;
+fn plainly(folder: &Path, keys: Vec<String>, meant: &BTreeSet<String>, mut problems: Problems) -> Result<Vec<Source>> {
+    let read = |buffer: &mut Vec<u8>, key: &String| {
+        let input = Input::open(&folder.join(key))?.without_keys(meant.contains(key));
         let stat = input.stat;
         Ok((stat, input.sum(buffer)?))
     };

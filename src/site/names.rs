@@ -53,6 +53,51 @@ pub(super) fn refusal(key: &str, is_dir: bool) -> Option<(String, &'static str)>
     None
 }
 
+/// What names end in that keep something secret, or that nobody made for visitors: keys and key stores, Terraform's states,
+/// databases, what an editor leaves, credentials.
+const PRIVATE_ENDS: &[&str] = &[
+    ".bak",
+    ".dump",
+    ".env",
+    ".jks",
+    ".kdbx",
+    ".key",
+    ".keystore",
+    ".netrc",
+    ".npmrc",
+    ".p12",
+    ".pem",
+    ".pfx",
+    ".pypirc",
+    ".sql",
+    ".sqlite",
+    ".sqlite3",
+    ".swp",
+    "~",
+];
+
+/// What SSH's private keys are called; a public one has `.pub` at its end.
+const SSH_KEYS: &[&str] = &["id_dsa", "id_ecdsa", "id_ed25519", "id_rsa"];
+
+/// What is packed is what it was before.
+const PACKED: &[&str] = &[".bz2", ".gz", ".xz", ".zip", ".zst"];
+
+/// Whether a file or folder of this name is hardly meant for visitors.
+pub(super) fn is_private(name: &str, is_dir: bool) -> bool {
+    let name = name.to_lowercase();
+    if is_dir {
+        return name == "node_modules";
+    }
+    let plain = PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    // Pages may be called so, too.
+    let credentials = plain.split_once('.').map_or(plain, |(stem, _)| stem) == "credentials";
+    PRIVATE_ENDS.iter().any(|end| plain.ends_with(end))
+        || (SSH_KEYS.iter().any(|start| plain.starts_with(start)) && !plain.ends_with(".pub"))
+        || plain.contains(".tfstate")
+        || (plain.len() > 1 && plain.starts_with('#') && plain.ends_with('#'))
+        || (credentials && !plain.ends_with(".html") && !plain.ends_with(".htm"))
+}
+
 /// What to know of names that can be published. `keys` are in order.
 pub(super) fn warnings<K: AsRef<str>>(keys: &[K]) -> Vec<String> {
     let mut doubtful: BTreeMap<Doubt, Vec<&str>> = BTreeMap::new();
@@ -244,6 +289,51 @@ mod tests {
         }
         let fine = ["a b.css", "a.b/c.css", "index.html", "ü.css", "~x/(1),[2]&=@!$';.png"];
         assert_eq!(warnings(&fine), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_hardly_meant_for_visitors_is_known_by_its_name() {
+        for name in [
+            "server.pem",
+            "TLS.KEY",
+            "a.p12",
+            "a.pfx",
+            "team.kdbx",
+            "release.jks",
+            "id_rsa",
+            "id_ed25519_work",
+            "terraform.tfstate",
+            "terraform.tfstate.backup",
+            "users.sql",
+            "users.sql.gz",
+            "db.dump",
+            "app.sqlite",
+            "index.html.bak",
+            "index.html~",
+            "index.html.swp",
+            "#index.html#",
+            "credentials",
+            "credentials.json",
+            "prod.env",
+            "ci.npmrc",
+        ] {
+            assert!(is_private(name, false), "{name}");
+        }
+        for name in [
+            "index.html",
+            "keys.html",
+            "id_rsa.pub",
+            "credentials.html",
+            "environment.js",
+            "sql.css",
+            "#",
+            "a.keynote",
+            "key.svg",
+            "node_modules",
+        ] {
+            assert!(!is_private(name, false), "{name}");
+        }
+        assert!(is_private("node_modules", true) && !is_private("a.pem", true));
     }
 
     #[test]

@@ -430,9 +430,9 @@ fn all_that_cannot_be_read_is_named() {
             .extend(["gone.css".to_owned(), "gone.html".to_owned(), "gone.txt".to_owned()]);
         listing.keys.sort();
         let error = if fingerprints {
-            fingerprint::read(dir.path(), listing.keys, listing.problems).map(|_| ())
+            fingerprint::read(dir.path(), listing.keys, &listing.meant, listing.problems).map(|_| ())
         } else {
-            plainly(dir.path(), listing.keys, listing.problems).map(|_| ())
+            plainly(dir.path(), listing.keys, &listing.meant, listing.problems).map(|_| ())
         };
         let error = error.expect_err("files are gone");
         assert_eq!(error.kind(), ErrorKind::InvalidProject);

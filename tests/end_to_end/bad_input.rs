@@ -316,6 +316,22 @@ fn refused_credentials_are_told_apart() {
 }
 
 #[test]
+fn a_private_key_in_the_site_is_refused_unless_it_is_meant() {
+    let project = Project::copy();
+    let at = "http://127.0.0.1:1";
+    project.write("site/notes.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA\n");
+    project.deployer(at, &["up", "--stage", "dev"]).fails_with(2).says(&[
+        "site/notes.txt has a private key in it",
+        "`!NAME` in site/.deployerignore",
+    ]);
+    // Nothing is wrong with the site any more: next the endpoint is asked, which isn't there.
+    project.write("site/.deployerignore", "!notes.txt\n");
+    let ran = project.deployer(at, &["up", "--stage", "dev"]).fails_with(2);
+    assert!(ran.stderr.contains("could not ask"), "{ran}");
+    assert!(!ran.stderr.contains("private key"), "{ran}");
+}
+
+#[test]
 fn a_site_that_cannot_be_published_is_refused() {
     let project = Project::copy();
     let stages = project.read("stacks/stages.yaml");

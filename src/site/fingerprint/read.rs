@@ -35,6 +35,7 @@ const SMALL_BYTES: u64 = 512 * 1024;
 pub(in crate::site) fn read(
     folder: &Path,
     keys: Vec<String>,
+    meant: &BTreeSet<String>,
     problems: Problems,
 ) -> Result<(Vec<Source>, Names, Vec<String>)> {
     let files: Vec<File> = keys
@@ -47,6 +48,7 @@ pub(in crate::site) fn read(
     let scripts = files.iter().filter(|file| file.sort == AssetClass::Script);
     let reader = Reader {
         folder,
+        meant,
         mentions: Mentions::of(scripts.map(|file| &*file.key))?,
         files,
         turn: Mutex::new(()),
@@ -62,6 +64,8 @@ struct File {
 
 struct Reader<'a> {
     folder: &'a Path,
+    /// The keys of files that may have private keys in them.
+    meant: &'a BTreeSet<String>,
     files: Vec<File>,
     mentions: Mentions,
     /// Taken by who has a big text in memory.
@@ -332,7 +336,8 @@ impl Reader<'_> {
     }
 
     fn open(&self, file: &File) -> io::Result<Input> {
-        Input::open(&self.path(file))
+        let input = Input::open(&self.path(file))?;
+        Ok(input.without_keys(self.meant.contains(&*file.key)))
     }
 
     fn index(&self, key: &str) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! Which files of `site/` are the site's.
 
+use std::collections::BTreeSet;
 use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
@@ -21,6 +22,8 @@ const IGNORE_FILE: &str = ".deployerignore";
 pub(super) struct Listing {
     /// The files' keys, in order: their paths below the folder, with slashes.
     pub(super) keys: Vec<String>,
+    /// The keys of those that the ignore file takes in by name, whatever they are.
+    pub(super) meant: BTreeSet<String>,
     /// What to know of what was found.
     pub(super) warnings: Vec<String>,
     /// What can't be published: a name, a link that leads out or nowhere, a folder that can't be read.
@@ -28,7 +31,7 @@ pub(super) struct Listing {
 }
 
 /// Finds the site's files. Left out are hidden ones, unless the ignore file takes them in again (`!.well-known`), and what
-/// it names. Links are followed as long as they stay in the folder. No file is opened but the ignore file.
+/// it names. Links are followed as long as they stay in the folder, and count for what they lead to. No file is opened but the ignore file.
 ///
 /// # Errors
 /// There is no `index.html`, or the ignore file is wrong.
@@ -51,8 +54,12 @@ pub(super) fn list(folder: &Path) -> Result<Listing> {
     })?;
     let mut walk = Walk {
         ignored: ignored(folder)?,
+        folder: folder.to_owned(),
         within: vec![real],
         keys: Vec::new(),
+        meant: BTreeSet::new(),
+        private: Vec::new(),
+        hidden: Vec::new(),
         special: Vec::new(),
         problems: Problems::default(),
     };
@@ -74,8 +81,26 @@ pub(super) fn list(folder: &Path) -> Result<Listing> {
         let special: Vec<&str> = walk.special.iter().map(String::as_str).collect();
         warnings.push(format!("not published, being no files: {}", names::list(&special)));
     }
+    let list = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names::list(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    if !walk.hidden.is_empty() {
+        warnings.push(format!(
+            "not published, leading to what is hidden, unless a line `!NAME` in site/{IGNORE_FILE} says so: {}",
+            list(walk.hidden)
+        ));
+    }
+    if !walk.private.is_empty() {
+        warnings.push(format!(
+            "hardly meant for everybody to read, and published: {}; leave it out by a line in site/{IGNORE_FILE}, or say there \
+             by `!NAME` that it is meant",
+            list(walk.private)
+        ));
+    }
     Ok(Listing {
         keys,
+        meant: walk.meant,
         warnings,
         problems: walk.problems,
     })
@@ -103,9 +128,16 @@ fn ignored(folder: &Path) -> Result<Gitignore> {
 
 struct Walk {
     ignored: Gitignore,
+    /// The site's, as it was given.
+    folder: PathBuf,
     /// The real paths of the folder that is looked at and of those around it, as they were entered; the site's is first.
     within: Vec<PathBuf>,
     keys: Vec<String>,
+    meant: BTreeSet<String>,
+    /// The keys of what is hardly meant for visitors, of folders with a slash.
+    private: Vec<String>,
+    /// The keys of links to what is hidden.
+    hidden: Vec<String>,
     /// What is neither file nor folder, with what it is.
     special: Vec<String>,
     problems: Problems,
@@ -133,11 +165,12 @@ impl Walk {
             .as_ref()
             .map_or(kind.is_dir(), |target| target.as_ref().is_ok_and(fs::Metadata::is_dir));
         let name = path.file_name().unwrap_or_default();
-        match self.ignored.matched(path, is_dir) {
+        let is_meant = match self.ignored.matched(path, is_dir) {
             Match::Ignore(_) => return Ok(()),
             Match::None if name.as_encoded_bytes().starts_with(b".") => return Ok(()),
-            Match::None | Match::Whitelist(_) => {}
-        }
+            Match::None => false,
+            Match::Whitelist(_) => true,
+        };
         let Some(name) = name.to_str() else {
             // Debug: it shows the bytes.
             self.problems
@@ -171,6 +204,13 @@ impl Walk {
             if is_dir && self.within.contains(real) {
                 return self.refuse_link(path, ", which is a folder around it: it would never end");
             }
+            if !is_meant && self.leads_to_hidden(real, is_dir) {
+                self.hidden.push(key);
+                return Ok(());
+            }
+        }
+        if !is_meant && names::is_private(name, is_dir) {
+            self.private.push(if is_dir { format!("{key}/") } else { key.clone() });
         }
         let kind = target.and_then(Result::ok).map_or(kind, |target| target.file_type());
         if is_dir {
@@ -179,11 +219,29 @@ impl Walk {
             self.enter(path, &format!("{key}/"));
             self.within.pop();
         } else if kind.is_file() {
+            if is_meant {
+                self.meant.insert(key.clone());
+            }
             self.keys.push(key);
         } else {
             self.special.push(format!("{} ({})", path.display(), what_it_is(kind)));
         }
         Ok(())
+    }
+
+    /// Whether a link's real path has a part below the site that is hidden, and that the ignore file doesn't take in.
+    fn leads_to_hidden(&self, real: &Path, is_dir: bool) -> bool {
+        let below = self.within.first().and_then(|site| real.strip_prefix(site).ok());
+        let mut path = self.folder.clone();
+        let mut parts = below.into_iter().flatten().peekable();
+        while let Some(part) = parts.next() {
+            path.push(part);
+            let is_dir = is_dir || parts.peek().is_some();
+            if part.as_encoded_bytes().starts_with(b".") && !self.ignored.matched(&path, is_dir).is_whitelist() {
+                return true;
+            }
+        }
+        false
     }
 
     fn refuse_link(&mut self, link: &Path, why: &str) -> io::Result<()> {

@@ -114,23 +114,71 @@ fn an_ignore_file_that_is_wrong_is_told_with_its_line() {
 
 #[test]
 fn links_are_followed_within_the_folder() {
-    let dir = site(&["assets/logo.svg", "assets/fonts/a.woff2", ".hidden/shared.css"]);
+    let dir = site(&["assets/logo.svg", "assets/fonts/a.woff2", "assets/deep/shared.css"]);
     symlink("assets/logo.svg", dir.path().join("favicon.svg")).expect("a link");
     symlink("assets", dir.path().join("static")).expect("a link");
-    symlink("../.hidden/shared.css", dir.path().join("assets/shared.css")).expect("a link");
+    symlink("deep/shared.css", dir.path().join("assets/shared.css")).expect("a link");
     symlink(dir.path().join("index.html"), dir.path().join("start.html")).expect("a link");
     let expected = [
+        "assets/deep/shared.css",
         "assets/fonts/a.woff2",
         "assets/logo.svg",
         "assets/shared.css",
         "favicon.svg",
         "index.html",
         "start.html",
+        "static/deep/shared.css",
         "static/fonts/a.woff2",
         "static/logo.svg",
         "static/shared.css",
     ];
     assert_eq!(keys(dir.path()), expected);
+}
+
+#[test]
+fn a_link_is_as_hidden_as_what_it_leads_to() {
+    let dir = site(&[".env", ".git/config", ".well-known/a.txt", "sub/.secret"]);
+    for (target, link) in [
+        (".env", "env.txt"),
+        (".git", "repo"),
+        (".git/config", "sub/config"),
+        ("sub/.secret", "meant.txt"),
+        ("env.txt", "by-another"),
+        (".well-known/a.txt", "a.txt"),
+    ] {
+        let target = dir.path().join(target);
+        symlink(target, dir.path().join(link)).expect("a link");
+    }
+    write(dir.path(), ".deployerignore", "!/.well-known/\n!meant.txt\n");
+    let listing = listed(dir.path()).expect("a site");
+    assert_eq!(listing.keys, [".well-known/a.txt", "a.txt", "index.html", "meant.txt"]);
+    let [warning] = &*listing.warnings else {
+        panic!("{:?}", listing.warnings)
+    };
+    assert!(
+        warning.ends_with(": by-another, env.txt, repo, sub/config"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn what_is_hardly_meant_for_visitors_is_told_once_and_can_be_meant() {
+    let dir = site(&[
+        "node_modules/a/b.js",
+        "node_modules/a/c.pem",
+        "prod.env",
+        "certs/ca.pem",
+        "certs/tls.key",
+    ]);
+    let told = || listed(dir.path()).expect("a site").warnings;
+    let warnings = told();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let words =
+        ": certs/ca.pem, certs/tls.key, node_modules/, node_modules/a/c.pem, prod.env; leave it out by a line in";
+    assert!(warnings[0].contains(words), "{warnings:?}");
+    write(dir.path(), ".deployerignore", "node_modules\n!ca.pem\n*.env\n*.key\n");
+    assert_eq!(told(), Vec::<String>::new());
+    assert_eq!(keys(dir.path()), ["certs/ca.pem", "index.html"]);
 }
 
 #[test]
