@@ -3,6 +3,7 @@
 mod changes;
 mod endpoint;
 mod http;
+mod owner;
 pub(crate) mod sdk_error;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::project::template::Scope;
 use crate::wait::Pace;
 use changes::NoteChanges;
 pub(crate) use endpoint::{Emulator, Endpoint, sdk_crates};
+use owner::ExpectOwner;
 use sdk_error::explain;
 
 /// Where to find what we work in, and as whom.
@@ -160,6 +162,7 @@ impl Cloud {
         // see `for_sending`.
         let mut s3 = aws_sdk_s3::config::Builder::from(&config)
             .interceptor(NoteChanges(journal.clone()))
+            .interceptor(ExpectOwner(place.account.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)

@@ -7,6 +7,7 @@ use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
+use super::owner;
 use crate::error::{Error, ErrorKind};
 
 /// The codes of AWS's services for "you may not".
@@ -41,10 +42,13 @@ pub(crate) fn is_denied<E: ProvideErrorMetadata, R: 'static>(error: &SdkError<E,
 
 /// Whether the answer is 403 and says nothing more: that to a HEAD request has no body.
 pub(crate) fn is_bare_denial<E: ProvideErrorMetadata, R: 'static>(error: &SdkError<E, R>) -> bool {
-    let response = error.raw_response().map(|response| response as &dyn Any);
-    let response = response.and_then(|response| response.downcast_ref::<HttpResponse>());
     let is_bare = code(error).is_empty() || code(error) == "Forbidden";
-    is_bare && message(error).is_empty() && response.is_some_and(|response| response.status().as_u16() == 403)
+    is_bare && message(error).is_empty() && answer(error).is_some_and(|response| response.status().as_u16() == 403)
+}
+
+fn answer<E, R: 'static>(error: &SdkError<E, R>) -> Option<&HttpResponse> {
+    let response = error.raw_response()? as &dyn Any;
+    response.downcast_ref::<HttpResponse>()
 }
 
 /// What a look-up found: `None` only for the error that `is_missing` knows as absence, any other error is one.
@@ -72,15 +76,16 @@ where
 {
     let (kind, why) = match &error {
         SdkError::ServiceError(_) => {
+            let owner = answer(&error).and_then(owner::expected).map(not_of);
             let (code, message) = (code(&error), message(&error));
             if is_bare_denial(&error) {
+                let owner = owner.unwrap_or_default();
                 return Error::new(ErrorKind::AccessDenied, what)
                     .cause(Told::new("the answer is 403, and has no text that would say why".to_owned(), error))
-                    .hint(
+                    .hint(format!(
                         "Give the deploying identity what the README lists: S3 says so of an object that is missing, too, \
-                         unless s3:ListBucket is allowed on its bucket beside s3:GetObject on what is in it; and of a \
-                         bucket that is another account's.",
-                    );
+                         unless s3:ListBucket is allowed on its bucket beside s3:GetObject on what is in it. {owner}"
+                    ));
             }
             let why = match (code, message) {
                 ("", "") => "the answer names no reason".to_owned(),
@@ -88,7 +93,13 @@ where
                 ("", message) => message.to_owned(),
                 (code, message) => format!("{code}: {message}"),
             };
-            (kind_of(code), why)
+            let kind = kind_of(code);
+            if let Some(owner) = owner.filter(|_| kind == ErrorKind::AccessDenied) {
+                return Error::new(kind, what)
+                    .cause(Told::new(why, error))
+                    .hint(format!("{} {owner}", advice(kind)));
+            }
+            (kind, why)
         }
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             // Credentials are looked for just before a request is sent.
@@ -116,6 +127,14 @@ where
         }
     };
     Error::new(kind, what).cause(Told::new(why, error)).hint(advice(kind))
+}
+
+/// What else S3 may mean by a refusal.
+fn not_of(account: &str) -> String {
+    format!(
+        "S3 also refuses a bucket that isn't the account {account}'s: if it is another account's, somebody has taken its \
+         name after it was deleted, and nothing was read from it or written to it."
+    )
 }
 
 /// An SDK error in words that a person can use: its own are "service error" or "dispatch failure".

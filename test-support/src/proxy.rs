@@ -22,6 +22,8 @@ pub struct Seen {
     pub authorization: String,
     /// What was sent.
     pub body: String,
+    /// All that stands before it.
+    head: String,
 }
 
 impl Seen {
@@ -37,6 +39,11 @@ impl Seen {
         } else {
             !READS.iter().any(|prefix| self.operation.starts_with(prefix))
         }
+    }
+
+    /// A header's value, "" if there is none.
+    pub fn header(&self, wanted: &str) -> &str {
+        header(&self.head, wanted)
     }
 
     /// A parameter of the query protocol, decoded.
@@ -205,9 +212,7 @@ impl Request {
 
     /// A header's value, "" if there is none.
     pub(crate) fn header(&self, wanted: &str) -> &str {
-        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
-        let mut values = fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        values.next().map(|(_, value)| value.trim()).unwrap_or_default()
+        header(&self.head, wanted)
     }
 
     /// Sends it to `upstream`, whose answer can then be read.
@@ -217,6 +222,12 @@ impl Request {
         upstream.write_all(&self.body).ok()?;
         Some(upstream)
     }
+}
+
+fn header<'a>(head: &'a str, wanted: &str) -> &'a str {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let mut values = fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    values.next().map(|(_, value)| value.trim()).unwrap_or_default()
 }
 
 fn serve(client: &TcpStream, shared: &Shared) {
@@ -292,6 +303,7 @@ fn note(request: &Request) -> Seen {
             .to_owned(),
         authorization: request.header("authorization").to_owned(),
         body,
+        head: request.head.clone(),
     };
     if let Some(action) = seen.parameter("Action") {
         seen.operation = action;

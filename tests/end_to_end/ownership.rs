@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
 
-use crate::support::{Clients, Emulator, Project, Proxy, Ran};
+use crate::support::{Clients, Emulator, Project, Proxy, Ran, Seen, answers};
 
 /// A template that has nothing to do with the app.
 const TOPIC: &str = "Resources: { Topic: { Type: AWS::SNS::Topic } }";
@@ -322,4 +322,69 @@ Outputs:
     project
         .deployer(&emulator.endpoint(), &["down", "--stage", "dev", "--yes"])
         .success();
+}
+
+/// Whether a request is one to S3.
+fn is_s3(seen: &Seen) -> bool {
+    seen.authorization.contains("/s3/aws4_request")
+}
+
+const EXPECTED_OWNER: &str = "x-amz-expected-bucket-owner";
+
+#[test]
+fn each_request_about_a_bucket_says_whose_it_must_be() {
+    let (emulator, project) = (Emulator::start(), Project::copy());
+    let proxy = Proxy::before(emulator.port());
+    let run = |args: &[&str]| {
+        project
+            .deployer(&proxy.endpoint(), &[args, &["--stage", "dev"]].concat())
+            .success()
+    };
+    for args in [&["up"][..], &["up"], &["verify"], &["down", "--yes", "--delete-data"]] {
+        run(args);
+        let seen: Vec<Seen> = proxy.take().into_iter().filter(is_s3).collect();
+        assert!(!seen.is_empty(), "{args:?}");
+        for seen in seen {
+            assert_eq!(seen.header(EXPECTED_OWNER), "000000000000", "{args:?} {seen:#?}");
+            // Nobody on the way may take it out.
+            assert!(seen.authorization.contains(EXPECTED_OWNER), "{seen:#?}");
+        }
+    }
+}
+
+/// Somebody else has taken a bucket's name after it was deleted, and lets everybody in. S3 refuses it by its owner alone:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_another_account_gets_nothing_and_gives_nothing() {
+    let (emulator, project) = (Emulator::start(), Project::copy());
+    let proxy = Proxy::before(emulator.port());
+    let run = |args: &[&str]| project.deployer(&proxy.endpoint(), &[args, &["--stage", "dev"]].concat());
+    run(&["up", "--no-verify"]).success();
+    proxy.rule(|seen| {
+        let is_foreign = is_s3(seen) && seen.header(EXPECTED_OWNER) == "000000000000";
+        is_foreign.then(|| match seen.method.as_str() {
+            "HEAD" => (403, String::new()),
+            _ => answers::s3_refusal(403, "AccessDenied", "Access Denied"),
+        })
+    });
+    let words = [
+        "refuses a bucket that isn't the account 000000000000's",
+        "somebody has taken its name",
+    ];
+    project.write("site/new.css", "a {}\n");
+    for args in [&["up", "--no-verify"][..], &["down", "--yes", "--delete-data"]] {
+        proxy.take();
+        run(args).fails_with(1).says(&words);
+        let written = proxy.take().into_iter().filter(|seen| is_s3(seen) && seen.writes());
+        assert_eq!(
+            written.map(|seen| seen.path).collect::<Vec<_>>(),
+            Vec::<String>::new(),
+            "{args:?}"
+        );
+    }
+    let clients = Clients::root(&emulator.endpoint());
+    for stack in ["three-tier-dev-artifacts", "three-tier-dev-presentation"] {
+        let there = clients.cloudformation.describe_stacks().stack_name(stack).send().await;
+        assert_eq!(there.expect("it is there").stacks().len(), 1, "{stack}");
+    }
 }
