@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::sleep;
 
 use super::contents::Contents;
@@ -31,6 +32,9 @@ pub(super) const RENEWAL: Duration = Duration::from_secs(10);
 /// and one that is seen not to for this long is dead; the lease says so itself, so that whoever waits goes by what its
 /// owner keeps to. Whoever waits measures it: clocks of two machines needn't agree.
 const LEASE: Duration = Duration::from_secs(45);
+
+/// The largest that is read, in bytes: some hundred thousand objects, of which it has to say something.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Everything of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,11 +160,7 @@ pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
             etag: None,
         });
     };
-    let record: StoredLedger = serde_json::from_slice(&text).map_err(|error| {
-        Error::failed(cannot_read(bucket)).cause(error).hint(format!(
-            "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
-        ))
-    })?;
+    let record: StoredLedger = serde_json::from_slice(&text).map_err(|error| unusable(bucket).cause(error))?;
     Ok(Version {
         ledger: record.ledger,
         publisher: record.publisher,
@@ -209,8 +209,19 @@ async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<(Vec<u8>, String)
         Err(error) => return Err(explain(error, &cannot_read(bucket))),
     };
     let etag = answer.e_tag.unwrap_or_default();
-    let body = answer.body.collect().await.or_fail(|| cannot_read(bucket))?.to_vec();
+    let mut body = Vec::new();
+    let mut most = answer.body.into_async_read().take(MOST_BYTES + 1);
+    most.read_to_end(&mut body).await.or_fail(|| cannot_read(bucket))?;
+    if most.limit() == 0 {
+        return Err(unusable(bucket).cause(format!("it has more than {} MiB", MOST_BYTES >> 20)));
+    }
     Ok(Some((body, etag)))
+}
+
+fn unusable(bucket: &str) -> Error {
+    Error::failed(cannot_read(bucket)).hint(format!(
+        "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
+    ))
 }
 
 fn cannot_read(bucket: &str) -> String {

@@ -80,7 +80,8 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
     let gone = || there.iter().filter(|(key, _)| !wanted.contains(key.as_str()));
     let is_asset = |key: &str, etag: &str| is_hashed_name(key, ledger.contents.sum_of(key, etag));
     let changes = outcome.new + outcome.changed > 0 || gone().any(|(key, etag)| !is_asset(key, etag));
-    let publication = ledger.publication + u64::from(changes);
+    // It comes from the bucket, which others may write to.
+    let publication = ledger.publication.saturating_add(u64::from(changes));
     let (mut remove, mut retired) = (Vec::new(), BTreeMap::new());
     for (key, etag) in gone() {
         if is_asset(key, etag) {
@@ -300,6 +301,13 @@ mod tests {
         (there, ledger) = after(&site("5"), &there, &ledger);
         assert!(!there.contains_key(&*old));
         assert_eq!(ledger.retired.len(), 3, "of the versions 2, 3 and 4");
+
+        ledger.publication = u64::MAX;
+        assert_eq!(
+            after(&site("6"), &there, &ledger).1.publication,
+            u64::MAX,
+            "whoever wrote that"
+        );
 
         let (_, back) = after(&site("3"), &there, &ledger);
         let again = object(ObjectKind::Asset, "style.css", "3").key;

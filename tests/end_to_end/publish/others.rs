@@ -133,6 +133,21 @@ async fn a_live_publisher_of_another_user_is_waited_for() {
     assert_eq!(ledger, claim, "it isn't stolen");
 }
 
+/// Whoever may write to the bucket could otherwise have any publisher's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_of_any_size_is_not_read_whole() {
+    let stage = Stage::deployed();
+    let (bucket, key) = ("three-tier-dev-artifacts-000000000000-us-east-1", "site/ledger.json");
+    let put = stage.clients.s3.put_object().bucket(bucket).key(key);
+    put.body(vec![b' '; (64 << 20) + 1].into()).send().await.expect("put");
+    change(&stage.project, "new");
+    stage.publish().fails_with(1).says(&[
+        "could not read site/ledger.json",
+        "it has more than 64 MiB",
+        "aws s3 rm",
+    ]);
+}
+
 /// Nobody here can tell whether a process of another machine is still there; only that it no longer says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publication_that_died_on_another_machine_is_given_up() {
