@@ -65,12 +65,12 @@ pub(super) fn check(program: &Executable, architecture: Architecture) -> Result<
     }
     let too_new = || program.needs.iter().filter(|need| is_too_new(&need.version));
     // A version with a symbol says more than one without.
-    match too_new().max_by_key(|need| (!need.symbols.is_empty(), number(&need.version))) {
+    match too_new().max_by_key(|need| (need.symbol.is_some(), number(&need.version))) {
         None => Ok(()),
         Some(newest) => Err(Misfit::Glibc {
             version: newest.version.clone(),
-            symbol: newest.symbols.first().cloned(),
-            more: too_new().flat_map(|need| &need.symbols).skip(1).count(),
+            symbol: newest.symbol.clone(),
+            more: too_new().map(|need| need.symbols).sum::<usize>().saturating_sub(1),
         }),
     }
 }
@@ -147,7 +147,8 @@ mod tests {
     fn program(needs: &[(&str, &[&str])]) -> Executable {
         let need = |(version, symbols): &(&str, &[&str])| Need {
             version: (*version).to_owned(),
-            symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+            symbol: symbols.first().map(|symbol| (*symbol).to_owned()),
+            symbols: symbols.len(),
         };
         Executable {
             machine: EM_X86_64,

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
-use super::{GET_CARGO_LAMBDA, Target, crates};
+use super::{Target, crates};
 use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::Project;
@@ -39,6 +39,16 @@ const CARGO_LAMBDA: Tool = Tool {
     version: "1.9.2",
     lock: include_str!("cargo-lambda.txt"),
 };
+
+/// Brings what [`CARGO_LAMBDA`] pins; a plain `pip install` is refused by newer distributions.
+pub(super) fn get_cargo_lambda() -> String {
+    let pins = CARGO_LAMBDA.lock.lines().filter(|line| !line.starts_with(['#', ' ']));
+    let pins: Vec<&str> = pins.filter_map(|line| line.split(' ').next()).collect();
+    format!(
+        "python3 -m venv ~/.cargo-lambda && . ~/.cargo-lambda/bin/activate && pip install {}",
+        pins.join(" ")
+    )
+}
 
 /// How events name this part.
 const PART: &str = "function";
@@ -79,6 +89,8 @@ struct Call<'a> {
     packages: Vec<String>,
     /// What they are built with for Lambda.
     profile: String,
+    /// Whether they have a `Cargo.lock`, which what is released then goes by.
+    locked: bool,
     /// Where it looks for programs, if not where this process does.
     path: Option<OsString>,
     reporter: &'a Reporter,
@@ -95,6 +107,7 @@ pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], 
         binaries,
         packages: Vec::new(),
         profile: RELEASE.to_owned(),
+        locked: false,
         path: None,
         reporter,
     };
@@ -103,6 +116,7 @@ pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], 
         let packages = crates::packages(&known.binaries, binaries)?;
         call.packages = packages.into_iter().map(str::to_owned).collect();
         call.profile = known.profile.unwrap_or(call.profile);
+        call.locked = known.is_locked;
     }
     let Target::Lambda(architecture) = target else {
         return Ok(Built {
@@ -120,12 +134,13 @@ pub(super) async fn build(project: &Project, target: Target, binaries: &[&str], 
         }
         Builder::Zigbuild => {
             let target = format!("{}.{GLIBC}", triple(architecture));
-            let files = call
-                .cargo("zigbuild", &["--profile", &call.profile, "--target", &target])
-                .await?;
-            (files, None)
+            let arguments = [&["--profile", &call.profile, "--target", &target], call.locked()].concat();
+            (call.cargo("zigbuild", &arguments).await?, None)
         }
-        Builder::Cargo => (call.cargo("build", &["--profile", &call.profile]).await?, None),
+        Builder::Cargo => {
+            let arguments = [&["--profile", &call.profile], call.locked()].concat();
+            (call.cargo("build", &arguments).await?, None)
+        }
     };
     Ok(Built {
         files,
@@ -162,7 +177,8 @@ impl Builder {
         )
         .cause(error)
         .hint(format!(
-            "Install one (`{GET_CARGO_LAMBDA}`), then run the same command again."
+            "Install one (`{}`), then run the same command again.",
+            get_cargo_lambda()
         )))
     }
 }
@@ -252,6 +268,7 @@ impl Call<'_> {
         }
         self.add_binaries(&mut command);
         command
+            .args(self.locked())
             .args(["--output-format", "binary"])
             .arg("--lambda-dir")
             .arg(folder.path());
@@ -272,6 +289,11 @@ impl Call<'_> {
             }
         })?;
         Ok((files, folder))
+    }
+
+    /// Has cargo refuse to build of other versions than `Cargo.lock` names.
+    fn locked(&self) -> &'static [&'static str] {
+        if self.locked { &["--locked"] } else { &[] }
     }
 
     fn add_binaries(&self, command: &mut Command) {
@@ -374,7 +396,13 @@ fn remedy(complaint: &str) -> String {
     let no_zig = ["Failed to find zig", "Zig is not installed"].map(|words| complaint.contains(words));
     let first = match not_installed {
         Some(triple) => format!("`rustup target add {triple}`, then"),
-        None if no_zig.contains(&true) => format!("`{GET_CARGO_LAMBDA}` brings a zig along;"),
+        None if no_zig.contains(&true) => format!("`{}` brings a zig along;", get_cargo_lambda()),
+        // "because --locked was passed", or "but --locked was passed", by its version.
+        None if complaint.contains("--locked was passed") => {
+            "Cargo.lock doesn't fit the crates' Cargo.toml, so what is built wouldn't be what was tested: `cargo check` in \
+             function/ brings it up to date; test that, commit it, and"
+                .to_owned()
+        }
         None => "Correct function/ and".to_owned(),
     };
     format!("Nothing was changed. {first} run the same command again.")
@@ -421,7 +449,18 @@ mod tests {
             "Error: Failed to find zig\n\nCaused by:\n    cannot find binary path",
             "Error:   × Zig is not installed in your system, please install it and run Cargo\n  │ Lambda again",
         ] {
-            assert!(remedy(complaint).contains("pip install cargo-lambda` brings a zig along"));
+            let pinned = format!("pip install cargo-lambda=={} ziglang==", CARGO_LAMBDA.version);
+            let remedy = remedy(complaint);
+            assert!(
+                remedy.contains(&pinned) && remedy.contains("` brings a zig along"),
+                "{remedy}"
+            );
+        }
+        for complaint in [
+            "error: cannot update the lock file /app/Cargo.lock because --locked was passed to prevent this",
+            "error: the lock file /app/Cargo.lock needs to be updated but --locked was passed to prevent this",
+        ] {
+            assert!(remedy(complaint).contains("`cargo check` in function/ brings it up to date"));
         }
         assert!(remedy("error[E0308]: mismatched types").contains("Correct function/"));
     }

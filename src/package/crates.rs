@@ -111,6 +111,8 @@ pub(super) struct Crates {
     /// The profile that they are built with for Lambda, if it isn't the release profile: `[package.metadata.deployer]` says
     /// `profile = "…"`, or `[workspace.metadata.deployer]` for all.
     pub(super) profile: Option<String>,
+    /// Whether the workspace has a `Cargo.lock`.
+    pub(super) is_locked: bool,
 }
 
 /// Asks cargo.
@@ -138,6 +140,8 @@ pub(super) async fn read(function_dir: &Path) -> Result<Crates> {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    /// Where `Cargo.lock` is.
+    workspace_root: PathBuf,
     /// The workspace's.
     metadata: Option<Tools>,
 }
@@ -202,6 +206,7 @@ fn parse(answer: &[u8], manifest: &Path) -> Result<Crates> {
     Ok(Crates {
         binaries,
         profile: profile.or_else(|| metadata.metadata.and_then(Tools::profile)),
+        is_locked: metadata.workspace_root.join("Cargo.lock").is_file(),
     })
 }
 

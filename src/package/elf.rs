@@ -1,5 +1,7 @@
 //! What an ELF executable asks of the machine that is to run it.
 
+use std::collections::HashMap;
+
 use object::elf::{DT_NEEDED, ET_DYN, ET_EXEC, FileHeader64, Machine, SHT_DYNSYM, VER_FLG_WEAK};
 use object::read::elf::{FileHeader, ProgramHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadRef};
@@ -25,8 +27,10 @@ pub(super) struct Executable {
 pub(super) struct Need {
     /// As the linker wrote it, such as `GLIBC_2.34`.
     pub(super) version: String,
-    /// The symbols of this version that are used, in the order of the symbol table. A version can be needed without one.
-    pub(super) symbols: Vec<String>,
+    /// The first of its symbols in the symbol table; a version can be needed without one.
+    pub(super) symbol: Option<String>,
+    /// How many symbols there are.
+    pub(super) symbols: usize,
 }
 
 /// Why something isn't an executable for a 64-bit Linux.
@@ -90,6 +94,12 @@ impl Executable {
 type Header = FileHeader64<LittleEndian>;
 type Sections<'data, R> = SectionTable<'data, Header, R>;
 
+/// The most versions that a program can need: symbols name theirs by numbers of 15 bits.
+const MOST_VERSIONS: usize = 0x7fff;
+
+/// Nobody's program has more libraries. What is in a table can be of any size, and each entry name the same long text.
+const MOST_LIBRARIES: usize = 1 << 12;
+
 /// As much as tells what kind of file it is, in bytes.
 const BEGINNING: u64 = 16;
 
@@ -111,11 +121,18 @@ fn libraries<'data, R: ReadRef<'data>>(
     content: R,
 ) -> Result<Vec<String>, NotExecutable> {
     let table = sections.dynamic_table(LittleEndian, content).map_err(malformed)?;
-    table
+    let libraries: Vec<String> = table
         .iter()
         .filter(|entry| entry.tag == DT_NEEDED)
+        .take(MOST_LIBRARIES + 1)
         .map(|entry| table.string(entry).map(text).map_err(malformed))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    if libraries.len() > MOST_LIBRARIES {
+        return Err(NotExecutable::Malformed(format!(
+            "it is linked with more than {MOST_LIBRARIES} libraries"
+        )));
+    }
+    Ok(libraries)
 }
 
 fn needs<'data, R: ReadRef<'data>>(sections: &Sections<'data, R>, content: R) -> Result<Vec<Need>, NotExecutable> {
@@ -124,29 +141,40 @@ fn needs<'data, R: ReadRef<'data>>(sections: &Sections<'data, R>, content: R) ->
     };
     let strings = sections.strings(LittleEndian, content, strings).map_err(malformed)?;
     let mut needs: Vec<Need> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut left = MOST_VERSIONS;
     while let Some((_, mut versions)) = libraries.next().map_err(malformed)? {
         while let Some(version) = versions.next().map_err(malformed)? {
+            // Libraries may have their lists in common, so that a small file can have any number.
+            left = left.checked_sub(1).ok_or_else(|| {
+                NotExecutable::Malformed(format!(
+                    "it needs more than {MOST_VERSIONS} versions of libraries' symbols"
+                ))
+            })?;
             // The loader goes on without a weak one.
             if version.vna_flags.get(LittleEndian).contains(VER_FLG_WEAK) {
                 continue;
             }
             let version = text(version.name(LittleEndian, strings).map_err(malformed)?);
             // glibc's libraries have their versions in common.
-            if needs.iter().all(|need| need.version != version) {
+            if !known.contains_key(&version) {
+                known.insert(version.clone(), needs.len());
                 needs.push(Need {
                     version,
-                    symbols: Vec::new(),
+                    symbol: None,
+                    symbols: 0,
                 });
             }
         }
     }
-    name_symbols(&mut needs, sections, content)?;
+    name_symbols(&mut needs, &known, sections, content)?;
     Ok(needs)
 }
 
-/// Adds to each need the symbols that it comes from.
+/// Adds to each need the symbols that it comes from; `known` tells where it is among them by its version.
 fn name_symbols<'data, R: ReadRef<'data>>(
     needs: &mut [Need],
+    known: &HashMap<String, usize>,
     sections: &Sections<'data, R>,
     content: R,
 ) -> Result<(), NotExecutable> {
@@ -154,16 +182,27 @@ fn name_symbols<'data, R: ReadRef<'data>>(
         return Ok(());
     };
     let symbols = sections.symbols(LittleEndian, content, SHT_DYNSYM).map_err(malformed)?;
+    // A table may have millions of symbols, of a few versions.
+    let mut by_number: HashMap<u16, Option<usize>> = HashMap::new();
     for (index, symbol) in symbols.iter().enumerate() {
-        let index = versions.version_index(LittleEndian, SymbolIndex(index)).index();
-        let Some(version) = versions.version(index).map_err(malformed)? else {
+        let number = versions.version_index(LittleEndian, SymbolIndex(index)).index();
+        let need = match by_number.get(&number.0) {
+            Some(need) => *need,
+            None => {
+                let version = versions.version(number).map_err(malformed)?;
+                let need = version.and_then(|version| known.get(&text(version.name())).copied());
+                by_number.insert(number.0, need);
+                need
+            }
+        };
+        let Some(need) = need.and_then(|need| needs.get_mut(need)) else {
             continue;
         };
-        let version = String::from_utf8_lossy(version.name());
-        if let Some(need) = needs.iter_mut().find(|need| need.version == version) {
+        if need.symbol.is_none() {
             let name = symbol.name(LittleEndian, symbols.strings()).map_err(malformed)?;
-            need.symbols.push(text(name));
+            need.symbol = Some(text(name));
         }
+        need.symbols += 1;
     }
     Ok(())
 }
@@ -217,9 +256,86 @@ mod tests {
         assert_eq!(Executable::read(&copy).as_ref(), Ok(&this));
         assert!(this.loader.is_some_and(|loader| loader.contains("ld-linux")));
         assert!(this.libraries.iter().any(|library| library == "libc.so.6"));
-        let with_start = |need: &&Need| need.symbols.iter().any(|symbol| symbol == "__libc_start_main");
-        let need = this.needs.iter().find(with_start).expect("every program starts");
-        assert!(need.version.starts_with("GLIBC_2."), "{}", need.version);
+        let of_glibc = |need: &&Need| need.version.starts_with("GLIBC_2.") && need.symbols > 0;
+        let need = this.needs.iter().find(of_glibc).expect("every program starts by one");
+        assert!(need.symbol.as_ref().is_some_and(|symbol| !symbol.is_empty()));
+    }
+
+    /// A program that needs this many versions of one library, as `lists` say each anew, and has this many symbols, all
+    /// of the last one.
+    fn crafted(versions: u16, lists: u32, symbols: usize) -> Vec<u8> {
+        let mut strings = b"\0libx.so\0".to_vec();
+        let mut needed = Vec::new();
+        for list in 0..lists {
+            // The entries of the only list follow all the heads.
+            let to_entries = (lists - list) * 16;
+            let next = if list + 1 < lists { 16u32 } else { 0 };
+            needed.extend([1u16, versions].map(u16::to_le_bytes).concat());
+            needed.extend([1, to_entries, next].map(u32::to_le_bytes).concat());
+        }
+        for version in 0..versions {
+            let next = if version + 1 < versions { 16u32 } else { 0 };
+            needed.extend(0u32.to_le_bytes());
+            needed.extend([0, version + 2].map(u16::to_le_bytes).concat());
+            let name = u32::try_from(strings.len()).expect("short");
+            needed.extend([name, next].map(u32::to_le_bytes).concat());
+            strings.extend(format!("X_1.{version}\0").bytes());
+        }
+        let table = vec![0; 24 * symbols];
+        let numbers = (versions + 1).to_le_bytes().repeat(symbols);
+        // Kind, linked section, what it says more, size of an entry.
+        let sections: [(u32, u32, u32, u64, &[u8]); 4] = [
+            (3, 0, 0, 0, &strings),
+            (11, 1, 0, 24, &table),
+            (0x6fff_fffe, 1, lists, 0, &needed),
+            (0x6fff_ffff, 2, 0, 2, &numbers),
+        ];
+        let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+        elf.resize(16, 0);
+        elf.extend([2u16, 62].map(u16::to_le_bytes).concat());
+        elf.extend(1u32.to_le_bytes());
+        let length: usize = sections
+            .iter()
+            .map(|(.., content)| content.len().next_multiple_of(8))
+            .sum();
+        let headers = 64 + length as u64;
+        elf.extend([0x40_0000, 0, headers].map(u64::to_le_bytes).concat());
+        elf.extend(0u32.to_le_bytes());
+        elf.extend([64u16, 56, 0, 64, 5, 1].map(u16::to_le_bytes).concat());
+        let mut heads = vec![0; 64];
+        for (kind, link, info, entry, content) in sections {
+            heads.extend([0, kind].map(u32::to_le_bytes).concat());
+            heads.extend(
+                [0, 0, elf.len() as u64, content.len() as u64]
+                    .map(u64::to_le_bytes)
+                    .concat(),
+            );
+            heads.extend([link, info].map(u32::to_le_bytes).concat());
+            heads.extend([8, entry].map(u64::to_le_bytes).concat());
+            elf.extend(content);
+            elf.resize(elf.len().next_multiple_of(8), 0);
+        }
+        elf.extend(heads);
+        elf
+    }
+
+    #[test]
+    fn a_table_of_any_size_takes_no_time_by_the_square() {
+        // Each symbol with each version would be a hundred thousand millions.
+        let began = std::time::Instant::now();
+        let program = Executable::parse(&*crafted(32_000, 1, 3_000_000)).expect("a program");
+        assert_eq!(program.needs.len(), 32_000);
+        assert_eq!(program.needs.last().map(|need| need.symbols), Some(3_000_000));
+        let outcome = Executable::parse(&*crafted(32_000, 1_000_000, 1));
+        assert!(
+            matches!(&outcome, Err(NotExecutable::Malformed(why)) if why.contains("more than 32767 versions")),
+            "{outcome:?}"
+        );
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(60),
+            "{:?}",
+            began.elapsed()
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -23,6 +24,7 @@ use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use rustix::fs::OFlags;
 use tempfile::TempPath;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -34,14 +36,10 @@ use crate::project::stages::Architecture;
 use crate::report::Reporter;
 use amazon_linux::Misfit;
 use archive::{BOOTSTRAP, Entry, MAX_UNPACKED_BYTES, Unusable};
-use build::Builder;
+use build::{Builder, get_cargo_lambda};
 pub(crate) use crates::{binaries, matching};
 use elf::{Executable, NotExecutable};
 use snapshot::{Hash, Snapshot, Trouble};
-
-/// Brings cargo-lambda and the zig that it links with; a plain `pip install` is refused by newer distributions.
-const GET_CARGO_LAMBDA: &str =
-    "python3 -m venv ~/.cargo-lambda && . ~/.cargo-lambda/bin/activate && pip install cargo-lambda";
 
 /// The glibc that Lambda's Amazon Linux 2023 has.
 pub(crate) const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
@@ -320,7 +318,15 @@ fn copy_of_given(file: &Path, scratch: &Path) -> Result<Snapshot> {
         .cause(error)
         .hint("--function-package takes a zip with `bootstrap` in it, or that binary.")
     };
-    let original = File::open(file).map_err(unreadable)?;
+    // Without waiting: a named pipe would have it wait for whoever writes to it.
+    let original = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(file)
+        .map_err(unreadable)?;
+    if !original.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no plain file")));
+    }
     let copy = Snapshot::take(original, MAX_UNPACKED_BYTES + 1, scratch).map_err(|trouble| match trouble {
         Trouble::Original(error) => unreadable(error),
         other @ Trouble::Copy(_) => not_copied(file, other),
@@ -405,7 +411,7 @@ impl Origin<'_> {
 
     fn misfit(self, misfit: &Misfit, architecture: Architecture) -> Error {
         let again = "then run the same command again";
-        let give = format!("(`{GET_CARGO_LAMBDA}`), then give what `deployer package` writes");
+        let give = format!("(`{}`), then give what `deployer package` writes", get_cargo_lambda());
         let hint = match (self, misfit) {
             (Self::Given(_), Misfit::Glibc { .. }) => {
                 format!("Link it against an older glibc, with cargo-lambda {give}.")
@@ -418,7 +424,10 @@ impl Origin<'_> {
                 format!("Link it with glibc, or statically: with cargo-lambda {give}.")
             }
             (Self::Built(Builder::Cargo, _), Misfit::Glibc { .. }) => {
-                format!("Get cargo-lambda, which links against an older glibc (`{GET_CARGO_LAMBDA}`), {again}.")
+                format!(
+                    "Get cargo-lambda, which links against an older glibc (`{}`), {again}.",
+                    get_cargo_lambda()
+                )
             }
             (Self::Built(Builder::CargoLambda, _), _) => format!(
                 "Look for a compiler or a target in CARGO_LAMBDA_COMPILER, CargoLambda.toml and [package.metadata.lambda] \

@@ -253,6 +253,9 @@ fn what_lambda_could_not_run_is_refused_before_anything_is_uploaded() {
     project.write("notes.txt", "hello\n");
     project.write("start.sh", "#!/bin/sh\n");
     project.write("nothing", "");
+    // Nobody ever writes to it.
+    let pipe = Command::new("mkfifo").arg(make.path("pipe")).status();
+    assert!(pipe.expect("coreutils").success());
     std::fs::write(make.path("empty.zip"), [&b"PK\x05\x06"[..], &[0; 18]].concat()).expect("written");
 
     let cases: &[(&str, &[&str])] = &[
@@ -262,7 +265,7 @@ fn what_lambda_could_not_run_is_refused_before_anything_is_uploaded() {
                 "newer can't run on Lambda",
                 "needs GLIBC_2.38, another symbol is too new as well",
                 "has glibc 2.34",
-                "pip install cargo-lambda`), then give what `deployer package",
+                "pip install cargo-lambda==1.9.2 ziglang==0.17.1`), then give what `deployer package",
             ],
         ),
         (
@@ -297,6 +300,9 @@ fn what_lambda_could_not_run_is_refused_before_anything_is_uploaded() {
             &["has the mode 0644", "chmod 755"],
         ),
         ("missing.zip", &["could not read", "missing.zip", "No such file"]),
+        ("pipe", &["could not read", "pipe", "it is no plain file"]),
+        ("/dev/zero", &["could not read", "/dev/zero", "it is no plain file"]),
+        ("stacks", &["could not read", "stacks", "it is no plain file"]),
     ];
     for (file, words) in cases {
         let args = ["up", "--stage", "dev", "--function-package", file];
@@ -365,6 +371,16 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     }
     let triple = if here == "arm64" { "aarch64" } else { "x86_64" };
 
+    let tools = cargo(&project, &["lambda", "zigbuild", "build"], &fitting);
+    package(&project, &tools, &[])
+        .fails_with(2)
+        .says(&["no file where it was told to put it"]);
+    let calls = project.read("tools/cargo.calls");
+    assert!(
+        calls.contains("\nlambda build ") && calls.contains(" --locked "),
+        "{calls}"
+    );
+
     let tools = cargo(&project, &["zigbuild", "build"], &fitting);
     let packed = package(&project, &tools, &["--output", "json"]).success();
     assert_eq!(packed.json()["glibc"], Value::Null, "a static program needs none");
@@ -372,7 +388,7 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     let build = calls.lines().last().expect("a build");
     assert!(
         build.starts_with("zigbuild --bin bootstrap --message-format json-render-diagnostics --profile lambda")
-            && build.contains(&format!("--target {triple}-unknown-linux-gnu.2.34 ")),
+            && build.contains(&format!("--target {triple}-unknown-linux-gnu.2.34 --locked ")),
         "{calls}"
     );
 
@@ -388,7 +404,7 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     let calls = project.read("tools/cargo.calls");
     let build = calls.lines().last().expect("a build");
     assert!(
-        build.starts_with("build --bin bootstrap") && build.contains(" --profile lambda "),
+        build.starts_with("build --bin bootstrap") && build.contains(" --profile lambda --locked "),
         "{calls}"
     );
 
@@ -406,6 +422,6 @@ fn without_cargo_lambda_zigbuild_is_used_and_without_that_cargo() {
     set(here, other);
     package(&project, &tools, &[]).fails_with(2).says(&[
         &format!("this machine can't build the function for {other} without cargo-lambda or cargo-zigbuild"),
-        "pip install cargo-lambda",
+        "pip install cargo-lambda==1.9.2 ziglang==0.17.1`",
     ]);
 }
