@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> 
             function: name.clone(),
             architecture: architecture(&project, function)?.as_str(),
             bytes: package.write_to(&file).await?,
-            code_sha256: package.code_sha256().await?,
+            code_sha256: package.code_sha256(),
             glibc: package.glibc.clone(),
             file,
         });

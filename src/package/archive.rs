@@ -129,14 +129,6 @@ impl Contents {
             Some(Ok(name)) => Ok(name),
         }
     }
-
-    /// The name of the program, if there is nothing else: then the package is that program, whoever packed it.
-    pub(super) fn only_program(&self) -> Option<&str> {
-        match (&*self.files, &self.bootstrap) {
-            ([_], Some(Ok(name))) => Some(name),
-            _ => None,
-        }
-    }
 }
 
 /// Takes a file out of a package, to the disk of `folder`.
@@ -257,7 +249,6 @@ mod tests {
         let (contents, program) = opened(&zip).expect("usable");
         assert_eq!(program.hash, data.hash);
         assert_eq!(contents.files, [BOOTSTRAP]);
-        assert_eq!(contents.only_program(), Some(BOOTSTRAP));
     }
 
     #[test]
@@ -286,7 +277,6 @@ mod tests {
         let (contents, program) = opened(&zip(&[("lib/libssl.so.3", 0o644), ("./bootstrap", 0o755)])).expect("usable");
         assert_eq!(program.hash, hash(b"content"));
         assert!(contents.files.iter().any(|file| file == "lib/libssl.so.3"));
-        assert_eq!(contents.only_program(), None);
     }
 
     fn hash(content: &[u8]) -> Hash {

@@ -112,7 +112,7 @@ fn redacted(text: &str) -> String {
         (r#""DeployerDigest": ?"[0-9a-f]+""#, r##""DeployerDigest": "#""##),
         // No `\b` before it: one in 32 begins with a sign that isn't a word's.
         (r"[A-Za-z0-9+/]{43}=", "[sha256]"),
-        (r"\bfunction/[0-9a-f]{32}\.zip", "function/[digest].zip"),
+        (r"\bfunction/[0-9a-f]{64}\.zip", "function/[digest].zip"),
         (r"\b[0-9.]+ [KM]?i?B(/s)?\b", "#.## KiB$1"),
         (r#""bytes": [0-9]+"#, r##""bytes": #"##),
         // How long something took, where that was long enough to be said, and how long ago it was.

@@ -151,7 +151,7 @@ impl Packages {
                     builds.insert(asked.clone(), build);
                 }
                 Origin::Path(path) => {
-                    packages.insert(asked.clone(), package::of_path(path).await?);
+                    packages.insert(asked.clone(), package::of_path(path, project.build_dir()).await?);
                 }
                 Origin::Given(_) => {}
             }
@@ -169,7 +169,8 @@ impl Packages {
             if !fitting.contains_key(&key)
                 && let Some(prebuilt) = given.remove(name)
             {
-                fitting.insert(key.clone(), prebuilt.package(architecture, reporter).await?);
+                let package = prebuilt.package(architecture, project.build_dir(), reporter).await?;
+                fitting.insert(key.clone(), package);
             }
             if let Some(package) = fitting.get(&key) {
                 packages.insert(asked.clone(), package.clone());

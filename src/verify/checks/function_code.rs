@@ -1,5 +1,6 @@
-//! Each function runs the package that lies under the deployed key, and the one that this run built.
+//! Each function runs the package that lies under the deployed key and that the key names, and the one that this run built.
 
+use crate::package::sum_named_by;
 use crate::project::functions::{Code, Function};
 use crate::verify::known::Stored;
 use crate::verify::layer::Layer;
@@ -71,7 +72,18 @@ async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, ke
     );
     let is = is?;
     let running = is.code_sha256().unwrap_or_default();
+    // Whoever may write to both the bucket and the function can have them agree, but not with the name.
+    let named = sum_named_by(key).unwrap_or_else(|| running.to_owned());
     match lies? {
+        Stored::There(Some(lies)) if lies == running && named != running => Err(Problem::failed(
+            format!("{name} runs {running}, as {key} in the bucket {bucket} is, and that name is the one of {named}"),
+            format!(
+                "`deployer up --only {}` puts the right zip into the bucket; then `aws lambda update-function-code \
+                 --function-name {name} --s3-bucket {bucket} --s3-key {key}` has the function run it. Who could write to \
+                 both?",
+                function.stack
+            ),
+        )),
         Stored::There(Some(lies)) if lies == running => {
             Ok(format!("{name} runs {running}: {key} in the bucket {bucket}{is_built}"))
         }

@@ -4,8 +4,10 @@ use std::io::{Cursor, Write};
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionUrlAuthType};
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use sha2::{Digest as _, Sha256};
 
-use super::{FUNCTION, ROLE, Stage, checks, failed_are, names};
+use super::{FUNCTION, ROLE, STAGE, Stage, checks, failed_are, names};
 use crate::support::{Emulator, Project, Proxy, Ran};
 
 /// The checks that this is about.
@@ -97,6 +99,17 @@ async fn a_function_that_is_otherwise_than_its_template() {
     let remove = lambda.remove_permission().function_name(FUNCTION);
     remove.statement_id("open-door").send().await.expect("removed");
 
+    let permission = lambda.add_permission().function_name(FUNCTION).statement_id("anybody");
+    let permission = permission.action("lambda:InvokeFunction").principal("*");
+    permission.send().await.expect("added");
+    caught(
+        &stage,
+        &["function-access logic.Function"],
+        &["anybody", "\"Principal\":\"*\"", "remove-permission"],
+    );
+    let remove = lambda.remove_permission().function_name(FUNCTION);
+    remove.statement_id("anybody").send().await.expect("removed");
+
     let url = lambda.create_function_url_config().function_name(FUNCTION);
     url.auth_type(FunctionUrlAuthType::None).send().await.expect("made");
     caught(
@@ -145,12 +158,46 @@ async fn a_function_that_is_otherwise_than_its_template() {
     zip.write_all(b"#!/bin/sh\n").expect("written");
     let zip = zip.finish().expect("packed").into_inner();
     let update = lambda.update_function_code().function_name(FUNCTION);
+    let planted = zip.clone();
     update.zip_file(Blob::new(zip)).send().await.expect("updated");
     caught(
         &stage,
         &["function-code logic.Function"],
         &["function/", "in the bucket"],
     );
+
+    // The bucket has the same zip: nothing but the name tells.
+    let listed = stage.clients.s3.list_objects_v2().bucket(stage.artifacts());
+    let listed = listed.prefix("function/").send().await.expect("listed");
+    let key = listed.contents()[0].key().expect("a name").to_owned();
+    let put = stage.clients.s3.put_object().bucket(stage.artifacts()).key(&key);
+    let put = put
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
+        .body(planted.clone().into());
+    put.send().await.expect("put");
+    caught(
+        &stage,
+        &["function-code logic.Function"],
+        &["and that name is the one of", "update-function-code"],
+    );
+
+    // What comes next puts the bucket right, and says so.
+    let endpoint = stage.emulator.endpoint();
+    let up = stage
+        .project
+        .deployer(&endpoint, &["up", "--stage", STAGE, "--no-verify"]);
+    let up = up.success();
+    assert!(up.stderr.contains("isn't the zip that its name says"), "{}", up.stderr);
+    let there = stage.clients.s3.get_object().bucket(stage.artifacts()).key(&key);
+    let there = there.send().await.expect("there").body.collect().await.expect("whole");
+    let there = there.into_bytes();
+    assert_ne!(there, planted);
+    assert_eq!(key, format!("function/{}.zip", hex::encode(Sha256::digest(&there))));
+    caught(&stage, &["function-code logic.Function"], &["in the bucket"]);
+    let update = lambda.update_function_code().function_name(FUNCTION);
+    let update = update.s3_bucket(stage.artifacts()).s3_key(&key);
+    update.send().await.expect("updated");
+    sound(&stage);
 }
 
 #[tokio::test(flavor = "multi_thread")]
