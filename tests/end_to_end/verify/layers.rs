@@ -64,6 +64,55 @@ async fn a_table_without_its_items_or_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_lets_others_in_by_a_policy_of_its_own() {
+    let stage = Stage::deployed();
+    let dynamodb = &stage.clients.dynamodb;
+    let table = dynamodb.describe_table().table_name(TABLE).send().await.expect("there");
+    let arn = table.table.and_then(|table| table.table_arn).expect("it has one");
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": "111122223333" }, "Action": "dynamodb:Scan", "Resource": arn,
+    }});
+    let put = dynamodb.put_resource_policy().resource_arn(&arn);
+    put.policy(policy.to_string()).send().await.expect("put");
+    let protection = "table-protection data.Table";
+    let delete = format!("aws dynamodb delete-resource-policy --resource-arn {arn}");
+    stage.caught(
+        &[protection],
+        &["a policy that no template has", "111122223333", &delete],
+    );
+
+    // The same in the template is what is wanted.
+    let template = stage.project.read("stacks/data.yaml");
+    let properties = "    Type: AWS::DynamoDB::Table\n";
+    assert!(template.contains(properties), "{template}");
+    let data = ["--only", "table-protection"];
+    let with = |action: &str| {
+        let policy = policy.to_string().replace("dynamodb:Scan", action);
+        let wanted = format!("    Properties:\n      ResourcePolicy: {{ PolicyDocument: {policy} }}\n");
+        let (before, after) = template.split_once(properties).expect("a table");
+        let after = after.replacen("    Properties:\n", &wanted, 1);
+        stage
+            .project
+            .write("stacks/data.yaml", &format!("{before}{properties}{after}"));
+    };
+    with("dynamodb:Scan");
+    let ran = stage.verify_at(&stage.emulator.endpoint(), &data).success();
+    assert!(ran.stdout.contains("the template's policy"), "{}", ran.stdout);
+    with("dynamodb:GetItem");
+    let ran = stage.verify_at(&stage.emulator.endpoint(), &data);
+    failed_are(&ran, &[protection], &["instead of", "dynamodb:Scan"]);
+    stage.project.write("stacks/data.yaml", &template);
+
+    dynamodb
+        .delete_resource_policy()
+        .resource_arn(&arn)
+        .send()
+        .await
+        .expect("deleted");
+    stage.verify_at(&stage.emulator.endpoint(), &data).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_whose_protection_is_switched_over() {
     let stage = Stage::deployed();
     let dynamodb = &stage.clients.dynamodb;
