@@ -10,9 +10,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
+use super::Target;
 use super::amazon_linux::GLIBC;
 use super::archive::BOOTSTRAP;
-use super::{Target, crates};
+use super::crates::{self, manifest_in, no_cargo, real};
 use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::Project;
@@ -52,21 +53,6 @@ pub(super) fn get_cargo_lambda() -> String {
 
 /// How events name this part.
 const PART: &str = "function";
-
-/// The manifest of the function's crate.
-///
-/// # Errors
-/// There is none.
-pub(super) fn manifest_in(function_dir: &Path) -> Result<PathBuf> {
-    let manifest = function_dir.join("Cargo.toml");
-    if manifest.is_file() {
-        return Ok(manifest);
-    }
-    Err(
-        Error::new(ErrorKind::InvalidProject, format!("there is no {}", manifest.display()))
-            .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."),
-    )
-}
 
 /// Binaries that were built.
 pub(super) struct Built {
@@ -218,12 +204,6 @@ async fn answers(arguments: &[&str], path: Option<&OsStr>) -> Result<bool> {
     Ok(output.map_err(no_cargo)?.status.success())
 }
 
-pub(super) fn no_cargo(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::InvalidSetup, "could not start cargo")
-        .cause(error)
-        .hint("Install Rust (https://rustup.rs), then run the same command again.")
-}
-
 impl Call<'_> {
     /// Runs `cargo build`, or a subcommand that takes and says the same.
     async fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
@@ -319,13 +299,6 @@ impl Call<'_> {
         }
         run(command, self.reporter).await
     }
-}
-
-/// A linked folder is built where it really is: cargo looks for the workspace above the path it is given.
-pub(super) fn real(manifest: &Path) -> Result<PathBuf> {
-    manifest
-        .canonicalize()
-        .or_fail(|| format!("could not read {}", manifest.display()))
 }
 
 /// The programs in cargo's "compiler-artifact" messages, by name: it knows of CARGO_TARGET_DIR and of any configuration.

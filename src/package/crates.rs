@@ -6,7 +6,6 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::build::{manifest_in, no_cargo, real};
 use crate::child;
 use crate::error::{Error, ErrorKind, OrFail, Result};
 use crate::project::did_you_mean;
@@ -102,6 +101,34 @@ fn missing(name: &str, known: &[Binary]) -> Error {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!("Name one so, by `[[bin]]` and `name = \"{name}\"` in function/Cargo.toml."),
     })
+}
+
+/// The manifest of the function's crate.
+///
+/// # Errors
+/// There is none.
+pub(super) fn manifest_in(function_dir: &Path) -> Result<PathBuf> {
+    let manifest = function_dir.join("Cargo.toml");
+    if manifest.is_file() {
+        return Ok(manifest);
+    }
+    Err(
+        Error::new(ErrorKind::InvalidProject, format!("there is no {}", manifest.display()))
+            .hint("The function is a Rust crate in the project's function/ folder, with a binary named `bootstrap`."),
+    )
+}
+
+/// A linked folder is built where it really is: cargo looks for the workspace above the path it is given.
+pub(super) fn real(manifest: &Path) -> Result<PathBuf> {
+    manifest
+        .canonicalize()
+        .or_fail(|| format!("could not read {}", manifest.display()))
+}
+
+pub(super) fn no_cargo(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::InvalidSetup, "could not start cargo")
+        .cause(error)
+        .hint("Install Rust (https://rustup.rs), then run the same command again.")
 }
 
 /// What cargo knows of `function/`.
