@@ -33,6 +33,7 @@ KEY, SECRET = _owner["accessKeyId"], _owner["secretAccessKey"]
 ACCOUNT = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
 del sys.argv[1:]  # ministack reads the rest of the command line
 
+from hypercorn.protocol.h11 import H11Protocol  # noqa: E402
 from ministack import app as server  # noqa: E402
 from ministack.core import iam_actions, lambda_runtime, sigv4  # noqa: E402
 from ministack.core import iam_evaluator as iam  # noqa: E402
@@ -45,13 +46,17 @@ from ministack.services import lambda_svc, s3, sts  # noqa: E402
 # What a client on this machine calls it. An SDK is given 127.0.0.1, a browser a name below `localhost`.
 LOOPBACK = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5})?")
 
-# Distributions, APIs and function URLs: what is deployed here for visitors.
+# Distributions, APIs and function URLs: what is deployed here for visitors. Only names that the emulator gives out: others
+# it takes for its services' own, `iot.cloudfront.localhost` for a message broker that is open to all.
 APP = re.compile(
-    r"(?:[a-z0-9]+\.cloudfront"
+    r"(?:d[a-z0-9]{13}\.cloudfront"
     r"|[a-f0-9]{8}\.execute-api"
     r"|(?:[a-z0-9]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\.lambda-url\.[a-z0-9-]+"
     r")\.localhost(?::[0-9]{1,5})?"
 )
+
+# Where a connection may stay open, as a WebSocket. Whose it is, the API asks.
+WEBSOCKET_API = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(?::[0-9]{1,5})?")
 
 # Of an app's paths the emulator keeps these for itself.
 EMULATOR_PATH = re.compile(r"/_(?:ministack|localstack|aws|alb)(?:/.*)?", re.DOTALL)
@@ -63,8 +68,9 @@ OPEN = {
     "PUT": re.compile(r"/_ministack/cfn-(?:signal|response)/[^/]{16,}"),
 }
 
-# An API by a path of the emulator, for what can't choose a `Host`.
+# An API by a path of the emulator, for what can't choose a `Host`; and the hosts that are none that was chosen.
 API_BY_PATH = re.compile(r"/restapis/[a-f0-9]{8}/[^/]+/_user_request_(?:/.*)?", re.DOTALL)
+ENDPOINT = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 
 # What the tokens of a user pool are checked with.
 TOKEN_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(?:jwks\.json|openid-configuration)")
@@ -110,7 +116,7 @@ def is_issued(key):
 
 def is_public(method, host, path, headers, query):
     """Whether AWS would answer an unsigned request, too, if what is deployed allows it."""
-    if API_BY_PATH.fullmatch(path):
+    if API_BY_PATH.fullmatch(path) and ENDPOINT.fullmatch(host):
         return True
     if "authorization" in headers:  # whatever it is: ministack takes who sends one for somebody
         return False
@@ -136,8 +142,12 @@ NEXT = "`deployer local env` prints the keys that open it, for the user who star
 
 def refusal(kind, method, host, path, headers, query):
     """Why a request isn't let in, as far as that can be told without looking at its signature; None if it may be."""
-    if not LOOPBACK.fullmatch(host.lower()):
+    if not LOOPBACK.fullmatch(host):
         return f"{host!a} isn't a name of this machine"
+    if not path.startswith("/"):  # an address, as proxies are asked for, may name another host
+        return "its target isn't a path"
+    if kind == "websocket" and not WEBSOCKET_API.fullmatch(host):
+        return "only WebSocket APIs have connections that stay open"
     app, signed = bool(APP.fullmatch(host)), is_signed(headers, query)
     if app and EMULATOR_PATH.fullmatch(path):
         return "this path is the emulator's own"
@@ -148,7 +158,7 @@ def refusal(kind, method, host, path, headers, query):
             return "nothing that a browser sends may be signed"
     if path.startswith("/_") and not app:
         allowed = method in OPEN and OPEN[method].fullmatch(path) or method == "GET" and is_code_address(path, query)
-        return None if allowed and kind == "http" else "this path is the emulator's own"
+        return None if allowed else "this path is the emulator's own"
     if "authorization" in headers and signed_by_query(query):
         return "it says twice who signed it"
     if signed and not is_issued(server.extract_access_key_id(headers, query)):
@@ -157,7 +167,7 @@ def refusal(kind, method, host, path, headers, query):
         return None
     if server.detect_service(method, path, {}, {}) in ("imds", "ecs-metadata"):
         return "there is no machine here whose metadata this would be"
-    if kind == "http" and (signed or is_public(method, host, path, headers, query)):
+    if signed or is_public(method, host, path, headers, query):
         return None
     return f"it isn't signed. {NEXT}"
 
@@ -311,11 +321,15 @@ async def guarded(scope, receive, send):
     kind = scope["type"]
     if kind not in ("http", "websocket"):
         return await ministack(scope, receive, send)
-    fields = scope.get("headers", [])
+    # A name is the same in upper case, which not all of ministack knows: it gets the one that is judged here.
+    fields = [(name, value.lower() if name.lower() == b"host" else value) for name, value in scope.get("headers", [])]
+    scope = {**scope, "headers": fields}
     headers = joined(fields, ", ")
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
     method, host, path = scope.get("method", "GET"), headers.get("host", ""), scope.get("path", "")
     why = refusal(kind, method, host, path, headers, query)
+    if [name.lower() for name, _ in fields].count(b"authorization") > 1:
+        why = "it says twice who signed it"
     if why:
         return await refuse(kind, method, "InvalidClientTokenId", why, headers, query, send)
     # Who may come to an app's addresses, its API decides.
@@ -332,6 +346,14 @@ async def guarded(scope, receive, send):
 
 
 server.app = guarded
+
+
+async def http1(protocol, request):
+    """Leaves a connection as it is. HTTP/2 has a second name for `Host`; nothing here needs it, and who asks for it is
+    answered as if it hadn't."""
+
+
+H11Protocol._check_protocol = http1
 
 
 # ---- the owner's keys, and nobody else's, are root's ----
@@ -480,11 +502,12 @@ def is_of_this_user(client, port):
     tables = {"/proc/net/tcp": "0100007F", "/proc/net/tcp6": "0000000000000000FFFF00000100007F"}
     told = False
     for name, address in tables.items():
-        ends = [f"{address}:{client:04X}", f"{address}:{port:04X}"]
+        ends = [f"{address}:{client:04X}", f"{address}:{port:04X}", "01"]
         try:
             with open(name, encoding="ascii") as table:
                 told = True
-                if any(row[1:3] == ends and int(row[7]) == os.getuid() for row in map(str.split, table)):
+                # 01 is an open connection. What is left of a closed one has no owner, and is said to be root's.
+                if any(row[1:4] == ends and int(row[7]) == os.getuid() for row in map(str.split, table)):
                     return True
         except OSError:
             continue

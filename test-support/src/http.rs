@@ -69,9 +69,37 @@ pub fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answ
 /// # Errors
 /// Nobody answers, or not in HTTP.
 pub fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
+    let mut stream = send(
+        port,
+        method,
+        target,
+        &[&[("Connection", "close")], headers].concat(),
+        body,
+    )?;
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw)?;
+    parse(&raw)
+}
+
+/// The status of one request, as soon as it is told: a connection that is upgraded stays open.
+///
+/// # Errors
+/// Nobody answers, or not in HTTP.
+pub fn begun(port: u16, method: &str, target: &str, headers: &[(&str, &str)]) -> Result<u16> {
+    let mut stream = send(port, method, target, headers, "")?;
+    let mut raw = [0; "HTTP/1.1 200".len()];
+    stream.read_exact(&mut raw)?;
+    let status = String::from_utf8_lossy(&raw)
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok());
+    status.ok_or_else(|| Error::new(ErrorKind::InvalidData, "malformed answer"))
+}
+
+fn send(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    write!(stream, "{method} {target} HTTP/1.1\r\nConnection: close\r\n")?;
+    write!(stream, "{method} {target} HTTP/1.1\r\n")?;
     for (name, value) in headers {
         write!(stream, "{name}: {value}\r\n")?;
     }
@@ -79,9 +107,7 @@ pub fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body
         write!(stream, "Content-Length: {}\r\n", body.len())?;
     }
     write!(stream, "\r\n{body}")?;
-    let mut raw = Vec::new();
-    stream.read_to_end(&mut raw)?;
-    parse(&raw)
+    Ok(stream)
 }
 
 fn parse(raw: &[u8]) -> Result<Answer> {

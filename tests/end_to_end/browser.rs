@@ -97,14 +97,34 @@ impl Browser {
 
     /// Types `id` into the field and presses Enter; returns what the result box then says.
     async fn ask(&self, id: &str) -> String {
-        let field = self.client.find(Locator::Id("user-id")).await.expect("the field");
+        self.enter("user-id", id).await;
+        self.answer().await
+    }
+
+    /// Types into a field, by its id, and presses Enter.
+    async fn enter(&self, field: &str, text: &str) {
+        let field = self.client.find(Locator::Id(field)).await.expect("the field");
         field.clear().await.expect("cleared");
-        field.send_keys(id).await.expect("typed");
+        field.send_keys(text).await.expect("typed");
         field
             .send_keys(&char::from(Key::Enter).to_string())
             .await
             .expect("Enter");
-        self.answer().await
+    }
+
+    /// What the first element of this kind says, once it says something that can be seen, and not that it isn't ready yet.
+    async fn shown(&self, selector: &str) -> String {
+        let found = self.client.wait().at_most(Duration::from_secs(10));
+        let element = found.for_element(Locator::Css(selector)).await;
+        let element = element.unwrap_or_else(|error| panic!("no {selector}: {error}"));
+        for _ in 0..200 {
+            let text = element.text().await.expect("text");
+            if !text.is_empty() && !text.ends_with('…') {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{selector} says nothing");
     }
 
     /// Runs `script` in the page; returns the directive of the content security policy that stops it, or "none".
@@ -232,6 +252,59 @@ async fn a_visitor_looks_a_user_up() {
     browser.close().await;
 }
 
+/// What the guard lets through is enough for the examples' pages, too, and for one beside the other.
+#[tokio::test]
+async fn the_pages_of_the_examples_work() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    let up = |example: &str, args: &[&str]| {
+        let args = [&["up", "--no-verify", "--output", "json"], args].concat();
+        Project::of(example)
+            .deployer(&emulator.endpoint(), &args)
+            .success()
+            .json()
+    };
+    let (orders, site) = (up("orders", &["--stage", "dev"]), up("site", &[]));
+    let browser = Browser::open(&chromium, &chromedriver).await;
+
+    // The shop: its page asks for a list and then, by a button in it, for one of its lines.
+    browser
+        .client
+        .goto(document::site_url(&orders))
+        .await
+        .expect("the page opens");
+    browser.enter("customer", "c-1").await;
+    let listed = browser.shown("#orders button").await;
+    browser
+        .client
+        .find(Locator::Css("#orders button"))
+        .await
+        .expect("an order")
+        .click()
+        .await
+        .expect("clicked");
+    assert_eq!(browser.shown("#order-title").await, format!("Order {listed}"));
+    let about = browser.shown("#order-about").await;
+    assert!(about.contains("by c-1"), "{about}");
+    assert!(browser.shown("#lines li").await.contains(" × "));
+    browser.enter("customer", "nobody").await;
+    assert_eq!(browser.shown("#message").await, "nobody has no orders.");
+
+    // The other has nothing but its page.
+    let site = document::site_url(&site);
+    for (path, heading) in [("", "It works"), ("some/where/else", "Page not found")] {
+        browser
+            .client
+            .goto(&format!("{site}{path}"))
+            .await
+            .expect("the page opens");
+        assert_eq!(browser.shown("h1").await, heading);
+    }
+    browser.close().await;
+}
+
 /// Serves a page that has nothing to do with the app, at a port of its own.
 fn strangers_page() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -282,14 +355,21 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
             // What anybody may ask, but a page of another origin may not read.
             [api + "?userId=1", {}],
         ];
-        Promise.all(asked.map(async ([url, options]) => {
+        const port = new URL(endpoint).port;
+        const hosts = ["127.0.0.1", "iot.cloudfront.localhost", "iot.us-east-1.localhost", new URL(site).hostname];
+        const opened = hosts.map((host) => new Promise((tell) => {
+            const socket = new WebSocket(`ws://${host}:${port}/x`, "mqtt");
+            socket.onopen = () => tell(`${host} is open`);
+            socket.onerror = () => tell("unreadable");
+        }));
+        Promise.all(opened.concat(asked.map(async ([url, options]) => {
             try {
                 const answer = await fetch(url, options);
                 return answer.type === "opaque" ? "unreadable" : `${answer.status}: ${await answer.text()}`;
             } catch {
                 return "unreadable";
             }
-        })).then(done);
+        }))).then(done);
     "#;
     let told = browser.client.execute_async(
         script,
@@ -300,7 +380,7 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
         ],
     );
     let told = told.await.expect("it runs");
-    assert_eq!(told, json!(vec!["unreadable"; 10]));
+    assert_eq!(told, json!(vec!["unreadable"; 14]));
     let clients = Clients::root(&emulator.endpoint());
     let roles = clients.iam.list_roles().send().await.expect("roles");
     let roles: Vec<&str> = roles.roles().iter().map(|role| role.role_name()).collect();

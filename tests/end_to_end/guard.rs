@@ -1,6 +1,8 @@
 //! The local cloud lets nobody in but its owner: attacks on a running one, as a web page, another user or a tool that
 //! knows the emulator's own keys would try them.
 
+mod forms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -12,6 +14,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::http::{self, Answer};
+use crate::support::project::repository;
 use crate::support::{Clients, Deployer, Emulator, Port, Project, document, emulator, function, tools};
 
 const CREATE_ROLE: &str = "Action=CreateRole&Version=2010-05-08&RoleName=mine&AssumeRolePolicyDocument=%7B%7D";
@@ -53,15 +56,7 @@ impl Scene {
     /// The guard's own refusal, so that no service answers in its place.
     #[track_caller]
     fn refused(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
-        let answer = self.ask(method, target, headers, body);
-        assert_eq!(answer.status, 403, "{method} {target} {headers:?}: {}", answer.body);
-        let by_guard = answer.body.contains("Refused by the guard of deployer's local cloud");
-        assert!(by_guard, "{method} {target} {headers:?}: {}", answer.body);
-        assert_eq!(
-            answer.header("Access-Control-Allow-Origin"),
-            None,
-            "no page may read it"
-        );
+        refused(self.emulator.port(), method, target, headers, body);
     }
 
     /// An address that proves who the owner is to whom it is given, by AWS's SDK for Python.
@@ -109,6 +104,19 @@ impl Scene {
             ),
         ])
     }
+}
+
+#[track_caller]
+fn refused(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) {
+    let answer = http::raw(port, method, target, headers, body).expect("an answer");
+    assert_eq!(answer.status, 403, "{method} {target} {headers:?}: {}", answer.body);
+    let by_guard = answer.body.contains("Refused by the guard of deployer's local cloud");
+    assert!(by_guard, "{method} {target} {headers:?}: {}", answer.body);
+    assert_eq!(
+        answer.header("Access-Control-Allow-Origin"),
+        None,
+        "no page may read it"
+    );
 }
 
 fn host_of(url: &str) -> &str {
@@ -408,23 +416,6 @@ async fn unknown_names_and_unsigned_requests_are_refused() {
         let answer = scene.ask("POST", "/", &[("Host", host), target], "{\"MaxResults\":1}");
         assert_ne!(answer.status, 200, "{host}: {}", answer.body);
     }
-    // Nor by an upgraded connection.
-    let upgrade = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    for (host, target) in [
-        (&own, "/"),
-        (&own, "/_aws/execute-api/00000000/dev"),
-        (&"evil.example".to_owned(), "/"),
-        (&format!("iot.lambda-url.us-east-1.localhost:{port}"), "/mqtt"),
-    ] {
-        let headers: Vec<(&str, &str)> = [("Host", host.as_str())].into_iter().chain(upgrade).collect();
-        let answer = scene.ask("GET", target, &headers, "");
-        assert_eq!(answer.status, 403, "{host} {target}: {}", answer.body);
-    }
     assert_eq!(scene.contents().await, before);
 }
 
@@ -722,8 +713,8 @@ async fn another_user_of_the_machine_gets_nothing() {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("opened");
     }
     let script = r#"
-import glob, json, os, sys, urllib.request
-endpoint, state = sys.argv[1:3]
+import json, os, sys, urllib.request
+endpoint, state, own, paths = sys.argv[1:]
 got = []
 assert os.path.isdir(state), state
 for place in (state, state + "/local", state + "/local/credentials.json", state + "/local/ministack.log"):
@@ -731,20 +722,31 @@ for place in (state, state + "/local", state + "/local/credentials.json", state 
         got.append((place, os.listdir(place) if os.path.isdir(place) else open(place).read()))
     except OSError:
         pass
-for key in ("test", "", "000000000000", "LOCAL0000000000000000"):
-    for service, path, body in (("iam", "/", "Action=ListRoles&Version=2010-05-08"), ("lambda", "/2015-03-31/functions/", None)):
-        request = urllib.request.Request(endpoint + path, data=body and body.encode())
-        request.add_header("Authorization", f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
-        try:
-            got.append((key, service, urllib.request.urlopen(request).read().decode()))
-        except urllib.error.HTTPError as error:
-            assert error.code == 403, error
+def claims(key, service):
+    scope = f"{key}/20260101/us-east-1/{service}/aws4_request"
+    yield "", {}
+    yield "", {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+    yield f"?X-Amz-Credential={scope}", {}
+    yield f"?AWSAccessKeyId={key}&Signature=x&Expires=9999999999", {}
+asked = [("iam", "/", b"Action=ListRoles&Version=2010-05-08"), ("lambda", "/2015-03-31/functions/", None)]
+asked += [("iam", path, b"") for path in json.loads(paths)]
+for key in ("test", "", "000000000000", "LOCAL0000000000000000", own):
+    for service, path, body in asked:
+        for query, headers in claims(key, service):
+            try:
+                answer = urllib.request.urlopen(urllib.request.Request(endpoint + path + query, body, headers))
+                got.append((key, service, path, query, answer.read().decode()))
+            except urllib.error.HTTPError as error:
+                assert error.code == 403, (error, path, query)
 print(json.dumps([os.getuid(), got]))
 "#;
     // A Python that every user can run; the emulator's own is behind a folder that is closed as well.
     let output = Command::new("/usr/bin/env")
         .args(["python3", "-I", "-c", script, &scene.emulator.endpoint()])
         .arg(scene.emulator.state())
+        // Whoever sees a signed address knows the key's name.
+        .arg(scene.emulator.keys().id)
+        .arg(serde_json::json!(EMULATOR_PATHS).to_string())
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .current_dir("/")
         .uid(65534)
@@ -759,6 +761,55 @@ print(json.dumps([os.getuid(), got]))
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(scene.contents().await, before);
+}
+
+/// What another user leaves of a connection that it closed has no owner, which the system says as if it were root's.
+#[test]
+fn what_is_left_of_anothers_connection_is_not_the_owners() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let script = r#"
+import ast, os, socket, sys, time
+with open(sys.argv[1]) as file:
+    guard = ast.parse(file.read())
+found = [part for part in guard.body if isinstance(part, ast.FunctionDef) and part.name == "is_of_this_user"]
+exec(compile(ast.Module(found, []), "guard.py", "exec"))
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+own = socket.create_connection(("127.0.0.1", port))
+connection, client = server.accept()
+assert is_of_this_user(client[1], port), "the owner's"
+def another(then):
+    child = os.fork()
+    if not child:
+        os.setgid(65534)
+        os.setuid(65534)
+        asking = socket.create_connection(("127.0.0.1", port))
+        asking.sendall(b"POST /2018-06-01/runtime/init/error HTTP/1.1\r\n\r\n")
+        then(asking)
+        os._exit(0)
+    connection, client = server.accept()
+    return child, connection, client[1]
+child, connection, client = another(lambda asking: asking.recv(1))
+assert not is_of_this_user(client, port), "another's"
+connection.close()
+os.waitpid(child, 0)
+child, connection, client = another(lambda asking: asking.close())
+os.waitpid(child, 0)
+# It loses its owner once the other end has heard of it.
+while not any(row.split()[1].endswith(f":{client:04X}") and row.split()[7] == "0" for row in open("/proc/net/tcp")):
+    time.sleep(0.01)
+assert not is_of_this_user(client, port), "what another left"
+print("told apart")
+"#;
+    let output = Command::new(emulator::python())
+        .args(["-I", "-c", script])
+        .arg(repository().join("src/local/guard.py"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "told apart\n", "{said}");
 }
 
 #[test]
