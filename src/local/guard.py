@@ -314,6 +314,24 @@ async def read(receive):
     return body, again
 
 
+# By this the deployer knows that who answers is what it started: another user may have the port before or after it.
+HEALTH = "/_ministack/health"
+CHALLENGE, PROOF = "x-deployer-challenge", "x-deployer-proof"
+
+
+def proving(challenge, send):
+    """`send`, and with what it sends the proof that who answers has the owner's secret. The port is part of it, so that
+    nobody at another one can have this answer for its own."""
+    proof = keyed("health", f"{os.environ['GATEWAY_PORT']} {challenge}".encode()).hexdigest()
+
+    async def proved(message):
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), (PROOF.encode(), proof.encode())]}
+        await send(message)
+
+    return proved
+
+
 ministack = server.app
 
 
@@ -332,6 +350,8 @@ async def guarded(scope, receive, send):
         why = "it says twice who signed it"
     if why:
         return await refuse(kind, method, "InvalidClientTokenId", why, headers, query, send)
+    if method == "GET" and path == HEALTH and re.fullmatch(r"[0-9a-f]{64}", challenge := headers.get(CHALLENGE, "")):
+        send = proving(challenge, send)
     # Who may come to an app's addresses, its API decides.
     if kind == "http" and is_signed(headers, query) and not APP.fullmatch(host) and not CODE.fullmatch(path):
         body = b""

@@ -158,7 +158,8 @@ impl Settings {
         if let Some(record) = Record::read(&self.state_dir())?
             && self.suits(&record)
             && record.is_alive()?
-            && health::ask(record.port).await.is_local_cloud()
+            && let Some(credentials) = Credentials::read(&self.state_dir())?
+            && health::ask(record.port, &credentials).await.is_local_cloud()
         {
             return self.joined(&record, reporter);
         }
@@ -179,11 +180,16 @@ impl Settings {
         let status = self.status().await?;
         let record = Record::read(&self.state_dir())?.filter(|record| Some(record.pid) == status.pid);
         match record {
-            Some(record) if status.running => {
+            Some(record) => {
+                // First: what another deployer started may not be able to prove that it is ours.
                 self.check_version(&record)?;
-                self.cloud(&record)
+                let cloud = self.cloud(&record)?;
+                if status.running {
+                    Ok(cloud)
+                } else {
+                    Err(self.silent(record.pid))
+                }
             }
-            Some(record) => Err(self.silent(record.pid)),
             None => Err(Error::new(ErrorKind::LocalCloud, "the local cloud isn't running")
                 .hint("Start it: `deployer local start`, or `deployer up --local` for the app as well.")),
         }
@@ -197,7 +203,10 @@ impl Settings {
             living = None;
         }
         let running = match &living {
-            Some(record) => health::ask(record.port).await.is_local_cloud(),
+            Some(record) => match Credentials::read(&self.state_dir())? {
+                Some(credentials) => health::ask(record.port, &credentials).await.is_local_cloud(),
+                None => false,
+            },
             None => false,
         };
         Ok(LocalStatus {
@@ -266,9 +275,10 @@ impl Settings {
             )));
         }
         self.check_version(record)?;
+        let credentials = self.credentials()?;
         // It may just have been started by a run that was interrupted.
         let waited = wait::until(START, async || {
-            if health::ask(record.port).await.is_local_cloud() {
+            if health::ask(record.port, &credentials).await.is_local_cloud() {
                 return Probe::Ready(());
             }
             match record.is_alive() {
@@ -300,10 +310,10 @@ impl Settings {
     }
 
     async fn start(&self, reporter: &Reporter) -> Result<LocalCloud> {
-        self.await_port().await?;
+        let credentials = Credentials::read_or_make(&self.state_dir())?;
+        self.await_port(&credentials).await?;
         MINISTACK.install(&self.place(), reporter).await?;
         reporter.working(PART, format!("starting ministack {VERSION}"));
-        Credentials::read_or_make(&self.state_dir())?;
         let mut child = process::spawn(self)?;
         let record = match Record::of(&child, self.port) {
             Some(record) => record?,
@@ -311,7 +321,7 @@ impl Settings {
         };
         record.write(&self.state_dir())?;
         let waited = wait::until(START, async || match child.try_wait() {
-            Ok(None) if health::ask(self.port).await.is_local_cloud() => Probe::Ready(()),
+            Ok(None) if health::ask(self.port, &credentials).await.is_local_cloud() => Probe::Ready(()),
             Ok(None) => Probe::Pending,
             Ok(Some(_)) => Probe::Failed(match Record::remove(&self.state_dir()) {
                 Ok(()) => self.ended(),
@@ -328,13 +338,15 @@ impl Settings {
     }
 
     /// Waits until nobody has the port.
-    async fn await_port(&self) -> Result<()> {
+    async fn await_port(&self, credentials: &Credentials) -> Result<()> {
         let mut who = String::new();
-        let waited = wait::until::<(), ()>(FREED, async || match health::ask(self.port).await.description() {
-            None => Probe::Ready(()),
-            Some(somebody) => {
-                who = somebody;
-                Probe::Pending
+        let waited = wait::until::<(), ()>(FREED, async || {
+            match health::ask(self.port, credentials).await.description() {
+                None => Probe::Ready(()),
+                Some(somebody) => {
+                    who = somebody;
+                    Probe::Pending
+                }
             }
         })
         .await;
@@ -387,18 +399,22 @@ impl Settings {
         self.cloud(record)
     }
 
-    fn cloud(&self, record: &Record) -> Result<LocalCloud> {
-        let credentials = Credentials::read(&self.state_dir())?.ok_or_else(|| {
+    /// The keys of the local cloud that runs.
+    fn credentials(&self) -> Result<Credentials> {
+        Credentials::read(&self.state_dir())?.ok_or_else(|| {
             Error::new(ErrorKind::LocalCloud, "the keys of the local cloud that runs are gone")
                 .cause(format!(
                     "there is no {}",
                     Credentials::file(&self.state_dir()).display()
                 ))
                 .hint("Stop it with `deployer local stop`, then run this again: it gets new ones.")
-        })?;
+        })
+    }
+
+    fn cloud(&self, record: &Record) -> Result<LocalCloud> {
         Ok(LocalCloud {
             endpoint: Settings::endpoint(record.port),
-            credentials,
+            credentials: self.credentials()?,
             pid: record.pid,
             state_dir: self.state_dir(),
             log_file: self.log_file(),

@@ -157,6 +157,7 @@ async fn what_the_user_set_does_not_leak_in() {
         "S3_PERSIST=1".to_owned(),
         "SFTP_ENABLED=0".to_owned(),
         format!("AWS_ENDPOINT_URL=http://127.0.0.1:{port}"),
+        format!("DOCKER_HOST=unix://{folder}/tmp/no-docker.sock"),
         format!("GATEWAY_PORT={port}"),
         format!("S3_DATA_DIR={folder}/s3"),
         format!("STATE_DIR={folder}/state"),
@@ -194,6 +195,43 @@ async fn one_that_does_not_come_up_is_left_to_be_waited_for_again() {
     let pid = sandbox.settings.status().await.expect("known").pid.expect("it runs");
     let again = sandbox.settings.ensure_running(&quiet()).await.expect_err("still not");
     assert!(again.to_string().contains(&format!("process {pid}")), "{again}");
+}
+
+/// Another user may have the port while the own process doesn't, and say there what a local cloud says.
+#[tokio::test]
+async fn one_that_cannot_prove_whose_it_is_is_neither_joined_nor_given_anything() {
+    let sandbox = sandbox();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, sandbox.settings.port)).expect("free");
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let hears = std::sync::Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut asked) = (stream.expect("asked"), [0; 1024]);
+            let length = std::io::Read::read(&mut stream, &mut asked).unwrap_or_default();
+            hears
+                .lock()
+                .expect("whole")
+                .push_str(&String::from_utf8_lossy(&asked[..length]));
+            let body = format!("{{\"auth\": \"enabled\", \"version\": \"{VERSION}\"}}");
+            // It may have gone before it has all.
+            let _ = std::io::Write::write_all(&mut stream, format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
+        }
+    });
+    let settings = &sandbox.settings;
+    stand_in(&sandbox, std::process::id(), settings.port, VERSION, &process::guard());
+    let keys = Credentials::read_or_make(&settings.state_dir()).expect("made");
+
+    assert!(!settings.status().await.expect("known").running);
+    let running = settings.running().await.expect_err("not ours");
+    assert!(running.to_string().contains("doesn't answer at"), "{running}");
+    Record::remove(&settings.state_dir()).expect("removed");
+    let started = settings.ensure_running(&quiet()).await.expect_err("not ours");
+    assert!(
+        started.to_string().contains("wasn't started with this state folder"),
+        "{started}"
+    );
+    let heard = heard.lock().expect("whole");
+    assert!(!heard.is_empty() && !heard.contains(&keys.secret_access_key) && !heard.contains(&keys.access_key_id));
 }
 
 #[tokio::test(start_paused = true)]
