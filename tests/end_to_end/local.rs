@@ -1,6 +1,7 @@
 //! `--local`: the whole job on this machine, with nothing set up by hand.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -145,6 +146,90 @@ fn another_emulator_works_by_its_endpoint() {
     assert!(matches!(killed, Some(Ok(()))));
     assert_eq!(up.success().json()["verification"]["verified"], true);
     down.success();
+}
+
+/// Installers are other people's code. What the user's environment opens is kept from each of them, in every step.
+#[test]
+fn installers_see_nothing_that_opens_accounts() {
+    let place = TempDir::new().expect("a folder");
+    let port = Port::reserve();
+    // Each notes what it sees, and does as much as is needed for the next step to come.
+    let script = r#"#!/bin/sh
+case "$*" in *guard.py*) exit 1;; esac
+name=${0##*/}
+{ echo "STEP=$name $*"; /usr/bin/env; } >>"$SEEN"
+case "$name $*" in
+  "uv --version") echo uv 0.9.0 ;;
+  "uv venv "*) for last in "$@"; do :; done; /bin/mkdir -p "$last/bin" && /bin/cp "$0" "$last/bin/python" ;;
+  *importlib.metadata*) for last in "$@"; do :; done; [ "$last" = ministack ] && echo VERSION ;;
+  *ensurepip*) echo "$0" ;;
+  *"-m venv "*) for last in "$@"; do :; done; /bin/mkdir -p "$last/bin" && /bin/cp "$0" "$last/bin/python" ;;
+esac
+exit 0
+"#;
+    let python = emulator::python();
+    let installed = python
+        .ancestors()
+        .nth(2)
+        .and_then(Path::file_name)
+        .expect("an environment");
+    let version = installed
+        .to_string_lossy()
+        .split('-')
+        .nth(1)
+        .expect("a version")
+        .to_owned();
+    for (installer, steps) in [
+        ("uv", ["uv venv", "uv pip install"]),
+        ("python3", ["-m venv", "-m pip install"]),
+    ] {
+        let here = place.path().join(installer);
+        let bin = here.join("bin");
+        std::fs::create_dir_all(&bin).expect("made");
+        let program = bin.join(installer);
+        std::fs::write(&program, script.replace("VERSION", &version)).expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        let seen = here.join("seen");
+        let mut deployer = Deployer::new(&here, &["local", "start"])
+            .env("XDG_CACHE_HOME", here.join("cache"))
+            .env("XDG_STATE_HOME", here.join("state"))
+            .env("DEPLOYER_LOCAL_PORT", port.number().to_string())
+            .env("PATH", &bin)
+            .env("SEEN", &seen)
+            .env("PIP_INDEX_URL", "http://127.0.0.1:1/of-the-user");
+        for name in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_PROFILE",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "GITHUB_TOKEN",
+            "CARGO_REGISTRY_TOKEN",
+            "UV_PUBLISH_TOKEN",
+            "DB_PASSWORD",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+        ] {
+            deployer = deployer.env(name, "not-for-installers");
+        }
+        // It isn't really installed, and so can't be started.
+        deployer
+            .run()
+            .fails_with(1)
+            .says(&["the local cloud ended as soon as it was started"]);
+        let seen = std::fs::read_to_string(&seen).expect("it was run");
+        for step in steps {
+            assert!(
+                seen.lines()
+                    .any(|line| line.starts_with("STEP=") && line.contains(step)),
+                "{step}:\n{seen}"
+            );
+        }
+        assert!(seen.contains("PIP_INDEX_URL=http://127.0.0.1:1/of-the-user"), "{seen}");
+        assert!(
+            !seen.contains("not-for-installers") && !seen.contains("\nAWS_"),
+            "{seen}"
+        );
+    }
 }
 
 #[test]
