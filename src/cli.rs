@@ -170,7 +170,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "STACK|STEP", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Deploy this package instead of building the binary NAME: a zip with `bootstrap` in it, or that binary; NAME= may be
-    /// left out while there is one function
+    /// left out while there is one function. With --local it runs on this machine as you: take one only from whom you trust
     #[arg(long, value_name = "[NAME=]FILE")]
     pub function_package: Vec<String>,
     /// Take on a stack that doesn't say which stage's it is
