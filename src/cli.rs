@@ -290,6 +290,8 @@ pub enum EnvFormat {
     Json,
     /// `NAME=value`, a line each.
     Dotenv,
+    /// A profile `deployer-local` for ~/.aws/config.
+    Profile,
 }
 
 #[cfg(test)]

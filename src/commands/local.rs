@@ -75,6 +75,20 @@ const IN_THE_WAY: [&str; 7] = [
     "AWS_USE_FIPS_ENDPOINT",
 ];
 
+/// The profile that `aws --profile` takes.
+const PROFILE: &str = "deployer-local";
+
+/// What a profile calls what is in a variable; none if that needs no second name there.
+fn setting(variable: &str) -> Option<&'static str> {
+    match variable {
+        "AWS_ACCESS_KEY_ID" => Some("aws_access_key_id"),
+        "AWS_SECRET_ACCESS_KEY" => Some("aws_secret_access_key"),
+        "AWS_ENDPOINT_URL" => Some("endpoint_url"),
+        "AWS_REGION" => Some("region"),
+        _ => None,
+    }
+}
+
 fn written(variables: &[(&str, String)], format: EnvFormat, set_here: impl Iterator<Item = String>) -> Result<String> {
     Ok(match format {
         EnvFormat::Sh => {
@@ -95,6 +109,10 @@ fn written(variables: &[(&str, String)], format: EnvFormat, set_here: impl Itera
             .iter()
             .map(|(name, value)| format!("{name}={value}\n"))
             .collect(),
+        EnvFormat::Profile => variables
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{} = {value}\n", setting(name)?)))
+            .fold(format!("[profile {PROFILE}]\n"), |section, line| section + &line),
         EnvFormat::Json => {
             let object: serde_json::Map<_, _> = variables
                 .iter()
@@ -146,6 +164,9 @@ mod tests {
              export A=x\nexport B='it'\\''s; $HOME'\n"
         );
         assert_eq!(text(EnvFormat::Dotenv), "A=x\nB=it's; $HOME\n");
+        let of_region = [("AWS_REGION", "r".to_owned()), ("AWS_DEFAULT_REGION", "r".to_owned())];
+        let profile = written(&of_region, EnvFormat::Profile, std::iter::empty()).expect("text");
+        assert_eq!(profile, "[profile deployer-local]\nregion = r\n");
         assert_eq!(text(EnvFormat::Json), "{\"A\":\"x\",\"B\":\"it's; $HOME\"}\n");
     }
 }

@@ -939,6 +939,57 @@ echo hello > hello.txt
         .says(&["the local cloud isn't running", "`deployer local start`"]);
 }
 
+/// Written once, it opens the local cloud for what takes a profile; an account's own keys in that shell make no difference.
+#[test]
+fn local_env_writes_a_profile_for_the_aws_cli() {
+    let emulator = Emulator::start();
+    let profile = emulator
+        .local(&["env", "--format", "profile", "--region", "eu-central-1"])
+        .success();
+    let keys = emulator.keys();
+    assert_eq!(
+        profile.stdout,
+        format!(
+            "[profile deployer-local]\naws_access_key_id = {}\naws_secret_access_key = {}\nendpoint_url = {}\n\
+             region = eu-central-1\n",
+            keys.id,
+            keys.secret,
+            emulator.endpoint()
+        )
+    );
+    let place = tempfile::TempDir::new().expect("a folder");
+    let file = place.path().join("config");
+    let mine = "[profile mine]\nregion = us-west-2\n\n";
+    std::fs::write(&file, format!("{mine}{}", profile.stdout)).expect("written");
+    let aws = |args: &[&str]| {
+        let mut command = Command::new(tools::aws());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        let output = command
+            .args(["--profile", "deployer-local"])
+            .args(args)
+            .current_dir(place.path())
+            .env("AWS_CONFIG_FILE", &file)
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_ACCESS_KEY_ID", "of another account")
+            .env("AWS_SECRET_ACCESS_KEY", "of another account")
+            .env("AWS_SESSION_TOKEN", "of another account")
+            .output()
+            .expect("the AWS CLI");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let identity = aws(&["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]);
+    assert_eq!(identity, "arn:aws:iam::000000000000:root");
+    aws(&["sns", "create-topic", "--name", "by-profile"]);
+    let topics = aws(&["sns", "list-topics", "--query", "Topics[].TopicArn", "--output", "text"]);
+    assert_eq!(topics, "arn:aws:sns:eu-central-1:000000000000:by-profile");
+}
+
 /// What tools do with the owner's keys goes on working, in every form that they sign.
 #[test]
 fn addresses_and_uploads_that_the_owner_signed_work() {
