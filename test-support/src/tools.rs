@@ -1,59 +1,85 @@
 //! Tools that aren't ours and aren't Rust, installed into the user's cache by the first test that needs them.
+//!
+//! What is installed stands in lists with the hashes of all files, in `tools/`: the package index can't send others, and no
+//! code runs for an installation.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::emulator;
 
 /// The command `cfn-lint`.
 pub fn cfn_lint() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| installed(&["cfn-lint==1.58.0"])).join("cfn-lint")
+    let list = include_str!("../tools/cfn-lint.txt");
+    TOOLS.get_or_init(|| installed("cfn-lint", list)).join("cfn-lint")
 }
 
 /// The command `aws`, of the version that the benchmarks take.
 pub fn aws() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| installed(&["awscli==1.46.3"])).join("aws")
+    let list = include_str!("../tools/awscli.txt");
+    TOOLS.get_or_init(|| installed("awscli", list)).join("aws")
 }
 
 /// The command `checkov`.
 pub fn checkov() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| installed(&["checkov==3.3.30"])).join("checkov")
+    let list = include_str!("../tools/checkov.txt");
+    TOOLS.get_or_init(|| installed("checkov", list)).join("checkov")
 }
 
-/// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`.
+/// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`. It is what
+/// the deployer installs itself.
 pub fn cargo_lambda() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS
-        .get_or_init(|| installed(&["cargo-lambda==1.9.2", "ziglang==0.17.1"]))
-        .clone()
+    let list = include_str!("../../src/package/cargo-lambda.txt");
+    TOOLS.get_or_init(|| installed("cargo-lambda", list)).clone()
 }
 
-/// The folder of commands of an environment that has these packages; it is named after the first.
-fn installed(packages: &[&str]) -> PathBuf {
-    let environment = emulator::python()
+/// The folder of commands of the environment that is made from this list; its name has the list's hash.
+fn installed(name: &str, list: &str) -> PathBuf {
+    let cache = emulator::python()
         .ancestors()
         .nth(3)
         .expect("the emulator's environment is in the cache")
-        .join(packages[0].replace("==", "-"));
+        .to_owned();
+    let hash: String = Sha256::digest(list)[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let environment = cache.join(format!("tests-{name}-{hash}"));
     let commands = environment.join("bin");
     let done = environment.join("complete");
     if !done.exists() {
         run(Command::new(emulator::python())
             .args(["-m", "venv", "--clear"])
             .arg(&environment));
+        let requirements = environment.join("requirements.txt");
+        std::fs::write(&requirements, list).expect("writable");
         run(Command::new(commands.join("python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(packages));
+            .args(["--require-hashes", "--only-binary", ":all:", "-r"])
+            .arg(requirements));
         std::fs::write(done, "").expect("writable");
     }
     commands
 }
 
+/// Runs an installer, which needs nothing that opens somebody's accounts.
 fn run(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let upper = name.to_string_lossy().to_ascii_uppercase();
+        let is_secret = ["TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"]
+            .iter()
+            .any(|word| upper.contains(word));
+        if upper.starts_with("AWS_") || (is_secret && !upper.starts_with("PIP_")) {
+            command.env_remove(name);
+        }
+    }
     let output = command.output().expect("it starts");
     assert!(
         output.status.success(),
