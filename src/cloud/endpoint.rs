@@ -204,6 +204,23 @@ fn scheme_and_port(url: &str) -> (&str, String) {
 mod tests {
     use super::*;
 
+    /// Those that sign in ask nothing that a user would look for.
+    #[test]
+    fn each_service_that_is_called_is_looked_for_and_shown() {
+        let manifest = include_str!("../../Cargo.toml");
+        let (_, manifest) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+        let (manifest, _) = manifest.split_once("\n[").expect("more");
+        let names = manifest.lines().filter_map(|line| line.strip_prefix("aws-sdk-"));
+        let mut called: Vec<String> = names
+            .map(|line| line.split([' ', '.', '=']).next().unwrap_or_default())
+            .map(|name| format!("aws_sdk_{name}"))
+            .collect();
+        let mut known: Vec<String> = sdk_crates().collect();
+        called.sort();
+        known.sort();
+        assert_eq!(known, called);
+    }
+
     #[test]
     fn whoever_signs_in_by_a_url_is_left_out_of_it() {
         for (url, without) in [

@@ -55,8 +55,17 @@ fn every_terminal_gets_every_line() {
     let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
-    for term in [Some("dumb"), None, Some(""), Some("no-such-terminal"), Some("xterm")] {
-        let run = |args: &[&str], keys: &str| on_terminal_of(&[("TERM", term)], &project, &endpoint, args, keys);
+    let plain_c = [("LC_ALL", Some("C")), ("LANG", None), ("COLUMNS", Some("1")), ("NO_COLOR", Some("1"))];
+    for (term, others) in [
+        (Some("dumb"), &[][..]),
+        (None, &[]),
+        (Some(""), &[]),
+        (Some("no-such-terminal"), &[]),
+        (Some("xterm"), &[]),
+        (Some("xterm"), &plain_c),
+    ] {
+        let variables = [&[("TERM", term)], others].concat();
+        let run = |args: &[&str], keys: &str| on_terminal_of(&variables, &project, &endpoint, args, keys);
         let (status, seen) = run(&["up", "--stage", "nope"], "");
         assert_eq!(status, 2, "{term:?}: {seen}");
         for line in ["error: ", "has no stage `nope`", "next: "] {
