@@ -55,7 +55,12 @@ fn every_terminal_gets_every_line() {
     let emulator = Emulator::shared();
     let project = Project::copy();
     let endpoint = emulator.endpoint();
-    let plain_c = [("LC_ALL", Some("C")), ("LANG", None), ("COLUMNS", Some("1")), ("NO_COLOR", Some("1"))];
+    let plain_c = [
+        ("LC_ALL", Some("C")),
+        ("LANG", None),
+        ("COLUMNS", Some("1")),
+        ("NO_COLOR", Some("1")),
+    ];
     for (term, others) in [
         (Some("dumb"), &[][..]),
         (None, &[]),

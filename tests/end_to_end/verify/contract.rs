@@ -327,7 +327,7 @@ fn a_contract_that_cant_be_so_is_refused_before_anything_begins() {
         (
             "    expect:\n      status: 400",
             "    expct:\n      status: 400",
-            ["verify.yaml:31:5", "Did you mean `expect`?"],
+            ["verify.yaml:33:5", "Did you mean `expect`?"],
         ),
         (
             "OPTIONS ${ApiUrl}",

@@ -32,7 +32,9 @@ async fn each_check_fails_on_another_app_as_well() {
         .filter(|check| check["result"] == "passed")
         .map(|check| check["check"].as_str().expect("an id").to_owned())
         .collect();
-    assert_eq!(made, ids(), "{}", sound.stdout);
+    let mut all = ids();
+    assert!(all.remove("mail-confirmed"), "of which this app has none");
+    assert_eq!(made, all, "{}", sound.stdout);
 
     let mut expected = Vec::new();
     let mut words = Vec::new();
@@ -58,7 +60,7 @@ async fn each_check_fails_on_another_app_as_well() {
         .iter()
         .filter_map(|name| Some(name.split_once(' ')?.0.to_owned()))
         .collect();
-    assert_eq!(failing, ids(), "every check there is");
+    assert_eq!(failing, all, "every check there is");
 }
 
 type Names = Vec<String>;
