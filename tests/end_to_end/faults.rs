@@ -232,7 +232,11 @@ fn a_refusal_of_anothers_making_stays_one() {
     project
         .deployer(&proxy.endpoint(), &["up", "--stage", "dev", "--only", "data"])
         .fails_with(1)
-        .says(&["could not start the change to", "EXECUTE_COMPLETE"]);
+        .says(&[
+            "is being changed by another run",
+            "could not start the change to",
+            "EXECUTE_COMPLETE",
+        ]);
     // And a name that another's change set has is no change set of ours.
     proxy.forget_rules();
     proxy.rule(|seen| {
