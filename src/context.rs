@@ -109,6 +109,12 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// Whether the stage is protected, or any of its stacks was deployed as a protected one's: what is deployed decides,
+    /// whatever this checkout says.
+    pub(crate) fn is_protected(&self, deployed: &BTreeMap<StackId, Deployed>) -> bool {
+        self.project.stage.protected || deployed.values().any(|found| found.stack.is_protected())
+    }
+
     /// What changing a protected stage is called in a question: with all that tells it from another.
     pub(crate) fn protected_place(&self) -> String {
         let place = match self.cloud.endpoint.url() {

@@ -282,7 +282,7 @@ async fn check_unchanged(asked: &BTreeMap<StackId, Found>) -> Result<()> {
     let same = try_join_all(asked.values().map(async |found| {
         let stack = &found.deployed.stack;
         let now = read::describe(&found.cloud, &stack.name).await?;
-        let is_same = |now: Stack| now.arn == stack.arn && now.status == stack.status && now.changed == stack.changed;
+        let is_same = |now: Stack| stack.is_unchanged(&now) && now.status == stack.status;
         Ok::<_, Error>(now.is_some_and(is_same))
     }));
     if same.await?.into_iter().all(|same| same) {

@@ -28,9 +28,8 @@ pub(crate) async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
     let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
     let stage = stage.with_changes(args.with_changes);
     if args.with_changes && selection.has_contract() {
-        let project = &context.project;
-        let protected = project.stage.protected || deployed.values().any(|found| found.stack.is_protected());
-        confirm_changes(&contract, project, protected, reporter).await?;
+        let protected = context.is_protected(&deployed);
+        confirm_changes(&contract, &context.project, protected, reporter).await?;
     }
     let timeout = Duration::from_secs(args.timeout);
     let verification = verify(&stage, &selection, |_| true, timeout, reporter).await;

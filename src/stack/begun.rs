@@ -73,13 +73,7 @@ where
     // Nobody else makes one of this name.
     let exists = code(error) == "AlreadyExistsException";
     until(patience(cloud), async || {
-        let describe = cloud.cloudformation.describe_change_set();
-        match describe
-            .stack_name(read::name_of(stack))
-            .change_set_name(name)
-            .send()
-            .await
-        {
+        match read::change_set(cloud, stack, name).send().await {
             Ok(found) => Probe::Ready(found),
             Err(_) if exists => Probe::Pending,
             Err(_) => Probe::Failed(()),

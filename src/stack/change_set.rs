@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::create_change_set::builders::CreateChangeSetFluentBuilder;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::operation::describe_change_set::builders::DescribeChangeSetFluentBuilder;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
     EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
@@ -192,7 +191,7 @@ fn parameters(rendered: &Rendered) -> Vec<Parameter> {
 
 async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<DescribeChangeSetOutput> {
     until(cloud.pace(Duration::from_secs(600)), async || {
-        let answer = describe(cloud, stack, arn).send().await;
+        let answer = read::change_set(cloud, stack, arn).send().await;
         match answer {
             Ok(found) => match found.status() {
                 Some(ChangeSetStatus::CreateComplete | ChangeSetStatus::Failed) => Probe::Ready(found),
@@ -209,14 +208,6 @@ async fn wait_until_made(cloud: &Cloud, stack: &str, arn: &str) -> Result<Descri
         )
         .hint("Run the same command again; AWS's health dashboard may tell more.")
     })
-}
-
-/// A request for a change set, by its name or ARN. With its stack's name in it, whose ARN is what most statements of
-/// policies are about: by the change set's alone a request is allowed to those only who are allowed change sets.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
-fn describe(cloud: &Cloud, stack: &str, change_set: &str) -> DescribeChangeSetFluentBuilder {
-    let request = cloud.cloudformation.describe_change_set();
-    request.stack_name(read::name_of(stack)).change_set_name(change_set)
 }
 
 /// The only places where the wording of "nothing to change" is matched: AWS has no code for it.
@@ -246,7 +237,7 @@ async fn all_changes(
         let Some(token) = next.filter(|token| !token.is_empty()) else {
             return Ok(changes);
         };
-        page = describe(cloud, stack, arn)
+        page = read::change_set(cloud, stack, arn)
             .next_token(token)
             .send()
             .await
@@ -457,7 +448,7 @@ fn another_executes(stack: &str) -> Error {
 /// arrived.
 async fn undo_creation(cloud: &Cloud, stack: &str, name: &str, purpose: Purpose) -> Result<Undone> {
     let found = until(cloud.pace(APPEARING), async || {
-        match describe(cloud, stack, name).send().await {
+        match read::change_set(cloud, stack, name).send().await {
             Ok(found) => Probe::Ready(found),
             // The request may still be on its way.
             Err(error)

@@ -21,7 +21,8 @@ const ABSENT: &[(&str, &str, &str)] = &[
 pub(crate) fn check(partition: &str, project: &Project) -> Result<()> {
     for stack in project.stacks() {
         for (id, resource) in stack.template.resources() {
-            if let Some((place, kind)) = absent(partition, Template::type_of(resource)) {
+            let kind = Template::type_of(resource);
+            if let Some(place) = without(partition, kind) {
                 return Err(Error::new(
                     ErrorKind::InvalidProject,
                     format!("{place} has no {kind}, which {id} in {} is", stack.file.display()),
@@ -36,11 +37,12 @@ pub(crate) fn check(partition: &str, project: &Project) -> Result<()> {
     Ok(())
 }
 
-fn absent<'a>(partition: &str, resource_type: &'a str) -> Option<(&'static str, &'a str)> {
+/// What the partition is called, if it has no resources of this type.
+fn without(partition: &str, resource_type: &str) -> Option<&'static str> {
     let found = ABSENT
         .iter()
         .find(|(of, _, kind)| partition.starts_with(of) && resource_type.starts_with(kind));
-    found.map(|(_, place, _)| (*place, resource_type))
+    found.map(|(_, place, _)| *place)
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
             ("aws-cn", control, true),
             ("aws-us-gov", "AWS::DynamoDB::Table", false),
         ] {
-            assert_eq!(absent(partition, kind).is_some(), is_absent, "{partition} {kind}");
+            assert_eq!(without(partition, kind).is_some(), is_absent, "{partition} {kind}");
         }
     }
 }

@@ -24,7 +24,7 @@ const PROPERTIES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "AWS::DynamoDB::Table",
-        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+        RECOVERY,
         "true",
         // Not what is from now on alone: switching it off throws away what there is.
         // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
@@ -50,15 +50,15 @@ const PROPERTIES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// How many days back a table can be restored to, by its type: a number of which less is a loss of what is older.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-pointintimerecoveryspecification.html>
-const RECOVERY: (&str, &str) = (
-    "AWS::DynamoDB::Table",
-    "PointInTimeRecoverySpecification.RecoveryPeriodInDays",
-);
+/// Whether a table can be restored to a point in time.
+const RECOVERY: &str = "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled";
 
-/// What it is where nothing is said.
-const RECOVERY_DAYS: &str = "35";
+/// To how many days back: fewer is a loss of what is older.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-pointintimerecoveryspecification.html>
+const RECOVERY_PERIOD: &str = "PointInTimeRecoverySpecification.RecoveryPeriodInDays";
+
+/// What that is where nothing is said, in days.
+const LONGEST_RECOVERY_DAYS: u32 = 35;
 
 /// The attributes that keep a resource, or a copy of it, when it leaves its stack.
 const POLICIES: &[(&str, &str)] = &[
@@ -144,22 +144,19 @@ pub(super) fn lifted(deployed: Resolved<'_>, wanted: Resolved<'_>, names: &BTree
                 what,
             );
         }
-        if kind == RECOVERY.0 && property(deployed, before, PROPERTIES[2].1, "true") != Protects::No {
-            let days = |of: Resolved<'_>, resource| match text_at(of, resource, RECOVERY.1) {
+        if kind == "AWS::DynamoDB::Table" && property(deployed, before, RECOVERY, "true") != Protects::No {
+            let days = |of: Resolved<'_>, resource| match text_at(of, resource, RECOVERY_PERIOD) {
                 Found::Text(days) => days.parse::<u32>().ok(),
-                Found::Nothing => RECOVERY_DAYS.parse().ok(),
+                Found::Nothing => Some(LONGEST_RECOVERY_DAYS),
                 Found::Unknown => None,
             };
-            let (from, to) = (days(deployed, before), days(wanted, after));
-            let protects = |days: Option<u32>| match days {
-                Some(days) if from.is_some_and(|from| days < from) => Protects::No,
-                Some(_) if from.is_some() => Protects::Yes,
+            let still = match (days(deployed, before), days(wanted, after)) {
+                (Some(from), Some(to)) if to < from => Protects::No,
+                (Some(_), Some(_)) => Protects::Yes,
                 _ => Protects::Perhaps,
             };
             let points = "the points in time that are older than its recovery will reach back";
-            if from != to || from.is_none() {
-                compare(protects(from), protects(to), points);
-            }
+            compare(Protects::Yes, still, points);
         }
         for (attribute, what) in POLICIES {
             compare(policy(before, attribute), policy(after, attribute), what);

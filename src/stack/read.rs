@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::operation::describe_change_set::builders::DescribeChangeSetFluentBuilder;
 use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent, StackResourceSummary, StackStatus, TemplateStage};
 
 use super::digest::DIGEST;
@@ -47,6 +48,11 @@ impl Stack {
     /// How its status reads.
     pub(crate) fn severity(&self) -> Severity {
         status::of_stack(&self.status).severity
+    }
+
+    /// Whether a later look at it finds it as it was: the same stack, with no operation since.
+    pub(crate) fn is_unchanged(&self, now: &Self) -> bool {
+        now.arn == self.arn && now.changed == self.changed
     }
 
     /// The digest of what it was made from, if it carries one.
@@ -114,6 +120,14 @@ pub(crate) async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>>
                 .and_then(|time| SystemTime::try_from(time).ok()),
         })
         .filter(|stack| stack.state() != StackState::Deleted))
+}
+
+/// A request for a change set, by its name or ARN. With its stack's name in it, whose ARN is what most statements of
+/// policies are about: by the change set's alone a request is allowed to those only who are allowed change sets.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
+pub(super) fn change_set(cloud: &Cloud, stack: &str, name: &str) -> DescribeChangeSetFluentBuilder {
+    let request = cloud.cloudformation.describe_change_set();
+    request.stack_name(name_of(stack)).change_set_name(name)
 }
 
 /// The name of a stack that is known by it or by its ARN, which has it between slashes. Not every emulator finds a change

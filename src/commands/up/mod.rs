@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         .await?;
     scope.check_needs(&context.project, &before, &seeds.stacks(), &site_config)?;
     if args.with_changes {
-        let protected = context.project.stage.protected || before.values().any(|before| before.stack.is_protected());
+        let protected = context.is_protected(&before);
         confirm_changes(&contract, &context.project, protected, reporter).await?;
     }
     let up = Up {
@@ -89,8 +89,9 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     } else {
         let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
         let is_changed = |(id, now): &(&StackId, &Deployed)| {
-            let before = before.get(*id);
-            before.is_none_or(|before| before.stack.changed != now.stack.changed || before.stack.arn != now.stack.arn)
+            before
+                .get(*id)
+                .is_none_or(|before| !before.stack.is_unchanged(&now.stack))
         };
         let changed = deployed.iter().filter(is_changed).map(|(id, _)| id.clone()).collect();
         let stage = stage
@@ -262,10 +263,9 @@ impl Up<'_> {
         built
     }
 
-    /// Whether the stage is protected. What is deployed decides, too: a checkout that doesn't say so mustn't hurry what holds
-    /// data.
+    /// Whether the stage is protected: a checkout that doesn't say so mustn't hurry what holds data.
     fn is_protected(&self) -> bool {
-        self.context.project.stage.protected || self.before.values().any(|before| before.stack.is_protected())
+        self.context.is_protected(self.before)
     }
 
     /// A stack as it is wanted, with these values beside what its settings give it.

@@ -250,7 +250,7 @@ impl Up<'_> {
 
     /// A stack with what is in it: what this run didn't change isn't asked for again.
     async fn looked_into(&self, definition: &StackTemplate, stack: Stack) -> Result<Deployed> {
-        let is_same = |before: &&Deployed| before.stack.arn == stack.arn && before.stack.changed == stack.changed;
+        let is_same = |before: &&Deployed| before.stack.is_unchanged(&stack);
         let resources = match self.before.get(&definition.id).filter(is_same) {
             Some(before) => before.resources.clone(),
             None => read::resources(self.context.cloud_of(&definition.id), &stack.arn).await?,

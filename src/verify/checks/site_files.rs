@@ -54,8 +54,9 @@ impl Check for SiteFiles {
             None => files.iter().map(|file| file.path.clone()).collect(),
             Some(sent) => sample(&files, sent),
         };
+        let fetched = Arc::new(fetched);
         vec![published.look(stage, move |published, round| {
-            let (files, fetched) = (files.clone(), fetched.clone());
+            let (files, fetched) = (files.clone(), Arc::clone(&fetched));
             async move { look(stage, &published, files, &fetched, round).await }
         })]
     }
