@@ -59,7 +59,7 @@ pub(crate) fn site_origin(cloud: &Cloud, stack: &StackTemplate, deployed: &Deplo
 /// The APIs of a stack that are deployed.
 pub(crate) fn apis(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) -> Vec<ApiAddress> {
     let mut scope = cloud.pseudo_parameters();
-    scope.extend(stack.template.effective_parameters(&deployed.stack.parameters));
+    scope.extend(stack.template.known_parameters(&deployed.stack.parameters));
     let found = apis::of_template(&stack.template, &scope);
     let is_only = found.len() == 1;
     let addresses = found.into_iter().filter_map(|api| {

@@ -149,7 +149,7 @@ impl Graph {
 }
 
 fn node(project: &Project, stack: &StackTemplate, seeds: &StageSeeds) -> StackNode {
-    let scope = stack.template.effective_parameters(&project.known_values(&stack.id));
+    let scope = stack.template.known_parameters(&project.known_values(&stack.id));
     let functions = project.functions().iter().filter(|function| function.stack == stack.id);
     let parameters = project.wiring().sources(&stack.id).map(|(name, source)| ParameterNode {
         name: name.to_owned(),

@@ -387,8 +387,6 @@ fn wanted_by(security: &Value, schemes: &BTreeMap<String, Credential>) -> Vec<Cr
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -409,7 +407,7 @@ mod tests {
     }
 
     fn routes(text: &str) -> Vec<String> {
-        let template = Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let scope = Scope::from([("Stage".to_owned(), "dev".to_owned())]);
         let apis = of_template(&template, &scope);
         let told = apis.iter().flat_map(|api| {

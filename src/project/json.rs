@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::yaml::{Kind, Name, Node, Position, correct, within_depth};
+use super::yaml::{Kind, Name, Node, Position, Span, correct, narrow, within_depth};
 use crate::error::{Error, Result};
 
 /// Reads one value, which begins in the line `first_line` of `file`.
@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 pub(crate) fn read(text: &str, file: &Path, first_line: usize) -> Result<Node> {
     let value: &RawValue = serde_json::from_str(text).map_err(|error| {
         let position = Position {
-            line: first_line + error.line().saturating_sub(1),
-            column: error.column().max(1),
+            line: narrow(first_line + error.line().saturating_sub(1)),
+            column: narrow(error.column().max(1)),
         };
         position.error(file, words(&error)).hint(correct(file))
     })?;
@@ -30,7 +30,7 @@ pub(crate) fn read(text: &str, file: &Path, first_line: usize) -> Result<Node> {
         text,
         offset: 0,
         position: Position {
-            line: first_line,
+            line: narrow(first_line),
             column: 1,
         },
     };
@@ -54,9 +54,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Where `part`, a piece of the text, begins, in bytes of it.
+    fn offset(&self, part: &str) -> usize {
+        part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr())
+    }
+
+    fn span(&self, part: &str) -> Span {
+        let start = self.offset(part);
+        Span::new(start, start + part.len())
+    }
+
     /// Where `part`, a piece of the text, begins. Pieces are asked for in their order, so that the text is counted once.
     fn position(&mut self, part: &str) -> Position {
-        let offset = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        let offset = self.offset(part);
         for character in self.text.get(self.offset..offset).unwrap_or_default().chars() {
             if character == '\n' {
                 self.position.line += 1;
@@ -94,7 +104,9 @@ impl Reader<'_> {
         };
         Ok(Node {
             position,
+            span: self.span(text),
             tag: None,
+            is_alias: false,
             kind,
         })
     }
@@ -115,8 +127,13 @@ impl Reader<'_> {
                     return Err(error.hint(correct(self.file)));
                 }
             };
-            let merges = false;
-            entries.push((Name { position, text, merges }, self.node(value, depth)?));
+            let found = Name {
+                position,
+                span: self.span(name.get()),
+                text,
+                plain: false,
+            };
+            entries.push((found, self.node(value, depth)?));
         }
         Ok(entries)
     }

@@ -7,7 +7,6 @@ mod json;
 pub(crate) mod naming;
 pub(crate) mod number;
 mod placeholder;
-pub(crate) mod position;
 pub(crate) mod seed;
 pub(crate) mod seeds;
 pub(crate) mod source;
@@ -85,7 +84,8 @@ impl Project {
         let mut stacks = stacks::read(&folder)?;
         let declared = stacks.values().flat_map(|stack| stack.template.parameter_names());
         let declared = declared.map(str::to_owned).collect();
-        let warnings = stages.adopt_old_spelling(&declared)?;
+        let mut warnings = stages.adopt_old_spelling(&declared)?;
+        warnings.extend(stacks.values().flat_map(|stack| stack.warnings.iter().cloned()));
         let stage = stages.stage(stage)?;
         let functions: Vec<Function> = stacks.values().flat_map(functions::of_stack).collect();
         let mut problem = None;

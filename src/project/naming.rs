@@ -102,19 +102,35 @@ impl NamedResource {
     }
 }
 
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>; a dot is legal there but breaks TLS.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn bucket_name_problem(name: &str) -> Option<String> {
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    if name.len() < 3 || !name.chars().all(legal) || !name.starts_with(edge) || !name.ends_with(edge) {
+    let legal = |c: char| edge(c) || c == '-' || c == '.';
+    if name.len() < 3 {
+        return Some("needs at least 3 characters".into());
+    }
+    if !name.chars().all(legal) || !name.starts_with(edge) || !name.ends_with(edge) {
         return Some(
-            "may have lower-case letters, digits and hyphens only, and begins and ends without a hyphen".into(),
+            "may have lower-case letters, digits, dots and hyphens only, and begins and ends with a letter or a digit"
+                .into(),
         );
     }
-    ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"]
+    if name.contains("..") {
+        return Some("has two dots side by side".into());
+    }
+    if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        return Some("looks like an IP address".into());
+    }
+    let reserved = |what: &str, part: &str| format!("{what} {part}, which S3 reserves");
+    let prefix = ["xn--", "sthree-", "amzn-s3-demo-"]
         .into_iter()
-        .find(|suffix| name.ends_with(suffix))
-        .map(|suffix| format!("ends in {suffix}, which S3 reserves"))
+        .find(|prefix| name.starts_with(prefix));
+    let suffix = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+        .into_iter()
+        .find(|suffix| name.ends_with(suffix));
+    prefix
+        .map(|prefix| reserved("begins with", prefix))
+        .or(suffix.map(|suffix| reserved("ends in", suffix)))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
@@ -193,7 +209,24 @@ mod tests {
         };
         assert!(check("AWS::S3::Bucket", &"a".repeat(63)).is_ok());
         assert!(check("AWS::S3::Bucket", &"a".repeat(64)).is_err());
-        assert!(check("AWS::S3::Bucket", "Upper").is_err());
+        for legal in ["www.example.com", "a.b-c.d", "1a2", "192.168.1.a"] {
+            assert!(check("AWS::S3::Bucket", legal).is_ok(), "{legal}");
+        }
+        let illegal = [
+            "Upper",
+            "a..b",
+            ".ab",
+            "ab.",
+            "192.168.1.1",
+            "xn--ab",
+            "ab--x-s3",
+            "a_b",
+            "ab",
+            "",
+        ];
+        for illegal in illegal {
+            assert!(check("AWS::S3::Bucket", illegal).is_err(), "{illegal}");
+        }
         assert!(check("AWS::IAM::Role", &"a".repeat(65)).is_err());
         assert!(check("AWS::DynamoDB::Table", "ab").is_err());
         assert!(check("AWS::DynamoDB::Table", "User Data").is_err());

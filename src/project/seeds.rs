@@ -70,7 +70,7 @@ impl Project {
         let tables: Vec<SeedTable> = self
             .stacks()
             .flat_map(|stack| {
-                let scope = stack.template.effective_parameters(&self.known_values(&stack.id));
+                let scope = stack.template.known_parameters(&self.known_values(&stack.id));
                 tables::of_stack(stack, &scope)
             })
             .collect();

@@ -5,10 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
-use super::position;
-use super::suggest::did_you_mean;
+use super::yaml::Node;
+use super::{json, yaml};
 use crate::error::{Error, ErrorKind, Excerpt, Result};
 
 /// Reads a text file of the project, without the byte order mark that editors on Windows put in front.
@@ -79,11 +77,48 @@ impl fmt::Display for Place {
     }
 }
 
-/// The place of the key at `path` (see [`position::find`]), or of the nearest above it that the text has.
+/// What a text is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Reads JSON or YAML: a file called so is JSON, and of others what begins as JSON does is read as that where it can be, as
+/// CloudFormation's own tools do.
+///
+/// # Errors
+/// See [`yaml::read`] and [`json::read`]; what is wrong is shown.
+pub(crate) fn parsed(text: &str, file: &Path) -> Result<(Node, Format)> {
+    let is_json = file
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let of_json = || Ok((json::read(text, file, 1)?, Format::Json));
+    let of_yaml = || Ok((yaml::read(text, file)?, Format::Yaml));
+    let read = match text.trim_start().bytes().next() {
+        Some(_) if is_json => of_json(),
+        Some(b'{' | b'[') => of_json().or_else(|_: Error| of_yaml()),
+        _ => of_yaml(),
+    };
+    read.map_err(|error| shown(error, file, text))
+}
+
+/// The same, whichever of the two it is.
+pub(crate) fn tree(text: &str, file: &Path) -> Result<Node> {
+    Ok(parsed(text, file)?.0)
+}
+
+/// The place of the key at `path` (see [`Node::descend`]), or of the nearest above it that the text has.
 pub(crate) fn at(file: &Path, text: &str, path: &[&str]) -> Place {
-    let found = (1..=path.len())
-        .rev()
-        .find_map(|length| position::find(text, &path[..length]));
+    let root = tree(text, file).ok();
+    let found = root.and_then(|root| {
+        (1..=path.len())
+            .rev()
+            .find_map(|length| root.descend(&path[..length]))
+            .map(|(key, _)| key.range())
+    });
     at_span(file, text, found)
 }
 
@@ -100,17 +135,17 @@ pub(crate) fn at_span(file: &Path, text: impl Into<Arc<str>>, span: Option<Range
 }
 
 /// The place of what stands at a line and column, both from 1, as parsers tell them: columns are characters.
-pub(crate) fn at_column(file: &Path, text: &str, line: usize, column: usize) -> Place {
+pub(crate) fn at_column(file: &Path, text: &str, line: u32, column: u32) -> Place {
     let before: usize = text
         .split('\n')
-        .take(line.saturating_sub(1))
+        .take(line.saturating_sub(1) as usize)
         .map(|line| line.len() + 1)
         .sum();
     let rest = text.get(before..).unwrap_or_default();
     let line = rest.lines().next().unwrap_or_default();
     let into = line
         .char_indices()
-        .nth(column.saturating_sub(1))
+        .nth(column.saturating_sub(1) as usize)
         .map_or(line.len(), |(at, _)| at);
     at_byte(file, text, before + into)
 }
@@ -145,49 +180,6 @@ pub(crate) fn shown(error: Error, file: &Path, text: &str) -> Error {
         Some((line, column)) => at_column(file, text, line, column).show_in(error),
         None => error,
     }
-}
-
-/// Parses YAML into `T`; `file` is how messages name the text.
-pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
-    serde_yaml::from_str(text).map_err(|error| yaml_error(&error, text, file))
-}
-
-/// A YAML error as `file:line:column: what`, with a suggestion when a key or value is nearly right.
-pub(crate) fn yaml_error(error: &serde_yaml::Error, text: &str, file: &Path) -> Error {
-    let place = match error.location() {
-        Some(at) => at_column(file, text, at.line(), at.column()),
-        None => at_span(file, text, None),
-    };
-    let text = error.to_string();
-    // The position is said in front, where editors look for it.
-    let what = match text.rfind(" at line ") {
-        Some(end) => &text[..end],
-        None => &text,
-    };
-    // So is the path inside the document (".[1]: "), which a position makes superfluous.
-    let what = match what.split_once(": ") {
-        Some((path, rest)) if path.starts_with('.') => rest,
-        _ => what,
-    };
-    let failure = place.refuse(Error::new(ErrorKind::InvalidProject, what));
-    match suggestion(what) {
-        Some(near) => failure.hint(format!("Did you mean `{near}`?")),
-        None => failure.hint(correct(file)),
-    }
-}
-
-/// What to do about a file that is wrong, if nothing better is known.
-pub(crate) fn correct(file: &Path) -> String {
-    format!("Correct {} and run the command again.", file.display())
-}
-
-/// serde says "unknown field `x`, expected one of `a`, `b`"; the nearest of those, if any is near.
-fn suggestion(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("unknown ")?;
-    let mut quoted = rest.split('`').skip(1).step_by(2);
-    let word = quoted.next()?;
-    let known: Vec<&str> = quoted.collect();
-    did_you_mean(word, &known).map(str::to_owned)
 }
 
 #[cfg(test)]

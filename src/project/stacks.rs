@@ -66,6 +66,8 @@ pub(crate) struct StackTemplate {
     pub template: Template,
     /// The region that the template asks for, when it isn't the stage's: `Metadata: { Deployer: { Region: … } }`.
     pub region: Option<String>,
+    /// What is to be warned of, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Files in `stacks/` that are no templates.
@@ -166,7 +168,7 @@ impl StackTemplate {
     }
 
     fn parse(id: StackId, file: PathBuf, text: Arc<str>) -> Result<Self> {
-        let template = Template::parse(&text, &file)?;
+        let (template, warnings) = Template::parse(&text, &file)?;
         let region = match template.said_to_deployer("Region") {
             None => None,
             Some(region) => Some(region.as_str().map(str::to_owned).ok_or_else(|| {
@@ -181,6 +183,7 @@ impl StackTemplate {
             text,
             template,
             region,
+            warnings,
         })
     }
 }

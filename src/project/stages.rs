@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::placeholder::{self, Values};
-use super::position::{self, Kind, Node};
 use super::source::{self, Place};
 use super::suggest::did_you_mean;
+use super::yaml::{Kind, Name, Node, Span};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The parsed file.
@@ -63,11 +62,11 @@ struct Written {
     at: Spot,
 }
 
-/// Where a key and its value stand, in bytes of the file.
-#[derive(Debug, Clone)]
+/// Where a key and its value stand.
+#[derive(Debug, Clone, Copy)]
 struct Spot {
-    key: Range<usize>,
-    value: Range<usize>,
+    key: Span,
+    value: Span,
 }
 
 /// The file that everything is from, for messages.
@@ -78,8 +77,8 @@ struct Source {
 }
 
 impl Source {
-    fn at(&self, span: &Range<usize>) -> Place {
-        source::at_span(&self.file, Arc::clone(&self.text), Some(span.clone()))
+    fn at(&self, span: Span) -> Place {
+        source::at_span(&self.file, Arc::clone(&self.text), Some(span.range()))
     }
 }
 
@@ -160,11 +159,11 @@ impl Stage {
 
     /// Where the file names a parameter.
     pub(crate) fn place_of(&self, parameter: &str) -> Place {
-        self.place(self.spots.get(parameter).map(|spot| &spot.key))
+        self.place(self.spots.get(parameter).map(|spot| spot.key))
     }
 
-    fn place(&self, span: Option<&Range<usize>>) -> Place {
-        source::at_span(&self.source.file, Arc::clone(&self.source.text), span.cloned())
+    fn place(&self, span: Option<Span>) -> Place {
+        source::at_span(&self.source.file, Arc::clone(&self.source.text), span.map(Span::range))
     }
 }
 
@@ -181,23 +180,20 @@ impl Stages {
             file: file.to_owned(),
             text: text.into(),
         };
-        let root = position::parse(text).map_err(|error| {
-            source::at_byte(file, text, error.at.start)
-                .refuse(Error::new(ErrorKind::InvalidProject, error.message))
-                .hint(source::correct(file))
-        })?;
+        let root = source::tree(text, file)?
+            .merged(file)
+            .map_err(|error| source::shown(error, file, text))?;
         let reader = Reader { source: &source };
         let mut project = None;
         let mut defaults = Section::default();
         let mut stages = None;
-        let entries = root.as_ref().map(|root| reader.entries(root)).transpose()?;
-        for entry in entries.unwrap_or_default() {
+        for entry in reader.entries(&root)? {
             match entry.name {
                 "project" => project = Some(reader.project(&entry)?),
                 "defaults" => defaults = reader.section(entry.value)?,
                 "stages" => stages = Some(reader.stages(entry.value)?),
                 name => {
-                    let error = reader.unknown(name, &entry.key.span, &["project", "defaults", "stages"]);
+                    let error = reader.unknown(name, entry.key.span, &["project", "defaults", "stages"]);
                     return Err(error.hint("Settings stand under `defaults:` or a stage."));
                 }
             }
@@ -236,18 +232,18 @@ impl Stages {
                     && declared.contains(&name)
                     && !FROM_STAGE.contains(&name.as_str());
                 if !is_old {
-                    return Err(reader.unknown_setting(&key, &written.at.key, declared));
+                    return Err(reader.unknown_setting(&key, written.at.key, declared));
                 }
-                reader.check_placeholders(&written.text, &written.at.value)?;
+                reader.check_placeholders(&written.text, written.at.value)?;
                 if let Some(other) = section.parameters.get(&name) {
                     let error = Error::new(
                         ErrorKind::InvalidProject,
                         format!("`{key}` is `{name}` in an old spelling, and is there twice"),
                     );
-                    let error = self.source.at(&written.at.key).label("the old spelling").refuse(error);
+                    let error = self.source.at(written.at.key).label("the old spelling").refuse(error);
                     return Err(self
                         .source
-                        .at(&other.at.key)
+                        .at(other.at.key)
                         .label("the same parameter")
                         .show_in(error)
                         .hint(format!("Take `{key}` out.")));
@@ -260,7 +256,7 @@ impl Stages {
         Ok(adopted
             .into_iter()
             .map(|(start, key, name)| {
-                let line = self.source.text[..start].matches('\n').count() + 1;
+                let line = self.source.text[..start as usize].matches('\n').count() + 1;
                 let file = self.source.file.display();
                 format!("{file}:{line}: write `{key}` as `{name}` under `parameters:`; this spelling goes away")
             })
@@ -292,7 +288,7 @@ impl Stages {
             }));
         };
         if let Some((key, written)) = self.sections().flat_map(|section| &section.others).next() {
-            return Err(reader.unknown_setting(key, &written.at.key, &BTreeSet::new()));
+            return Err(reader.unknown_setting(key, written.at.key, &BTreeSet::new()));
         }
         let values = Values {
             stage: name,
@@ -304,7 +300,7 @@ impl Stages {
                 values.expand(&written.text).map_err(|variable| {
                     reader
                     .refuse(
-                        &written.at.value,
+                        written.at.value,
                         &format!(
                             "the environment variable `{variable}`, which the stage `{name}` wants for `{what}`, {}",
                             if environment(&variable).is_some() { "is no text" } else { "isn't set" }
@@ -327,7 +323,7 @@ impl Stages {
                 from_environment.insert(parameter.clone());
             }
             parameters.insert(parameter.clone(), expanded.text);
-            spots.insert(parameter.clone(), written.at.clone());
+            spots.insert(parameter.clone(), written.at);
         }
         let says_site_config = own.site_config.is_some() || self.defaults.site_config.is_some();
         let site_config = says_site_config.then(|| {
@@ -336,7 +332,7 @@ impl Stages {
                 .map(|(entry, written)| {
                     let output = expand(entry, written)?.text;
                     check_output(&output).map_err(|what| {
-                        let error = reader.refuse(&written.at.value, &what);
+                        let error = reader.refuse(written.at.value, &what);
                         error.hint("Name an output of a template, as in `siteConfig: { apiUrl: logic.ApiUrl }`.")
                     })?;
                     Ok((entry.clone(), output))
@@ -354,7 +350,7 @@ impl Stages {
             Some((boundary, at)) => Some(check_boundary(boundary).map_err(|boundary| {
                 let what = format!("`{boundary}` is neither a policy's name nor its ARN");
                 let hint = "Name a managed policy of the account, as in `boundary: shop-function-boundary`.";
-                reader.refuse(&at.value, &what).hint(hint)
+                reader.refuse(at.value, &what).hint(hint)
             })?),
             None => None,
         };
@@ -420,15 +416,15 @@ fn check_output(name: &str) -> Result<(), String> {
 /// One entry of a mapping.
 struct Entry<'n> {
     name: &'n str,
-    key: &'n Node,
+    key: &'n Name,
     value: &'n Node,
 }
 
 impl Entry<'_> {
     fn spot(&self) -> Spot {
         Spot {
-            key: self.key.span.clone(),
-            value: self.value.span.clone(),
+            key: self.key.span,
+            value: self.value.span,
         }
     }
 }
@@ -439,48 +435,35 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn refuse(&self, at: &Range<usize>, what: &str) -> Error {
+    fn refuse(&self, at: Span, what: &str) -> Error {
         self.source.at(at).refuse(Error::new(ErrorKind::InvalidProject, what))
     }
 
-    /// The entries of a mapping, whose keys each stand once; nothing has none.
+    /// The entries of a mapping; nothing has none.
     fn entries<'n>(&self, node: &'n Node) -> Result<Vec<Entry<'n>>> {
         if node.is_null() {
             return Ok(Vec::new());
         }
         self.untagged(node)?;
-        let Kind::Mapping(pairs) = &node.resolved().kind else {
+        let Kind::Map(entries) = &node.kind else {
             return Err(self
-                .refuse(&node.span, "here are to be keys, each with a value")
+                .refuse(node.span, "here are to be keys, each with a value")
                 .hint("Write `key: value`, a line each."));
         };
-        let mut entries: Vec<Entry<'_>> = Vec::new();
-        for (key, value) in pairs {
-            let Some(name) = key.text() else {
-                return Err(self
-                    .refuse(&key.span, "a key is text")
-                    .hint(source::correct(&self.source.file)));
-            };
-            if let Some(first) = entries.iter().find(|entry| entry.name == name) {
-                let error = Error::new(ErrorKind::InvalidProject, format!("`{name}` is there twice"));
-                let error = self.source.at(&key.span).label("again").refuse(error);
-                return Err(self
-                    .source
-                    .at(&first.key.span)
-                    .label("the first")
-                    .show_in(error)
-                    .hint("Take one of the two out."));
-            }
-            entries.push(Entry { name, key, value });
-        }
-        Ok(entries)
+        let entries = entries.iter().map(|(key, value)| Entry {
+            name: &key.text,
+            key,
+            value,
+        });
+        Ok(entries.collect())
     }
 
+    /// Refuses a tag, but for those of what everything is taken for here anyway.
     fn untagged(&self, node: &Node) -> Result<()> {
-        match &node.resolved().tag {
-            None => Ok(()),
+        match node.tag.as_deref() {
+            None | Some("!" | "!!str" | "!!int" | "!!float" | "!!bool" | "!!map" | "!!seq") => Ok(()),
             Some(tag) => Err(self
-                .refuse(&node.span, &format!("`{tag}` has no meaning here"))
+                .refuse(node.span, &format!("`{tag}` has no meaning here"))
                 .hint("Functions are for templates. Values here may hold `${stage}`, `${project}` and `${env:NAME}`.")),
         }
     }
@@ -488,7 +471,7 @@ impl Reader<'_> {
     fn project(&self, entry: &Entry<'_>) -> Result<String> {
         let name = self.text(entry)?.unwrap_or_default();
         check_name("project", &name, LONGEST_PROJECT)
-            .map_err(|error| self.source.at(&entry.value.span).refuse(error))?;
+            .map_err(|error| self.source.at(entry.value.span).refuse(error))?;
         Ok(name)
     }
 
@@ -497,7 +480,7 @@ impl Reader<'_> {
             .iter()
             .map(|entry| {
                 check_name("stage", entry.name, LONGEST_STAGE)
-                    .map_err(|error| self.source.at(&entry.key.span).refuse(error))?;
+                    .map_err(|error| self.source.at(entry.key.span).refuse(error))?;
                 Ok((entry.name.to_owned(), self.section(entry.value)?))
             })
             .collect()
@@ -523,7 +506,7 @@ impl Reader<'_> {
                             at: entry.spot(),
                         },
                     )),
-                    None => return Err(self.unknown_setting(name, &entry.key.span, &BTreeSet::new())),
+                    None => return Err(self.unknown_setting(name, entry.key.span, &BTreeSet::new())),
                 },
             }
         }
@@ -535,7 +518,7 @@ impl Reader<'_> {
         if let Some(entry) = entries.iter().find(|entry| FROM_STAGE.contains(&entry.name)) {
             let what = format!("the parameter `{}` is given by a setting", entry.name);
             return Err(self
-                .refuse(&entry.key.span, &what)
+                .refuse(entry.key.span, &what)
                 .hint("Use the setting of that name (in lower camel case), or change the project's or stage's name."));
         }
         entries.iter().map(|entry| self.value(entry)).collect()
@@ -557,7 +540,7 @@ impl Reader<'_> {
         match self.setting(entry)? {
             Some(written) => Ok((entry.name.to_owned(), written)),
             None => Err(self
-                .refuse(&entry.key.span, &format!("`{}` has no value", entry.name))
+                .refuse(entry.key.span, &format!("`{}` has no value", entry.name))
                 .hint(format!(
                     "Write `{}: \"\"` if it is to be empty, or leave it out.",
                     entry.name
@@ -570,7 +553,7 @@ impl Reader<'_> {
         let Some(text) = self.text(entry)? else {
             return Ok(None);
         };
-        self.check_placeholders(&text, &entry.value.span)?;
+        self.check_placeholders(&text, entry.value.span)?;
         Ok(Some(Written { text, at: entry.spot() }))
     }
 
@@ -582,20 +565,20 @@ impl Reader<'_> {
         match entry.value.text() {
             Some(text) => Ok(Some(text.to_owned())),
             None => Err(self
-                .refuse(&entry.value.span, "a value is text, a number, true or false")
+                .refuse(entry.value.span, "a value is text, a number, true or false")
                 .hint(format!("Write one after `{}:`.", entry.name))),
         }
     }
 
     fn flag(&self, entry: &Entry<'_>) -> Result<Option<bool>> {
-        match &entry.value.resolved().kind {
+        match &entry.value.kind {
             _ if entry.value.is_null() => Ok(None),
             Kind::Scalar { text, plain: true } if matches!(text.as_str(), "true" | "True" | "TRUE") => Ok(Some(true)),
             Kind::Scalar { text, plain: true } if matches!(text.as_str(), "false" | "False" | "FALSE") => {
                 Ok(Some(false))
             }
             _ => Err(self
-                .refuse(&entry.value.span, &format!("`{}` is true or false", entry.name))
+                .refuse(entry.value.span, &format!("`{}` is true or false", entry.name))
                 .hint("Write one of the two, without quotes.")),
         }
     }
@@ -609,10 +592,10 @@ impl Reader<'_> {
             return Ok(Some(number));
         }
         let error = self.refuse(
-            &entry.value.span,
+            entry.value.span,
             &format!("an account's number has {DIGITS} digits; `{number}` isn't one"),
         );
-        let is_plain = matches!(entry.value.resolved().kind, Kind::Scalar { plain: true, .. });
+        let is_plain = matches!(entry.value.kind, Kind::Scalar { plain: true, .. });
         // What wrote the file took it for a number.
         Err(if is_plain && is_number && number.len() < DIGITS {
             error.hint(format!(
@@ -623,7 +606,7 @@ impl Reader<'_> {
         })
     }
 
-    fn unknown(&self, key: &str, at: &Range<usize>, known: &[&str]) -> Error {
+    fn unknown(&self, key: &str, at: Span, known: &[&str]) -> Error {
         let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
         let error = self.refuse(
             at,
@@ -636,7 +619,7 @@ impl Reader<'_> {
     }
 
     /// Refuses what only looks like a placeholder.
-    fn check_placeholders(&self, text: &str, at: &Range<usize>) -> Result<()> {
+    fn check_placeholders(&self, text: &str, at: Span) -> Result<()> {
         placeholder::check(text).map_err(|what| {
             self.refuse(at, &what)
                 .hint("Use one of these, or write `$${` for a `${` that is to stay.")
@@ -644,7 +627,7 @@ impl Reader<'_> {
     }
 
     /// A section's key that is neither a setting nor a parameter in the old spelling.
-    fn unknown_setting(&self, key: &str, at: &Range<usize>, declared: &BTreeSet<String>) -> Error {
+    fn unknown_setting(&self, key: &str, at: Span, declared: &BTreeSet<String>) -> Error {
         let error = self.unknown(key, at, SETTINGS);
         let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
         match did_you_mean(key, &declared) {
@@ -1049,7 +1032,7 @@ defaults:
             ),
             ("  dev:\n    protected: \"true\"", "4:16", "\"true\"", "true or false"),
             ("  dev: [a]", "3:8", "[a]", "keys"),
-            ("  dev: { ? [a] : b }", "3:12", "[a]", "a key is text"),
+            ("  dev: { ? [a] : b }", "3:12", "[a", "must be text"),
         ] {
             let text = format!("project: shop\nstages:\n{lines}\n");
             refused(parse(&text), place, marked, word);

@@ -79,7 +79,7 @@ Resources:
   Absent: { Type: AWS::DynamoDB::Table, Condition: IsWanted, Properties: {} }
 "#,
         );
-        let scope = stack.template.effective_parameters(&BTreeMap::new());
+        let scope = stack.template.known_parameters(&BTreeMap::new());
         let tables = of_stack(&stack, &scope);
         assert_eq!(tables.len(), 1);
         let keys: Vec<(&str, KeyKind)> = tables[0].keys.iter().map(|key| (key.name.as_str(), key.kind)).collect();

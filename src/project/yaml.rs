@@ -1,4 +1,4 @@
-//! YAML as a tree that remembers where everything stands and how it is written.
+//! YAML as a tree that remembers where everything stands and how it is written: the one reader of all the project's YAML.
 //!
 //! A scalar is the text of the file: what type it has, the reader of the file decides. So `1e3` can be named as it is
 //! written, and no digit is lost on the way through a float.
@@ -6,20 +6,24 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParsedSpan, Tag};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where something stands in a file. Both count from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 impl Position {
+    /// Where a text begins.
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
     /// Bad input at this place of `file`, with a hint to correct it unless a better one is given first.
     pub(crate) fn error(self, file: &Path, what: impl fmt::Display) -> Error {
         Error::new(
@@ -30,9 +34,35 @@ impl Position {
 
     fn of(marker: &Marker) -> Self {
         Self {
-            line: marker.line().max(1),
-            column: marker.col() + 1,
+            line: narrow(marker.line().max(1)),
+            column: narrow(marker.col() + 1),
         }
+    }
+}
+
+/// Trees of large files are kept small: nothing that a person wrote is longer than this can count.
+pub(super) fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// From where to where something stands, in bytes of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: narrow(start),
+            end: narrow(end.max(start)),
+        }
+    }
+
+    /// The same to cut a text with.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 }
 
@@ -47,8 +77,12 @@ pub(crate) struct Node {
     /// Of its first character, or of its tag's; of the alias, where the value stands for one. Of a block (`|`, `>`) it
     /// is that of its first line.
     pub(crate) position: Position,
+    /// The same, and where it ends: without what follows a plain scalar on its line.
+    pub(crate) span: Span,
     /// As people write it: `!Sub`, `!!binary`.
-    pub(crate) tag: Option<String>,
+    pub(crate) tag: Option<Box<str>>,
+    /// Whether an alias (`*x`) stands here for what is elsewhere.
+    pub(crate) is_alias: bool,
     pub(crate) kind: Kind,
 }
 
@@ -68,9 +102,17 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) position: Position,
+    pub(crate) span: Span,
     pub(crate) text: String,
+    /// Whether it has no quotes around it, nor a tag before it.
+    pub(crate) plain: bool,
+}
+
+impl Name {
     /// Whether it is YAML 1.1's `<<` and not a quoted name of these two characters.
-    pub(crate) merges: bool,
+    pub(crate) fn merges(&self) -> bool {
+        self.plain && self.text == "<<"
+    }
 }
 
 /// Containers in one another. What is deeper is no file that a person wrote, and would be walked by recursion.
@@ -85,30 +127,38 @@ pub(crate) fn within_depth(depth: usize, position: Position, file: &Path) -> Res
     Ok(())
 }
 
-/// Bytes of memory that copies for aliases may take together: a few lines of aliases of aliases would take any amount.
-const MOST_COPIED: usize = 64 << 20;
+/// Memory that copies for aliases may take together, in bytes: so many times the text's, and at least this. A few lines of
+/// aliases of aliases would take any amount.
+const COPIED_TIMES: usize = 20;
+const COPIED_AT_LEAST: usize = 1 << 20;
 
 /// Reads the one document that `text` has; `file` is how messages name it. No document at all is an empty plain scalar.
 ///
 /// # Errors
-/// Names file, line and column of what isn't YAML, of a name that is twice in a map or isn't text, of an alias of
-/// itself or of too much, and of a second document.
+/// Names file, line and column of what isn't YAML, of a character that no YAML may have, of a name that is twice in a map
+/// or isn't text, of an alias of itself or of too much, and of a second document.
 pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
     // Editors on Windows put a byte order mark in front; it would count as a column.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mark, text) = match text.strip_prefix('\u{feff}') {
+        Some(rest) => ('\u{feff}'.len_utf8(), rest),
+        None => (0, text),
+    };
+    refuse_unprintable(text, file)?;
     let mut parser = Parser::new_from_str(text);
-    let mut tree = Tree::new(file);
+    let mut tree = Tree::new(text, mark, file);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             Position::of(error.marker())
                 .error(file, error.info())
                 .hint(correct(file))
         })?;
-        tree.take(event, Position::of(&span.start))?;
+        tree.take(event, span)?;
     }
     Ok(tree.root.unwrap_or(Node {
-        position: Position { line: 1, column: 1 },
+        position: Position::START,
+        span: Span::new(mark, mark),
         tag: None,
+        is_alias: false,
         kind: Kind::Scalar {
             text: String::new(),
             plain: true,
@@ -116,10 +166,43 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
     }))
 }
 
+/// Refuses what no YAML stream may have unless it is escaped (YAML 1.2.2, 5.1), and what editors don't show.
+fn refuse_unprintable(text: &str, file: &Path) -> Result<()> {
+    let is_printable = |c: char| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+            && c != '\u{feff}'
+    };
+    match text.char_indices().find(|(_, c)| !is_printable(*c)) {
+        None => Ok(()),
+        Some((at, found)) => {
+            let what = match found {
+                '\u{feff}' => "here is a byte order mark, which only a file's beginning may have".to_owned(),
+                found => format!("here is the control character U+{:04X}", u32::from(found)),
+            };
+            let hint = format!(
+                "Take it out, or write it in double quotes as \"\\u{:04X}\".",
+                u32::from(found)
+            );
+            Err(position_of(text, at).error(file, what).hint(hint))
+        }
+    }
+}
+
+/// The line and column of a byte of the text.
+pub(super) fn position_of(text: &str, at: usize) -> Position {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Position {
+        line: narrow(before.matches('\n').count() + 1),
+        column: narrow(line.chars().count() + 1),
+    }
+}
+
 /// A container that isn't complete yet.
 struct Open {
     position: Position,
-    tag: Option<String>,
+    start: usize,
+    tag: Option<Box<str>>,
     anchor: usize,
     content: Content,
 }
@@ -137,6 +220,11 @@ enum Content {
 
 /// Puts the parser's events together.
 struct Tree<'a> {
+    text: &'a str,
+    /// Bytes of the file before `text`.
+    before: usize,
+    /// Where each character begins, since the parser counts characters; nothing where each is a byte.
+    offsets: Vec<u32>,
     file: &'a Path,
     root: Option<Node>,
     open: Vec<Open>,
@@ -147,8 +235,16 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn new(file: &'a Path) -> Self {
+    fn new(text: &'a str, before: usize, file: &'a Path) -> Self {
+        let offsets = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(at, _)| narrow(at)).collect()
+        };
         Self {
+            text,
+            before,
+            offsets,
             file,
             root: None,
             open: Vec::new(),
@@ -161,7 +257,22 @@ impl<'a> Tree<'a> {
         position.error(self.file, what).hint(correct(self.file))
     }
 
-    fn take(&mut self, event: Event<'_>, position: Position) -> Result<()> {
+    /// The byte of the text where a marker is.
+    fn offset(&self, marker: &Marker) -> usize {
+        let offset = match self.offsets.as_slice() {
+            [] => marker.index(),
+            offsets => offsets.get(marker.index()).map_or(self.text.len(), |at| *at as usize),
+        };
+        offset.min(self.text.len())
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.before + start, self.before + end)
+    }
+
+    fn take(&mut self, event: Event<'_>, span: ParsedSpan) -> Result<()> {
+        let position = Position::of(&span.start);
+        let (start, end) = (self.offset(&span.start), self.offset(&span.end));
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -170,15 +281,23 @@ impl<'a> Tree<'a> {
             }
             Event::DocumentStart(_) => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
-                let kind = Kind::Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
+                // What follows a plain one on its line isn't part of it.
+                let written = self.text.get(start..end).unwrap_or_default().trim_end();
+                let node = Node {
+                    position,
+                    span: self.span(start, start + written.len()),
+                    tag: tag.map(|tag| tag_text(&tag)),
+                    is_alias: false,
+                    kind: Kind::Scalar {
+                        text: text.into_owned(),
+                        plain: style == ScalarStyle::Plain,
+                    },
                 };
-                let tag = tag.map(|tag| tag_text(&tag));
-                self.complete(Node { position, tag, kind }, anchor)
+                self.complete(node, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.begin(position, tag.as_deref(), anchor, Content::List(Vec::new()))
+                let content = Content::List(Vec::new());
+                self.begin(position, start, tag.as_deref(), anchor, content)
             }
             Event::MappingStart(anchor, tag) => {
                 let content = Content::Map {
@@ -186,18 +305,9 @@ impl<'a> Tree<'a> {
                     names: BTreeMap::new(),
                     name: None,
                 };
-                self.begin(position, tag.as_deref(), anchor, content)
+                self.begin(position, start, tag.as_deref(), anchor, content)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                // The parser ends only what it began.
-                let Some(open) = self.open.pop() else { return Ok(()) };
-                let kind = match open.content {
-                    Content::List(items) => Kind::List(items),
-                    Content::Map { entries, .. } => Kind::Map(entries),
-                };
-                let (position, tag) = (open.position, open.tag);
-                self.complete(Node { position, tag, kind }, open.anchor)
-            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(start),
             Event::Alias(anchor) => {
                 let Some((node, depth)) = self.anchored.get(&anchor) else {
                     return Err(self.error(position, "this alias stands for what it is itself a part of"));
@@ -207,6 +317,8 @@ impl<'a> Tree<'a> {
                 // Whoever looks for what is wrong looks where the value is used.
                 let node = Node {
                     position,
+                    span: self.span(start, end),
+                    is_alias: true,
                     ..node.clone()
                 };
                 self.complete(node, 0)
@@ -214,15 +326,53 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn begin(&mut self, position: Position, tag: Option<&Tag>, anchor: usize, content: Content) -> Result<()> {
+    fn begin(
+        &mut self,
+        position: Position,
+        start: usize,
+        tag: Option<&Tag>,
+        anchor: usize,
+        content: Content,
+    ) -> Result<()> {
         within_depth(self.open.len() + 1, position, self.file)?;
         self.open.push(Open {
             position,
+            start,
             tag: tag.map(tag_text),
             anchor,
             content,
         });
         Ok(())
+    }
+
+    /// Ends a container; what begins at `last` is its bracket, or else the next thing.
+    fn end(&mut self, last: usize) -> Result<()> {
+        // The parser ends only what it began.
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let in_brackets = self.text.get(last..).is_some_and(|rest| rest.starts_with(['}', ']']));
+        let (kind, inner) = match open.content {
+            Content::List(items) => {
+                let end = items.last().map(|item| item.span.end);
+                (Kind::List(items), end)
+            }
+            Content::Map { entries, .. } => {
+                let end = entries.last().map(|(_, value)| value.span.end);
+                (Kind::Map(entries), end)
+            }
+        };
+        let end = match inner {
+            _ if in_brackets => last + 1,
+            Some(end) => (end as usize).saturating_sub(self.before),
+            None => last,
+        };
+        let node = Node {
+            position: open.position,
+            span: self.span(open.start, end),
+            tag: open.tag,
+            is_alias: false,
+            kind,
+        };
+        self.complete(node, open.anchor)
     }
 
     /// Puts a complete value where it belongs.
@@ -239,19 +389,27 @@ impl<'a> Tree<'a> {
             Some(Content::Map { entries, names, name }) => match name.take() {
                 Some(name) => entries.push((name, node)),
                 None => {
-                    let position = node.position;
+                    let (position, span) = (node.position, node.span);
                     let Kind::Scalar { text, plain } = node.kind else {
                         return refused(position, "a name in a map must be text".to_owned());
                     };
-                    let merges = plain && text == "<<" && node.tag.is_none();
-                    match names.entry((text.clone(), merges)) {
+                    if let Some(tag) = node.tag.as_deref().filter(|tag| !matches!(*tag, "!" | "!!str")) {
+                        return refused(position, format!("a name in a map is text, and can't be `{tag}`"));
+                    }
+                    let found = Name {
+                        position,
+                        span,
+                        text,
+                        plain: plain && node.tag.is_none(),
+                    };
+                    match names.entry((found.text.clone(), found.merges())) {
                         Entry::Vacant(slot) => slot.insert(position),
                         Entry::Occupied(first) => {
-                            let first = first.get().line;
+                            let (first, text) = (first.get().line, &found.text);
                             return refused(position, format!("`{text}` is there twice; line {first} has it, too"));
                         }
                     };
-                    *name = Some(Name { position, text, merges });
+                    *name = Some(found);
                 }
             },
         }
@@ -261,19 +419,17 @@ impl<'a> Tree<'a> {
     /// The bytes copied, this node's included.
     fn within_memory(&self, node: &Node, position: Position) -> Result<usize> {
         let copied = self.copied + node.memory();
-        if copied > MOST_COPIED {
-            let mebibytes = MOST_COPIED >> 20;
-            return Err(self.error(
-                position,
-                format!("the aliases up to here repeat more than {mebibytes} MiB"),
-            ));
+        let most = COPIED_AT_LEAST.max(COPIED_TIMES * self.text.len());
+        if copied > most {
+            let what = format!("the aliases up to here repeat more than {} KiB", most >> 10);
+            return Err(self.error(position, what));
         }
         Ok(copied)
     }
 }
 
 /// `!Sub`, `!!binary`, or a whole URI in angle brackets.
-fn tag_text(tag: &Tag) -> String {
+fn tag_text(tag: &Tag) -> Box<str> {
     match tag.handle.as_str() {
         "tag:yaml.org,2002:" => format!("!!{}", tag.suffix),
         "" => match tag.suffix.strip_prefix("tag:yaml.org,2002:") {
@@ -283,6 +439,12 @@ fn tag_text(tag: &Tag) -> String {
         },
         handle => format!("{handle}{}", tag.suffix),
     }
+    .into()
+}
+
+/// Whether a plain scalar of this text says that there is nothing (YAML 1.2.2, 10.3.2; YAML 1.1 has the same).
+pub(crate) fn says_nothing(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
 impl Node {
@@ -319,11 +481,54 @@ impl Node {
     /// Whether nothing is written: `~`, `null`, or no value at all (YAML 1.2.2, 10.3.2).
     pub(crate) fn is_null(&self) -> bool {
         match (&self.kind, self.tag.as_deref()) {
-            (Kind::Scalar { text, plain: true }, None) => {
-                matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
-            }
+            (Kind::Scalar { text, plain: true }, None) => says_nothing(text),
             (Kind::Scalar { .. }, Some("!!null")) => true,
             _ => false,
+        }
+    }
+
+    /// The value of a name, if it is a map that has it.
+    pub(crate) fn entry(&self, name: &str) -> Option<(&Name, &Self)> {
+        match &self.kind {
+            Kind::Map(entries) => entries
+                .iter()
+                .find(|(one, _)| one.text == name)
+                .map(|(name, value)| (name, value)),
+            _ => None,
+        }
+    }
+
+    /// The places of key and value at the end of a path, whose elements are keys, and indexes of lists as text ("0"); the
+    /// long name of a function ("Fn::Sub") finds its short form (`!Sub`). The key of a list's item is the item.
+    pub(crate) fn descend(&self, path: &[&str]) -> Option<(Span, Span)> {
+        let mut place = (self.span, self);
+        for name in path {
+            place = place.1.step(name)?;
+        }
+        Some((place.0, place.1.span))
+    }
+
+    fn step(&self, name: &str) -> Option<(Span, &Self)> {
+        let found = match &self.kind {
+            Kind::Map(_) => self.entry(name).map(|(name, value)| (name.span, value)),
+            Kind::List(items) => {
+                let item = name.parse().ok().and_then(|index: usize| items.get(index));
+                item.map(|item| (item.span, item))
+            }
+            Kind::Scalar { .. } => None,
+        };
+        found.or_else(|| self.is_meant_by(name).then_some((self.span, self)))
+    }
+
+    /// Whether `name` is this value's function, written in the short form, or one of the two parts that `!GetAtt a.b` has.
+    fn is_meant_by(&self, name: &str) -> bool {
+        let Some(function) = self.tag.as_deref().and_then(|tag| tag.strip_prefix('!')) else {
+            return false;
+        };
+        match name.strip_prefix("Fn::") {
+            Some(name) => name == function,
+            None if matches!(function, "Ref" | "Condition") => name == function,
+            None => function == "GetAtt" && matches!(name, "0" | "1") && self.text().is_some(),
         }
     }
 
@@ -346,7 +551,7 @@ fn merged_entries(entries: Vec<(Name, Node)>, file: &Path) -> Result<Vec<(Name, 
     let mut own = Vec::with_capacity(entries.len());
     let mut merge = None;
     for (name, value) in entries {
-        if name.merges {
+        if name.merges() {
             merge = Some(value);
         } else {
             own.push((name, value.merged(file)?));
@@ -421,7 +626,7 @@ mod tests {
         let Kind::List(items) = tree("- a: 1\n-   b: 2\n- {c: 3}\n").kind else {
             panic!("a list")
         };
-        let places: Vec<(usize, usize)> = items.iter().map(|i| (i.position.line, i.position.column)).collect();
+        let places: Vec<(u32, u32)> = items.iter().map(|i| (i.position.line, i.position.column)).collect();
         assert_eq!(places, [(1, 3), (2, 5), (3, 3)]);
     }
 
@@ -474,7 +679,7 @@ mod tests {
         }
         let error = problem(&text);
         assert!(
-            error.contains("the aliases up to here repeat more than 64 MiB"),
+            error.contains("the aliases up to here repeat more than 1024 KiB"),
             "{error}"
         );
     }
@@ -534,5 +739,119 @@ mod tests {
         assert_eq!(show(&quoted), "{<<={x=1@1:11}}");
         let error = tree("a: {<<: 7}\n").merged(file()).expect_err("no map");
         assert!(error.to_string().starts_with("a.yaml:1:9: `<<` takes a map"), "{error}");
+    }
+
+    fn key<'a>(text: &'a str, path: &[&str]) -> Option<&'a str> {
+        tree(text).descend(path).map(|(key, _)| &text[key.range()])
+    }
+
+    fn value<'a>(text: &'a str, path: &[&str]) -> Option<&'a str> {
+        tree(text).descend(path).map(|(_, value)| &text[value.range()])
+    }
+
+    const TEMPLATE: &str = r#"# Grüße
+Metadata:
+  "Schlüssel ☃": 1
+  Deployer:
+    Inputs: { TableArn: data.TableArn, 'quoted key': [a, "b c"] }
+Parameters:
+  TableArn: { Type: String }   # the table's
+Resources:
+  Table:
+    Properties:
+      Name: !Sub "${Stage}-x"
+      Arn: !GetAtt Table.Arn
+      Pick: !If [IsX, !Ref A, {Ref: B}]
+      Steps:
+      - first
+      - name: second step  
+        run: |
+          one
+          two
+      Empty:
+"#;
+
+    #[test]
+    fn keys_and_values_are_found_however_they_are_written() {
+        for (path, is_key, is_value) in [
+            (
+                &["Metadata", "Deployer", "Inputs", "TableArn"][..],
+                "TableArn",
+                "data.TableArn",
+            ),
+            (&["Metadata", "Schlüssel ☃"], "\"Schlüssel ☃\"", "1"),
+            (
+                &["Metadata", "Deployer", "Inputs", "quoted key", "1"],
+                "\"b c\"",
+                "\"b c\"",
+            ),
+            (&["Parameters", "TableArn"], "TableArn", "{ Type: String }"),
+            (&["Resources", "Table", "Properties", "Empty"], "Empty", ""),
+            (
+                &["Resources", "Table", "Properties", "Steps", "1", "name"],
+                "name",
+                "second step",
+            ),
+        ] {
+            assert_eq!(key(TEMPLATE, path), Some(is_key), "{path:?}");
+            assert_eq!(value(TEMPLATE, path), Some(is_value), "{path:?}");
+        }
+        assert_eq!(key(TEMPLATE, &["Parameters", "Nothing"]), None);
+        assert_eq!(key(TEMPLATE, &["Parameters", "TableArn", "Type", "x"]), None);
+        assert_eq!(key("", &["a"]), None);
+    }
+
+    #[test]
+    fn short_forms_are_found_by_their_long_names() {
+        let at = |path: &[&str]| {
+            let path = [&["Resources", "Table", "Properties"], path].concat();
+            value(TEMPLATE, &path)
+        };
+        assert_eq!(at(&["Name", "Fn::Sub"]), Some("!Sub \"${Stage}-x\""));
+        assert_eq!(at(&["Arn", "Fn::GetAtt", "0"]), Some("!GetAtt Table.Arn"));
+        assert_eq!(at(&["Pick", "Fn::If", "1", "Ref"]), Some("!Ref A"));
+        assert_eq!(at(&["Pick", "Fn::If", "2", "Ref"]), Some("B"));
+        assert_eq!(at(&["Pick"]), Some("!If [IsX, !Ref A, {Ref: B}]"));
+        assert_eq!(at(&["Pick", "Fn::Sub"]), None);
+    }
+
+    #[test]
+    fn json_and_other_line_ends_are_no_different() {
+        let json = "{\r\n\t\"stages\": {\r\n\t\t\"dev\": { \"parameters\": { \"X\\u0041\": [1, 2] } }\r\n\t}\r\n}\r\n";
+        let path = ["stages", "dev", "parameters", "XA"];
+        assert_eq!(key(json, &path), Some("\"X\\u0041\""));
+        assert_eq!(value(json, &[&path[..], &["1"]].concat()), Some("2"));
+        let marked = "\u{feff}a: b\r\nc: d\r\n";
+        assert_eq!(value(marked, &["a"]), Some("b"));
+        assert_eq!(value(marked, &["c"]), Some("d"));
+    }
+
+    #[test]
+    fn what_an_alias_stands_for_is_found_where_it_is_written() {
+        let text = "base: &b { x: 1 }\nuse: *b\n";
+        assert_eq!(value(text, &["use", "x"]), Some("1"));
+        assert_eq!(value(text, &["use"]), Some("*b"));
+    }
+
+    #[test]
+    fn what_no_yaml_may_have_is_refused() {
+        assert_eq!(
+            problem("a: b\nc: x\u{7}\n"),
+            "a.yaml:2:5: here is the control character U+0007"
+        );
+        assert!(problem("a: b\u{feff}\n").starts_with("a.yaml:1:5: here is a byte order mark"));
+        assert!(problem("a: \u{0}\n").contains("U+0000"));
+    }
+
+    #[test]
+    fn a_name_has_no_tag_but_that_of_text() {
+        assert!(problem("!Ref a: 1\n").starts_with("a.yaml:1:1: a name in a map is text, and can't be `!Ref`"));
+        let Kind::Map(entries) = tree("!!str <<: 1\n<<: {}\n").kind else {
+            panic!("a map")
+        };
+        assert_eq!(
+            entries.iter().map(|(name, _)| name.merges()).collect::<Vec<_>>(),
+            [false, true]
+        );
     }
 }

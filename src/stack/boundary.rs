@@ -35,8 +35,6 @@ pub(super) fn bounded(template: &Template, boundary: &str) -> Template {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -47,7 +45,7 @@ Resources:
   Own: { Type: AWS::IAM::Role, Properties: { PermissionsBoundary: !Ref Boundary } }
   Topic: { Type: AWS::SNS::Topic, Properties: { TopicName: x } }
 ";
-        let template = Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let boundary = |template: &Template, id: &str| {
             let found = template.resources().find(|(other, _)| *other == id);
             found.expect("there").1["Properties"][BOUNDARY].clone()

@@ -51,7 +51,8 @@ pub(crate) async fn plan(
 ) -> Result<Planned> {
     let digest = wanted.digest();
     let mut lifted = Vec::new();
-    let is_current = |stack: &Stack| stack.digest() == Some(&digest) && wanted.mode != Mode::RevertDrift;
+    let may_be_current = wanted.mode != Mode::RevertDrift && !wanted.depends_on_outside();
+    let is_current = |stack: &Stack| may_be_current && stack.digest() == Some(&digest);
     let left_out = match &existing {
         // AWS looks at an update itself as its change set is made.
         Some(stack) if cloud.endpoint.is_aws() || is_current(stack) => Vec::new(),
@@ -66,11 +67,12 @@ pub(crate) async fn plan(
         ));
     }
     let mut deployed = None;
+    let additions = || wanted.additions(&cloud.pseudo_parameters());
     let (verdict, changes, step) = match existing {
-        None => (StackAction::Create, wanted.additions(), Step::Create),
+        None => (StackAction::Create, additions(), Step::Create),
         Some(stack) => match stack.state() {
-            StackState::Deleted | StackState::InReview => (StackAction::Create, wanted.additions(), Step::Create),
-            StackState::RolledBack => (StackAction::Recreate, wanted.additions(), Step::Recreate(stack)),
+            StackState::Deleted | StackState::InReview => (StackAction::Create, additions(), Step::Create),
+            StackState::RolledBack => (StackAction::Recreate, additions(), Step::Recreate(stack)),
             StackState::Ready if is_current(&stack) => (StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
             StackState::Ready => plan_update(cloud, wanted, stack, &mut deployed).await?,
             StackState::RollbackFailed => {

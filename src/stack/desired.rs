@@ -87,28 +87,39 @@ impl DesiredStack {
         &self.template
     }
 
-    /// The values of its parameters, defaults among them.
-    pub(crate) fn effective_parameters(&self) -> BTreeMap<String, String> {
-        self.template.effective_parameters(&self.parameters)
+    /// The values of its parameters that are known beforehand, defaults among them: not those that CloudFormation looks up.
+    pub(crate) fn known_parameters(&self) -> Scope {
+        self.template.known_parameters(&self.parameters)
+    }
+
+    /// What `Ref` means in it, as far as it is known before it is deployed.
+    fn scope(&self, pseudo_parameters: &Scope) -> Scope {
+        let mut scope = pseudo_parameters.clone();
+        scope.insert("AWS::StackName".to_owned(), self.name.clone());
+        scope.extend(self.known_parameters());
+        scope
     }
 
     /// The names that its resources will have, as far as they are the template's choice. Checked against AWS's rules.
     pub(crate) fn named_resources(&self, pseudo_parameters: &Scope) -> Result<Vec<NamedResource>> {
-        let mut scope = pseudo_parameters.clone();
-        scope.extend(self.template.effective_parameters(&self.parameters));
-        let named = self.template.named_resources(&scope);
+        let named = self.template.named_resources(&self.scope(pseudo_parameters));
         named.iter().try_for_each(|resource| resource.check(&self.file))?;
         Ok(named)
     }
 
     /// What creating it will create.
-    pub(crate) fn additions(&self) -> Vec<ResourceChange> {
-        let scope = self.template.effective_parameters(&self.parameters);
+    pub(crate) fn additions(&self, pseudo_parameters: &Scope) -> Vec<ResourceChange> {
+        let scope = self.scope(pseudo_parameters);
         self.template
             .resources()
             .filter(|(_, resource)| self.template.is_wanted(resource, &scope))
             .map(|(id, resource)| ResourceChange::addition(id, Template::type_of(resource)))
             .collect()
+    }
+
+    /// Whether only CloudFormation can tell if there is anything to do, though template and parameters are as deployed.
+    pub(crate) fn depends_on_outside(&self) -> bool {
+        self.template.depends_on_outside() || self.parameters.values().any(|value| value.contains("{{resolve:"))
     }
 
     /// The API's deployments as they will be called: with the hash of the definition that each is a snapshot of.
@@ -134,11 +145,8 @@ impl DesiredStack {
     ) -> Vec<String> {
         let scope = |template: &Template, parameters: &Scope| {
             let mut scope = pseudo_parameters.clone();
-            scope.extend(template.effective_parameters(parameters));
+            scope.extend(template.known_parameters(parameters));
             scope.remove(DIGEST);
-            template.looked_up_parameters().for_each(|name| {
-                scope.remove(name);
-            });
             scope
         };
         let names: BTreeMap<&str, &str> = changes

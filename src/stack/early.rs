@@ -72,7 +72,7 @@ impl Showing {
     /// Tells each output that can be worked out from what is shown, until the operation has ended.
     pub(crate) async fn outputs(self, cloud: &Cloud, wanted: &DesiredStack, tell: impl Fn(&str, String)) {
         let mut scope = cloud.pseudo_parameters();
-        scope.extend(wanted.effective_parameters());
+        scope.extend(wanted.known_parameters());
         let (scope, tell) = (&scope, &tell);
         join_all(self.0.into_iter().map(async |(logical_id, name, attribute, mut id)| {
             let Ok(id) = id.wait().await else { return };

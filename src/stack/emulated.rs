@@ -241,12 +241,10 @@ fn joined(parts: &[Value]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn rendered(text: &str) -> Value {
-        let template = Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let emulator = Emulator {
             scheme: "http".to_owned(),
             port: ":4566".to_owned(),

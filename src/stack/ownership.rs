@@ -216,8 +216,6 @@ pub(crate) fn labelled(template: &Template) -> Template {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn project(name: &str, stage: &str) -> (tempfile::TempDir, Project) {
@@ -343,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_template_says_it_whatever_it_declares() {
-        let parse = |text: &str| Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let parse = |text: &str| Template::of_text(text);
         let own = "Parameters: { Project: { Type: String, Default: x } }\nResources: { R: { Type: T } }";
         let labelled = labelled(&parse(own));
         for name in [

@@ -1,7 +1,6 @@
 //! Reading stacks: their state, their events, what is deployed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::SystemTime;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
@@ -155,10 +154,7 @@ pub(crate) async fn deployed_template(cloud: &Cloud, arn: &str) -> Result<Templa
         .send()
         .await
         .map_err(|error| explain(error, &format!("could not read the template of {arn}")))?;
-    Template::parse(
-        answer.template_body().unwrap_or_default(),
-        Path::new("deployed template"),
-    )
+    Template::of_deployed(answer.template_body().unwrap_or_default())
 }
 
 /// The names of the stacks that begin like this, but for those that are gone.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::change::API_DEFINITION;
 use super::digest;
 use crate::project::apis::REST_API;
-use crate::project::template::{Template, references};
+use crate::project::template::{Template, references, rename_references};
 
 /// The type of an API's snapshots.
 pub(crate) const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
@@ -176,39 +176,8 @@ fn depend_on(resource: &mut Value, all: &[Value]) {
     resource["DependsOn"] = Value::Array(dependencies);
 }
 
-fn rename_references(value: &mut Value, names: &BTreeMap<String, String>) {
-    let rename = |name: &mut Value| {
-        if let Some(new) = name.as_str().and_then(|old| names.get(old)) {
-            *name = json!(new);
-        }
-    };
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(item, names)),
-        Value::Object(map) => {
-            for (key, inner) in map.iter_mut() {
-                match (key.as_str(), &mut *inner) {
-                    ("Ref" | "DependsOn", Value::String(_)) => rename(inner),
-                    ("DependsOn", Value::Array(items)) => items.iter_mut().for_each(rename),
-                    ("Fn::GetAtt", Value::Array(path)) => path.iter_mut().take(1).for_each(rename),
-                    ("Fn::Sub", Value::String(text)) => {
-                        for (old, new) in names {
-                            *text = text
-                                .replace(&format!("${{{old}}}"), &format!("${{{new}}}"))
-                                .replace(&format!("${{{old}."), &format!("${{{new}."));
-                        }
-                    }
-                    _ => rename_references(inner, names),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const TEMPLATE: &str = r#"
@@ -244,7 +213,7 @@ Outputs:
 "#;
 
     fn render(text: &str, parameters: &[(&str, &str)]) -> (String, Template) {
-        let template = Template::parse(text, Path::new("logic.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let parameters = parameters
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
@@ -304,7 +273,7 @@ Outputs:
 
     #[test]
     fn what_refers_to_another_resource_of_the_same_definition_can_be_deployed_anew() {
-        let template = Template::parse(TEMPLATE, Path::new("logic.yaml")).expect("valid");
+        let template = Template::of_text(TEMPLATE);
         let parameters = BTreeMap::from([("Origin".to_owned(), "https://a".to_owned())]);
         assert!(deployments_refer_to(&template, &parameters, "Function"));
         assert!(!deployments_refer_to(&template, &parameters, "Alarm"));
@@ -361,7 +330,7 @@ Outputs:
     #[test]
     fn a_deployment_can_be_kept_while_the_definition_changes() {
         let (id, deployed) = render(TEMPLATE, HERE);
-        let changed = Template::parse(&TEMPLATE.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
+        let changed = Template::of_text(&TEMPLATE.replace("GET", "POST"));
         let kept = keep_deployments(&changed, &deployed);
         assert_eq!(deployments(&kept).collect::<Vec<_>>(), [id.as_str()]);
     }
@@ -412,7 +381,7 @@ Outputs:
             })
         });
         let (own, admins, deployed) = with_letter.expect("one of many");
-        let changed = Template::parse(&template.replace("GET", "POST"), Path::new("logic.yaml")).expect("valid");
+        let changed = Template::of_text(&template.replace("GET", "POST"));
         let kept = keep_deployments(&changed, &deployed);
         assert_eq!(
             deployments(&kept).collect::<BTreeSet<_>>(),

@@ -26,8 +26,6 @@ pub(crate) fn release(deployed: &Template) -> Template {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -40,7 +38,7 @@ Resources:
     Properties: { DeletionProtectionEnabled: !If [P, true, false], TableName: x }
   Bucket: { Type: AWS::S3::Bucket, DeletionPolicy: Delete }
 ";
-        let template = Template::parse(text, Path::new("data.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let value = release(&template).as_value();
         let table = &value["Resources"]["Table"];
         assert_eq!(table["DeletionPolicy"], "Delete");

@@ -288,17 +288,15 @@ fn matches(parts: &[Part], text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use serde_json::json;
 
     use super::*;
 
     fn expected(value: &str) -> Expected {
         let text = format!(
-            "Parameters: {{ L: {{ Type: CommaDelimitedList }} }}\nConditions: {{ On: !Equals [!Ref P, p], Open: !Equals [!Ref Q, p] }}\nResources: {{ R: {{ Type: T, Value: {value} }} }}"
+            "Parameters: {{ L: {{ Type: CommaDelimitedList }} }}\nConditions: {{ Here: !Equals [!Ref P, p], Open: !Equals [!Ref Q, p] }}\nResources: {{ R: {{ Type: T, Value: {value} }} }}"
         );
-        let template = Template::parse(&text, Path::new("x.yaml")).expect("valid");
+        let template = Template::of_text(&text);
         let scope = [("P", "p"), ("L", "a, b"), ("Table.Arn", "arn:t"), ("AWS::Region", "r")];
         let scope = scope
             .iter()
@@ -320,7 +318,7 @@ mod tests {
             ("!Ref L", json!(["a", "b"])),
             ("!Split ['/', !Sub '${P}/q']", json!(["p", "q"])),
             (
-                "{ a: !If [On, 1, 2], b: !If [On, !Ref AWS::NoValue, x] }",
+                "{ a: !If [Here, 1, 2], b: !If [Here, !Ref AWS::NoValue, x] }",
                 json!({ "a": "1" }),
             ),
         ] {

@@ -230,8 +230,6 @@ fn wide(statement: &Expected) -> Vec<(&'static str, String)> {
 }
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::project::template::{Scope, Template};
 
@@ -239,7 +237,7 @@ mod tests {
     fn what_allows_more_than_it_names_is_told() {
         let keys = |statement: &str| -> Vec<&'static str> {
             let text = format!("Resources: {{ R: {{ Type: T, Value: {statement} }} }}");
-            let template = Template::parse(&text, Path::new("x.yaml")).expect("valid");
+            let template = Template::of_text(&text);
             let value = template.resource("R").expect("there")["Value"].clone();
             wide(&Expected::of(&template, &value, &Scope::new()))
                 .into_iter()

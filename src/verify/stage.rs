@@ -566,7 +566,7 @@ fn scope(cloud: &Cloud, wanted: &DesiredStack, deployed: &Deployed) -> Scope {
     scope.insert("AWS::StackName".to_owned(), deployed.stack.name.clone());
     scope.insert("AWS::StackId".to_owned(), deployed.stack.arn.clone());
     let template = wanted.template();
-    let parameters = wanted.effective_parameters();
+    let parameters = wanted.known_parameters();
     let is_secret = |name: &str| {
         let declaration = template.parameter(name);
         declaration
@@ -574,9 +574,6 @@ fn scope(cloud: &Cloud, wanted: &DesiredStack, deployed: &Deployed) -> Scope {
             .is_some_and(|on| *on == true || on == "true")
     };
     scope.extend(parameters.into_iter().filter(|(name, _)| !is_secret(name)));
-    template.looked_up_parameters().for_each(|name| {
-        scope.remove(name);
-    });
     for resource in &deployed.resources {
         let id = &resource.logical_id;
         scope.insert(id.clone(), resource.physical_id.clone());

@@ -221,7 +221,7 @@ pub(crate) fn architecture(project: &Project, function: &Function) -> Result<Arc
     let Some(stack) = project.stack(&function.stack) else {
         return Ok(Architecture::X86_64);
     };
-    let scope = stack.template.effective_parameters(&project.known_values(&stack.id));
+    let scope = stack.template.known_parameters(&project.known_values(&stack.id));
     let found = functions::architecture(&stack.template, &function.logical_id, &scope);
     let place = ["Resources", &function.logical_id, "Properties", "Architectures"];
     let known = |name: &String| Architecture::ALL.into_iter().find(|one| one.as_str() == name);

@@ -123,13 +123,7 @@ impl Up<'_> {
             let named = self.named(stack)?;
             if self.scope.has(&stack.id) && !self.before.contains_key(&stack.id) {
                 let cloud = self.context.cloud_of(&stack.id);
-                let additions = self.desired(stack, BTreeMap::new()).additions();
-                let is_made = |resource: &NamedResource| {
-                    additions
-                        .iter()
-                        .any(|addition| addition.logical_id == resource.logical_id)
-                };
-                all.extend(named.into_iter().filter(is_made).map(|resource| (cloud, resource)));
+                all.extend(named.into_iter().map(|resource| (cloud, resource)));
             }
         }
         conflicts::check(all).await

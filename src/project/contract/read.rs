@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::StackId;
 use crate::project::yaml::{self, Kind, Name, Node, Position};
-use crate::project::{Project, did_you_mean, json, number, source};
+use crate::project::{Project, did_you_mean, number, source};
 
 /// What a request may be.
 const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -54,20 +54,14 @@ impl Reader<'_> {
     }
 
     fn correct(&self) -> String {
-        source::correct(self.file)
+        yaml::correct(self.file)
     }
 
     /// Reads YAML or JSON; what is wrong with it is shown.
     pub(super) fn tree(&self, file: &Path, text: &str) -> Result<Node> {
-        let is_json = file.extension().is_some_and(|extension| extension == "json");
-        let read = || {
-            if is_json {
-                json::read(text, file, 1)
-            } else {
-                yaml::read(text, file)?.merged(file)
-            }
-        };
-        read().map_err(|error| source::shown(error, file, text))
+        source::tree(text, file)?
+            .merged(file)
+            .map_err(|error| source::shown(error, file, text))
     }
 
     /// What the whole file says.
@@ -106,7 +100,7 @@ impl Reader<'_> {
                 _ => None,
             });
             let position = item.map_or(fields.position, |item| {
-                entry(item, "name").map_or(item.position, |name| name.position)
+                item.entry("name").map_or(item.position, |(_, name)| name.position)
             });
             return Err(self
                 .refuse(position, format!("another of the {list} is called `{name}`"))
@@ -235,7 +229,7 @@ impl Reader<'_> {
         let before: usize = self
             .text
             .split('\n')
-            .take(position.line - 1)
+            .take(position.line as usize - 1)
             .map(|line| line.len() + 1)
             .sum();
         let found = self.text.get(before..).and_then(|rest| rest.find(part));
@@ -644,14 +638,6 @@ fn scalar(text: &str, plain: bool) -> Value {
             let canonical = || serde_json::from_str(&number::canonical(text)?).ok();
             as_written.or_else(canonical).map_or_else(text_itself, Value::Number)
         }
-    }
-}
-
-/// An entry of a map.
-fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    match &node.kind {
-        Kind::Map(entries) => entries.iter().find(|(one, _)| one.text == name).map(|(_, node)| node),
-        _ => None,
     }
 }
 

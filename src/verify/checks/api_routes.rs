@@ -337,8 +337,6 @@ fn is_gateways_own(answer: &Answer, response: &WantedResponse) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::project::apis::of_template;
     use crate::project::template::{Scope, Template};
@@ -350,7 +348,7 @@ Resources:
   Get: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET } }
   Post: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: POST, AuthorizationType: AWS_IAM, ApiKeyRequired: true } }
 "#;
-        let template = Template::parse(text, Path::new("x.yaml")).expect("valid");
+        let template = Template::of_text(text);
         let apis = of_template(&template, &Scope::new());
         let live = live.iter().map(|(method, path, authorization, key)| {
             let live = Live {

@@ -1,5 +1,9 @@
 //! CloudFormation templates as data: reading them, and answering what can be known before anything is deployed.
 
+mod read;
+mod references;
+mod resolve;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -8,6 +12,9 @@ use serde_json::{Map, Value, json};
 use super::naming::{self, NamedResource};
 use super::source;
 use crate::error::{Error, ErrorKind, Result};
+use read::Reading;
+pub(crate) use references::{references, rename_references};
+use resolve::{DYNAMIC, plain_text, resolve};
 
 /// A template, its short forms (`!Ref x`) written out (`{"Ref": "x"}`).
 #[derive(Debug, Clone, PartialEq)]
@@ -19,17 +26,20 @@ pub(crate) struct Template {
 /// resources: `Table`'s `Ref` by its logical id, its attributes as `Table.Arn`.
 pub(crate) type Scope = BTreeMap<String, String>;
 
+/// The macro that only adds to the template language: loops, and functions where there were none.
+const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// Conditions that stand one on another; more than any template has.
+const LONGEST_CHAIN: usize = 64;
+
 impl Template {
-    /// Parses a template file's text, YAML or JSON.
+    /// Parses a template file's text, YAML or JSON. Beside it what is to be warned of, a sentence each.
     ///
     /// # Errors
-    /// Names file, line and column where the text is no YAML, or says what is missing.
-    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self> {
-        let yaml: serde_yaml::Value = source::parse_yaml(text, file)?;
-        let value = to_json(yaml).map_err(|what| {
-            Error::new(ErrorKind::InvalidProject, format!("{}: {what}", file.display()))
-                .hint(format!("Correct {} and run the same command again.", file.display()))
-        })?;
+    /// Names file, line and column where the text is no YAML or means another thing to other readers, or says what is
+    /// missing.
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<(Self, Vec<String>)> {
+        let (value, warnings) = read::read(text, file, Reading::Written)?;
         let Value::Object(root) = value else {
             return Err(Error::new(
                 ErrorKind::InvalidProject,
@@ -60,7 +70,28 @@ impl Template {
                     .hint("Say what it is: `Type: AWS::…`."));
             }
         }
-        Ok(template)
+        Ok((template, warnings))
+    }
+
+    /// A stack's own template, whoever wrote it: CloudFormation has taken it, so that nothing is refused that can be read.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(crate) fn of_deployed(text: &str) -> Result<Self> {
+        let (value, _) = read::read(text, Path::new("deployed template"), Reading::Deployed)?;
+        let root = match value {
+            Value::Object(root) => root,
+            _ => Map::new(),
+        };
+        Ok(Self { root })
+    }
+
+    /// A template for a test.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self::parse(text, Path::new("stacks/x.yaml"))
+            .expect("a valid template")
+            .0
     }
 
     /// The whole template as compact JSON, which CloudFormation takes as well as YAML.
@@ -167,7 +198,7 @@ impl Template {
     /// Whether a resource will be made, as far as parameters tell: what can't be told is taken for yes.
     pub(crate) fn is_wanted(&self, resource: &Value, scope: &Scope) -> bool {
         let name = resource.get("Condition").and_then(Value::as_str);
-        name.and_then(|name| self.holds(self.condition(name)?, scope))
+        name.and_then(|name| self.condition_holds(name, scope, 0))
             .unwrap_or(true)
     }
 
@@ -177,7 +208,7 @@ impl Template {
         let Some(branches) = branches.and_then(|map| map.get("Fn::If")) else {
             return Some(value);
         };
-        let holds = self.holds(self.condition(branches.get(0)?.as_str()?)?, scope)?;
+        let holds = self.condition_holds(branches.get(0)?.as_str()?, scope, 0)?;
         self.chosen(branches.get(if holds { 1 } else { 2 })?, scope)
     }
 
@@ -212,21 +243,57 @@ impl Template {
             .map(|(name, _)| name.as_str())
     }
 
-    fn holds(&self, condition: &Value, scope: &Scope) -> Option<bool> {
+    fn condition_holds(&self, name: &str, scope: &Scope, depth: usize) -> Option<bool> {
+        // Conditions that refer to one another in a circle are CloudFormation's to refuse.
+        let deeper = depth < LONGEST_CHAIN;
+        self.condition(name)
+            .filter(|_| deeper)
+            .and_then(|condition| self.holds(condition, scope, depth + 1))
+    }
+
+    /// Whether a condition holds, as far as it can be told: of several parts one alone may decide.
+    fn holds(&self, condition: &Value, scope: &Scope, depth: usize) -> Option<bool> {
         let (function, argument) = condition.as_object()?.iter().next()?;
         let each = || argument.as_array().into_iter().flatten();
+        let decided_by = |deciding: bool| {
+            let mut all = Some(!deciding);
+            for part in each() {
+                match self.holds(part, scope, depth) {
+                    Some(holds) if holds == deciding => return Some(deciding),
+                    Some(_) => {}
+                    None => all = None,
+                }
+            }
+            all
+        };
         match function.as_str() {
-            "Condition" => self.holds(self.condition(argument.as_str()?)?, scope),
-            "Fn::Equals" => Some(resolve(argument.get(0)?, scope)? == resolve(argument.get(1)?, scope)?),
-            "Fn::Not" => Some(!self.holds(argument.get(0)?, scope)?),
-            "Fn::And" => each()
-                .map(|one| self.holds(one, scope))
-                .try_fold(true, |all, one| Some(all && one?)),
-            "Fn::Or" => each()
-                .map(|one| self.holds(one, scope))
-                .try_fold(false, |any, one| Some(any || one?)),
+            "Condition" => self.condition_holds(argument.as_str()?, scope, depth),
+            "Fn::Equals" => Some(self.text_of(argument.get(0)?, scope)? == self.text_of(argument.get(1)?, scope)?),
+            "Fn::Not" => Some(!self.holds(argument.get(0)?, scope, depth)?),
+            "Fn::And" => decided_by(false),
+            "Fn::Or" => decided_by(true),
             _ => None,
         }
+    }
+
+    /// Whether what it makes depends on what stands elsewhere and may change without it: values that CloudFormation looks
+    /// up, and what macros and nested stacks read. Only CloudFormation can tell whether there is anything to do.
+    pub(crate) fn depends_on_outside(&self) -> bool {
+        self.looked_up_parameters().next().is_some()
+            || self.transforms().any(|name| name != Some(LANGUAGE_EXTENSIONS))
+            || self.root.values().any(reads_outside)
+            || self.resources_of("AWS::CloudFormation::Stack").next().is_some()
+    }
+
+    /// The macros that the whole template goes through, by their names as far as they are text.
+    fn transforms(&self) -> impl Iterator<Item = Option<&str>> {
+        let said = self.root.get("Transform");
+        let list = match said {
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        list.iter().map(Value::as_str)
     }
 
     /// Whether a resource goes with its stack, as it does unless it says otherwise.
@@ -266,9 +333,19 @@ impl Template {
             .collect()
     }
 
-    /// The resources whose names the template chooses, as far as `scope` can tell them.
+    /// The same without those that CloudFormation looks up: what is known of them beforehand is only where.
+    pub(crate) fn known_parameters(&self, given: &BTreeMap<String, String>) -> Scope {
+        let mut known = self.effective_parameters(given);
+        self.looked_up_parameters().for_each(|name| {
+            known.remove(name);
+        });
+        known
+    }
+
+    /// The resources that will be made whose names the template chooses, as far as `scope` can tell either.
     pub(crate) fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
         self.resources()
+            .filter(|(_, resource)| self.is_wanted(resource, scope))
             .filter_map(|(id, resource)| {
                 let resource_type = Self::type_of(resource);
                 let name = naming::property_of(resource_type, resource)?;
@@ -279,175 +356,21 @@ impl Template {
                         .into_iter()
                         .filter(|name| self.declares(name))
                         .collect(),
-                    name: resolve(name, scope)?,
+                    name: self.text_of(name, scope)?,
                 })
             })
             .collect()
     }
 }
 
-/// The text a value will be, if what is in `scope` alone decides it.
-pub(crate) fn resolve(value: &Value, scope: &Scope) -> Option<String> {
+/// Whether CloudFormation looks up something of a value elsewhere: a dynamic reference
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>), or a macro.
+fn reads_outside(value: &Value) -> bool {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(plain_text(value)),
-        Value::Object(map) if map.len() == 1 => {
-            let (function, argument) = map.iter().next()?;
-            match function.as_str() {
-                "Ref" => scope.get(argument.as_str()?).cloned(),
-                "Fn::GetAtt" => scope
-                    .get(&format!(
-                        "{}.{}",
-                        argument.get(0)?.as_str()?,
-                        argument.get(1)?.as_str()?
-                    ))
-                    .cloned(),
-                "Fn::Sub" => match argument.as_array() {
-                    None => substitute(argument.as_str()?, scope),
-                    Some(parts) => {
-                        let mut scope = scope.clone();
-                        for (name, value) in parts.get(1)?.as_object()? {
-                            match resolve(value, &scope) {
-                                Some(text) => scope.insert(name.clone(), text),
-                                None => scope.remove(name),
-                            };
-                        }
-                        substitute(parts.first()?.as_str()?, &scope)
-                    }
-                },
-                "Fn::Select" => {
-                    let index: usize = resolve(argument.get(0)?, scope)?.parse().ok()?;
-                    match argument.get(1)? {
-                        Value::Array(choices) => resolve(choices.get(index)?, scope),
-                        split => {
-                            let parts = split.get("Fn::Split")?;
-                            let text = resolve(parts.get(1)?, scope)?;
-                            text.split(parts.get(0)?.as_str()?).nth(index).map(str::to_owned)
-                        }
-                    }
-                }
-                "Fn::Join" => {
-                    let separator = argument.get(0)?.as_str()?;
-                    let parts: Option<Vec<String>> = argument
-                        .get(1)?
-                        .as_array()?
-                        .iter()
-                        .map(|part| resolve(part, scope))
-                        .collect();
-                    Some(parts?.join(separator))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn substitute(text: &str, scope: &Scope) -> Option<String> {
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let end = start + rest[start..].find('}')?;
-        result.push_str(&rest[..start]);
-        let name = &rest[start + 2..end];
-        match name.strip_prefix('!') {
-            Some(literal) => result.push_str(&format!("${{{literal}}}")),
-            None => result.push_str(scope.get(name)?),
-        }
-        rest = &rest[end + 1..];
-    }
-    result.push_str(rest);
-    Some(result)
-}
-
-/// The names that `value` refers to: through `Ref`, `Fn::GetAtt`, `Fn::Sub`, and conditions through `Fn::If`.
-pub(crate) fn references(value: &Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    collect_references(value, &mut names);
-    names
-}
-
-fn collect_references(value: &Value, names: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect_references(item, names)),
-        Value::Object(map) => {
-            for (key, inner) in map {
-                match (key.as_str(), inner) {
-                    ("Ref" | "Condition", Value::String(name)) => {
-                        names.insert(name.clone());
-                    }
-                    ("Fn::GetAtt", _) => {
-                        names.extend(inner.get(0).and_then(Value::as_str).map(str::to_owned));
-                    }
-                    ("Fn::If", _) => {
-                        names.extend(inner.get(0).and_then(Value::as_str).map(str::to_owned));
-                        collect_references(inner, names);
-                    }
-                    ("Fn::Sub", _) => {
-                        let text = inner.as_str().or_else(|| inner.get(0).and_then(Value::as_str));
-                        for (start, _) in text.unwrap_or_default().match_indices("${") {
-                            let name = text.unwrap_or_default()[start + 2..]
-                                .split(['}', '.'])
-                                .next()
-                                .unwrap_or_default();
-                            names.insert(name.to_owned());
-                        }
-                        collect_references(inner, names);
-                    }
-                    _ => collect_references(inner, names),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn plain_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// YAML with CloudFormation's short forms as JSON with the long ones.
-fn to_json(value: serde_yaml::Value) -> Result<Value, String> {
-    use serde_yaml::Value as Yaml;
-    Ok(match value {
-        Yaml::Null => Value::Null,
-        Yaml::Bool(flag) => Value::Bool(flag),
-        Yaml::Number(number) => serde_json::from_str(&number.to_string())
-            .map_err(|_| format!("`{number}` is no number that JSON can hold"))?,
-        Yaml::String(text) => Value::String(text),
-        Yaml::Sequence(items) => Value::Array(items.into_iter().map(to_json).collect::<Result<_, _>>()?),
-        Yaml::Mapping(map) => {
-            let mut object = Map::new();
-            for (key, value) in map {
-                object.insert(key_text(key)?, to_json(value)?);
-            }
-            Value::Object(object)
-        }
-        Yaml::Tagged(tagged) => {
-            let tag = tagged.tag.to_string();
-            let name = tag.trim_start_matches('!');
-            let argument = to_json(tagged.value)?;
-            match (name, argument) {
-                ("Ref" | "Condition", argument) => json!({ name: argument }),
-                ("GetAtt", Value::String(path)) => {
-                    let (resource, attribute) = path
-                        .split_once('.')
-                        .ok_or_else(|| format!("`!GetAtt {path}` names no attribute"))?;
-                    json!({ "Fn::GetAtt": [resource, attribute] })
-                }
-                (name, argument) => json!({ format!("Fn::{name}"): argument }),
-            }
-        }
-    })
-}
-
-fn key_text(key: serde_yaml::Value) -> Result<String, String> {
-    match to_json(key)? {
-        text @ (Value::String(_) | Value::Number(_) | Value::Bool(_)) => Ok(plain_text(&text)),
-        other => Err(format!("`{other}` can't be a key")),
+        Value::String(text) => text.contains(DYNAMIC),
+        Value::Array(items) => items.iter().any(reads_outside),
+        Value::Object(map) => map.contains_key("Fn::Transform") || map.values().any(reads_outside),
+        _ => false,
     }
 }
 
@@ -477,7 +400,7 @@ Resources:
 "#;
 
     fn template() -> Template {
-        Template::parse(TEMPLATE, Path::new("stacks/x.yaml")).expect("valid")
+        Template::of_text(TEMPLATE)
     }
 
     fn scope() -> Scope {
