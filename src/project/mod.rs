@@ -141,7 +141,10 @@ impl Project {
     pub(crate) fn check(&self) -> Result<()> {
         match &self.problem {
             Some(problem) => Err(problem.clone()),
-            None => self.wiring.check(),
+            None => {
+                self.stacks.values().try_for_each(StackTemplate::check)?;
+                self.wiring.check()
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::source;
-use super::template::Template;
+use super::template::{self, Template};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
@@ -88,6 +88,9 @@ const ARTIFACTS_TEMPLATE: &str = include_str!("artifacts.yaml");
 /// Room in a stack's name of 128 characters for project and stage (20 each), a region and the hyphens.
 const LONGEST_ID: usize = 64;
 
+/// Slips beside the first that an error tells: each is found by reading the text again.
+const MOST_TOLD: usize = 9;
+
 /// Reads the templates of the folder `stacks`, by id.
 ///
 /// # Errors
@@ -155,6 +158,26 @@ impl StackTemplate {
     pub(crate) fn artifacts() -> Result<Self> {
         let file = PathBuf::from("the deployer's own template");
         Self::parse(StackId::new(ARTIFACTS), file, ARTIFACTS_TEMPLATE.into())
+    }
+
+    /// Refuses slips that can be seen in the template alone: references to what isn't there, misspelt types and properties.
+    ///
+    /// # Errors
+    /// Shows the first, and names the others.
+    pub(crate) fn check(&self) -> Result<()> {
+        let slips = template::slips(&self.template);
+        let Some((first, others)) = slips.split_first() else {
+            return Ok(());
+        };
+        let path: Vec<&str> = first.path.iter().map(String::as_str).collect();
+        let place = |slip: &template::Slip| {
+            let path: Vec<&str> = slip.path.iter().map(String::as_str).collect();
+            source::at(&self.file, &self.text, &path)
+        };
+        let error = self.error(&path, first.what.as_str()).hint(&first.next_step);
+        Err(others.iter().take(MOST_TOLD).fold(error, |error, slip| {
+            error.cause(format!("{}: {}. {}", place(slip), slip.what, slip.next_step))
+        }))
     }
 
     /// Bad input: what stands at `path` of the template.

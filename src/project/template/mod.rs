@@ -1,8 +1,10 @@
 //! CloudFormation templates as data: reading them, and answering what can be known before anything is deployed.
 
+mod check;
 mod read;
 mod references;
 mod resolve;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::naming::{self, NamedResource};
 use super::source;
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use check::{Slip, slips};
 use read::Reading;
 pub(crate) use references::{references, rename_references};
 use resolve::{DYNAMIC, plain_text, resolve};
