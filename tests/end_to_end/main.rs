@@ -39,5 +39,6 @@ mod sharing;
 mod site;
 mod snapshots;
 mod status;
+mod template_language;
 mod templates;
 mod verify;

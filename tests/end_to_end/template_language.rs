@@ -1,0 +1,257 @@
+//! What templates may say, and what of it only CloudFormation knows: taken as CloudFormation takes it, judged by the services
+//! and by the AWS CLI.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Clients, Deployer, Emulator, Project, tools};
+
+/// What the AWS CLI says of an emulator.
+fn aws(emulator: &Emulator, args: &[&str]) -> Value {
+    let mut command = Command::new(tools::aws());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    let output = command
+        .args(args)
+        .args(["--output", "json", "--endpoint-url", &emulator.endpoint()])
+        .env("AWS_ACCESS_KEY_ID", emulator.keys().id)
+        .env("AWS_SECRET_ACCESS_KEY", emulator.keys().secret)
+        .env("AWS_REGION", emulator.region())
+        .env("AWS_DEFAULT_REGION", emulator.region())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .expect("the AWS CLI starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: 2010-09-09
+Parameters:
+  AuditName: { Type: AWS::SSM::Parameter::Value<String>, Default: /shop/audit-table }
+  Delay: { Type: "AWS::SSM::Parameter::Value<String>", Default: /shop/delay }
+  LogBucketName: { Type: String, Default: "" }
+Mappings:
+  Names: { us-east-1: { Site: www.shop.example }, eu-west-1: { Site: "no bucket's name" } }
+Conditions:
+  HasLogBucket: !Not [!Equals [!Ref LogBucketName, ""]]
+  IsMain: !Equals [!Ref AWS::Region, eu-west-1]
+  IsMainAndMore: !And [!Condition IsMain, !Equals [!Ref Delay, 5]]
+Resources:
+  Audit:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Ref AuditName
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+      DeletionProtectionEnabled: no
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: yes }
+  LogBucket:
+    Type: AWS::S3::Bucket
+    Condition: HasLogBucket
+    Properties: { BucketName: !Ref LogBucketName }
+  SiteBucket:
+    Type: AWS::S3::Bucket
+    Properties: { BucketName: !FindInMap [Names, !Ref AWS::Region, Site] }
+  Reader:
+    Type: AWS::IAM::Role
+    Condition: IsMainAndMore
+    Properties:
+      RoleName: audit-reader
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: sts:AssumeRole }]
+  Mail:
+    Type: AWS::SQS::Queue
+    Properties: { QueueName: !Sub "${AWS::StackName}-0o17", DelaySeconds: !Ref Delay }
+"#;
+
+fn project(name: &str) -> Project {
+    Project::bare(name, &[("stacks/data.yaml", TEMPLATE)])
+}
+
+#[tokio::test]
+async fn what_only_cloudformation_knows_is_not_guessed() {
+    let emulator = Emulator::start();
+    let clients = Clients::root(&emulator.endpoint());
+    let put = |name: &str, value: &str| {
+        let args = [
+            "ssm",
+            "put-parameter",
+            "--type",
+            "String",
+            "--overwrite",
+            "--name",
+            name,
+            "--value",
+            value,
+        ];
+        aws(&emulator, &args);
+    };
+    put("/shop/audit-table", "audit-events");
+    put("/shop/delay", "5");
+    // Roles are of all regions: this one is another stage's, in the region where the condition holds.
+    clients
+        .iam
+        .create_role()
+        .role_name("audit-reader")
+        .assume_role_policy_document("{}")
+        .send()
+        .await
+        .expect("a role");
+    let project = project("shop");
+    let up = |args: &[&str]| {
+        project
+            .deployer(&emulator.endpoint(), &[&["up"], args].concat())
+            .success()
+    };
+    up(&[]);
+
+    let described = clients
+        .dynamodb
+        .describe_table()
+        .table_name("audit-events")
+        .send()
+        .await;
+    let table = described
+        .expect("the table of the name behind the parameter")
+        .table
+        .expect("described");
+    assert_eq!(table.deletion_protection_enabled, Some(false), "`no` is no");
+    // The emulator makes no recovery of it.
+    let sent = aws(
+        &emulator,
+        &["cloudformation", "get-template", "--stack-name", "shop-prod-data"],
+    );
+    let properties = &sent["TemplateBody"]["Resources"]["Audit"]["Properties"];
+    let recovery = &properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+    assert_eq!(*recovery, true, "`yes` is yes");
+    clients
+        .s3
+        .head_bucket()
+        .bucket("www.shop.example")
+        .send()
+        .await
+        .expect("a name with dots");
+    let queue = "shop-prod-data-0o17";
+    let delay = || {
+        let url = aws(&emulator, &["sqs", "get-queue-url", "--queue-name", queue]);
+        let url = url["QueueUrl"].as_str().expect("a URL").to_owned();
+        let told = aws(
+            &emulator,
+            &[
+                "sqs",
+                "get-queue-attributes",
+                "--queue-url",
+                &url,
+                "--attribute-names",
+                "DelaySeconds",
+            ],
+        );
+        told["Attributes"]["DelaySeconds"].clone()
+    };
+    assert_eq!(delay(), "5");
+
+    put("/shop/delay", "30");
+    up(&[]);
+    assert_eq!(delay(), "30", "the template is the same, what it refers to isn't");
+
+    // What only outputs show is there after the next run.
+    project.write(
+        "stacks/data.yaml",
+        &format!("{TEMPLATE}Outputs: {{ Extra: {{ Value: hello }} }}\n"),
+    );
+    up(&[]);
+    let stack = aws(
+        &emulator,
+        &["cloudformation", "describe-stacks", "--stack-name", "shop-prod-data"],
+    );
+    let outputs = stack["Stacks"][0]["Outputs"].as_array().expect("outputs").clone();
+    assert!(
+        outputs
+            .iter()
+            .any(|output| output["OutputKey"] == "Extra" && output["OutputValue"] == "hello"),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn what_readers_of_yaml_differ_on_is_refused_by_line() {
+    for (from, to, says) in [
+        (
+            "DeletionProtectionEnabled: no",
+            "DeletionProtectionEnabled: 0755",
+            "21:34: `0755` is 493 to YAML 1.1 (octal)",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: 22:22",
+            "`22:22` is 1342 to YAML 1.1 (to the base of 60)",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: 1_000",
+            "`1_000` is 1000 to YAML 1.1",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "<<: { DelaySeconds: 1 }",
+            "CloudFormation takes no merge keys (`<<`)",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: !!binary AAEC",
+            "CloudFormation takes no `!!binary`",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: ",
+            "`DelaySeconds` has no value: `null` isn't allowed in templates",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: !ref Delay",
+            "`!ref` is no function of CloudFormation",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySeconds: !Ref Dealy",
+            "there is neither a parameter nor a resource `Dealy`",
+        ),
+        (
+            "DelaySeconds: !Ref Delay",
+            "DelaySecond: 5",
+            "AWS::SQS::Queue has no property `DelaySecond`",
+        ),
+        (
+            "AWS::SQS::Queue",
+            "AWS::Sqs::Queue",
+            "there is no resource type `AWS::Sqs::Queue`",
+        ),
+        ("HasLogBucket: !Not", "on: !Not", "the name `on` is `true` to YAML 1.1"),
+    ] {
+        assert!(TEMPLATE.contains(from), "{from}");
+        let project = Project::bare("shop", &[("stacks/data.yaml", &TEMPLATE.replace(from, to))]);
+        let ran = Deployer::new(project.path(), &["up"])
+            .at("http://127.0.0.1:9")
+            .run()
+            .fails_with(2);
+        ran.says(&["stacks/data.yaml:", says, "next: "]);
+    }
+}
+
+#[test]
+fn an_alias_is_sent_as_what_it_stands_for_and_warned_of() {
+    let emulator = Emulator::shared();
+    let template = "Resources:\n  A: { Type: AWS::SQS::Queue, Properties: &same { DelaySeconds: 7 } }\n  B: { Type: AWS::SQS::Queue, Properties: *same }\nOutputs: { B: { Value: !GetAtt B.QueueName } }\n";
+    let project = Project::bare("aliases", &[("stacks/data.yaml", template)]);
+    let ran = project.deployer(&emulator.endpoint(), &["up"]).success();
+    ran.says(&["stacks/data.yaml:3:43: CloudFormation itself takes no aliases such as `*same`"]);
+}
