@@ -171,6 +171,9 @@ fn word(rest: &str) -> usize {
 /// An error whose message begins with its place in a file, as those of the readers of YAML and JSON do, with what stands
 /// there.
 pub(crate) fn shown(error: Error, file: &Path, text: &str) -> Error {
+    if !error.excerpts().is_empty() {
+        return error;
+    }
     let rest = error.message().strip_prefix(&format!("{}:", file.display()));
     let place = rest.and_then(|rest| {
         let mut parts = rest.split(':');

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParsedSpan, Tag};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Excerpt, Result};
 
 /// Where something stands in a file. Both count from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,13 +139,11 @@ const COPIED_AT_LEAST: usize = 1 << 20;
 /// or isn't text, of an alias of itself or of too much, and of a second document.
 pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
     // Editors on Windows put a byte order mark in front; it would count as a column.
-    let (mark, text) = match text.strip_prefix('\u{feff}') {
-        Some(rest) => ('\u{feff}'.len_utf8(), rest),
-        None => (0, text),
-    };
+    let whole = text;
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
     refuse_unprintable(text, file)?;
     let mut parser = Parser::new_from_str(text);
-    let mut tree = Tree::new(text, mark, file);
+    let mut tree = Tree::new(whole, text, file);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             Position::of(error.marker())
@@ -156,7 +154,7 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
     }
     Ok(tree.root.unwrap_or(Node {
         position: Position::START,
-        span: Span::new(mark, mark),
+        span: Span::new(whole.len(), whole.len()),
         tag: None,
         is_alias: false,
         kind: Kind::Scalar {
@@ -212,7 +210,7 @@ enum Content {
     Map {
         entries: Vec<(Name, Node)>,
         /// Where each name stands.
-        names: BTreeMap<(String, bool), Position>,
+        names: BTreeMap<(String, bool), (Position, Span)>,
         /// The name whose value comes next.
         name: Option<Name>,
     },
@@ -220,6 +218,8 @@ enum Content {
 
 /// Puts the parser's events together.
 struct Tree<'a> {
+    /// All of the file.
+    whole: &'a str,
     text: &'a str,
     /// Bytes of the file before `text`.
     before: usize,
@@ -235,13 +235,15 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn new(text: &'a str, before: usize, file: &'a Path) -> Self {
+    fn new(whole: &'a str, text: &'a str, file: &'a Path) -> Self {
+        let before = whole.len() - text.len();
         let offsets = if text.is_ascii() {
             Vec::new()
         } else {
             text.char_indices().map(|(at, _)| narrow(at)).collect()
         };
         Self {
+            whole,
             text,
             before,
             offsets,
@@ -403,10 +405,21 @@ impl<'a> Tree<'a> {
                         plain: plain && node.tag.is_none(),
                     };
                     match names.entry((found.text.clone(), found.merges())) {
-                        Entry::Vacant(slot) => slot.insert(position),
+                        Entry::Vacant(slot) => slot.insert((position, span)),
                         Entry::Occupied(first) => {
-                            let (first, text) = (first.get().line, &found.text);
-                            return refused(position, format!("`{text}` is there twice; line {first} has it, too"));
+                            let (first, first_span) = *first.get();
+                            let what = format!("`{}` is there twice; line {} has it, too", found.text, first.line);
+                            let shown = |span: Span, label: &str| Excerpt {
+                                file: file.display().to_string(),
+                                text: self.whole.into(),
+                                span: span.range(),
+                                label: label.to_owned(),
+                            };
+                            return Err(position
+                                .error(file, what)
+                                .excerpt(shown(span, "again"))
+                                .excerpt(shown(first_span, "the first"))
+                                .hint("Take one of the two out."));
                         }
                     };
                     *name = Some(found);

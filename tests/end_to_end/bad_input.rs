@@ -483,7 +483,7 @@ fn a_template_that_cloudformation_refuses_is_named() {
     // The same of a stack alone, as it is made and as it is updated.
     let data = project.read("stacks/data.yaml");
     let odd = || {
-        let odd = "Resources:\n  Odd: { Type: AWS::SNS::Topic, DependsOn: Tabel }\n";
+        let odd = "Resources:\n  Odd: { Type: AWS::SNS::Topic }\n";
         project.write("stacks/data.yaml", &data.replacen("Resources:\n", odd, 1));
     };
     let up = || project.deployer(&proxy.endpoint(), &["up", "--only", "data"]);

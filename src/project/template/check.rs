@@ -276,9 +276,15 @@ impl<'t> Check<'t> {
             );
             return;
         }
+        let before = self.found.len();
         match name.split_once('.') {
             Some((resource, _)) => self.resource(resource, "asks for an attribute of"),
             None => self.reference(name),
+        }
+        for slip in self.found.iter_mut().skip(before) {
+            // Variables of IAM policies, of API Gateway's stages and of shells look the same.
+            slip.next_step
+                .push_str(&format!(" If `${{{name}}}` is meant as it is, write `${{!{name}}}`."));
         }
     }
 
@@ -606,7 +612,7 @@ Outputs:
             (
                 "${own}-",
                 "${owm}-",
-                "Resources/Function/Properties/Role/Fn::Sub: there is neither a parameter nor a resource `owm` Declare it under `Parameters:` or `Resources:`, or correct the name.",
+                "Resources/Function/Properties/Role/Fn::Sub: there is neither a parameter nor a resource `owm` Declare it under `Parameters:` or `Resources:`, or correct the name. If `${owm}` is meant as it is, write `${!owm}`.",
             ),
             (
                 "!GetAtt [Function, Arn]",

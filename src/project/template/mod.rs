@@ -200,9 +200,15 @@ impl Template {
 
     /// Whether a resource will be made, as far as parameters tell: what can't be told is taken for yes.
     pub(crate) fn is_wanted(&self, resource: &Value, scope: &Scope) -> bool {
-        let name = resource.get("Condition").and_then(Value::as_str);
-        name.and_then(|name| self.condition_holds(name, scope, 0))
-            .unwrap_or(true)
+        self.is_made(resource, scope).unwrap_or(true)
+    }
+
+    /// Whether a resource will be made; none if its condition can't be told.
+    fn is_made(&self, resource: &Value, scope: &Scope) -> Option<bool> {
+        match resource.get("Condition") {
+            None => Some(true),
+            Some(name) => self.condition_holds(name.as_str()?, scope, 0),
+        }
     }
 
     /// What a value is where conditions choose: the branch of each `Fn::If` that holds. None if that can't be told.
@@ -345,10 +351,10 @@ impl Template {
         known
     }
 
-    /// The resources that will be made whose names the template chooses, as far as `scope` can tell either.
+    /// The resources that are sure to be made and whose names the template chooses, as far as `scope` can tell either.
     pub(crate) fn named_resources(&self, scope: &Scope) -> Vec<NamedResource> {
         self.resources()
-            .filter(|(_, resource)| self.is_wanted(resource, scope))
+            .filter(|(_, resource)| self.is_made(resource, scope) == Some(true))
             .filter_map(|(id, resource)| {
                 let resource_type = Self::type_of(resource);
                 let name = naming::property_of(resource_type, resource)?;
@@ -449,6 +455,50 @@ Resources:
         let elsewhere = Scope::from([("Stage".into(), "dev".into())]);
         assert!(!template.is_wanted(role, &elsewhere));
         assert!(template.is_wanted(role, &Scope::new()), "unknown");
+    }
+
+    #[test]
+    fn what_only_cloudformation_knows_has_no_name_beforehand() {
+        let template = Template::of_text(
+            "Parameters: { Path: { Type: AWS::SSM::Parameter::Value<String>, Default: /a/b }, Name: { Type: String, Default: x } }\n\
+             Conditions: { Never: !Equals [!Ref Name, y], Open: !Equals [!Ref Path, y], Both: !And [!Condition Open, !Condition Never],\n\
+             \x20 Either: !Or [!Condition Open, !Not [!Condition Never]], Round: !Not [!Condition Round] }\n\
+             Resources:\n\
+             \x20 A: { Type: AWS::S3::Bucket, Properties: { BucketName: !Ref Path } }\n\
+             \x20 B: { Type: AWS::S3::Bucket, Properties: { BucketName: '{{resolve:ssm:/a/b}}' } }\n\
+             \x20 C: { Type: AWS::S3::Bucket, Condition: Never, Properties: { BucketName: c } }\n\
+             \x20 D: { Type: AWS::S3::Bucket, Condition: Open, Properties: { BucketName: d } }\n\
+             \x20 E: { Type: AWS::S3::Bucket, Condition: Both, Properties: { BucketName: e } }\n\
+             \x20 F: { Type: AWS::S3::Bucket, Condition: Either, Properties: { BucketName: f } }\n\
+             \x20 G: { Type: AWS::S3::Bucket, Condition: Round, Properties: { BucketName: g } }\n\
+             \x20 H: { Type: AWS::S3::Bucket, Properties: { BucketName: !Sub 'h-${Name}' } }\n",
+        );
+        let scope = template.known_parameters(&BTreeMap::new());
+        let names: Vec<String> = template
+            .named_resources(&scope)
+            .into_iter()
+            .map(|named| named.name)
+            .collect();
+        assert_eq!(names, ["f", "h-x"]);
+        let made: Vec<&str> = template
+            .resources()
+            .filter(|(_, resource)| template.is_wanted(resource, &scope))
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(made, ["A", "B", "D", "F", "G", "H"], "what can't be told may be made");
+        assert!(template.depends_on_outside());
+        assert!(
+            !Template::of_text("Transform: AWS::LanguageExtensions\nResources: { A: { Type: X } }")
+                .depends_on_outside()
+        );
+        for outside in [
+            "Transform: [AWS::LanguageExtensions, Own]\nResources: { A: { Type: X } }",
+            "Resources: { A: { Type: X, Properties: { P: [{ Q: 'a{{resolve:secretsmanager:x}}' }] } } }",
+            "Resources: { A: { Type: X, Properties: { Fn::Transform: { Name: AWS::Include } } } }",
+            "Resources: { A: { Type: AWS::CloudFormation::Stack } }",
+        ] {
+            assert!(Template::of_text(outside).depends_on_outside(), "{outside}");
+        }
     }
 
     #[test]
