@@ -72,8 +72,13 @@ pub(crate) fn slips(template: &Template) -> Vec<Slip> {
         path: Vec::new(),
         found: Vec::new(),
     };
-    // What a macro makes of it nobody knows here; a loop makes resources and names of its own.
-    if template.transforms().all(|name| name == Some(LANGUAGE_EXTENSIONS)) && !is_expanded(&template.root) {
+    // What a macro makes of it nobody knows here; a loop, a module and SAM make resources and names of their own.
+    let makes_more = |kind: &str| kind.ends_with("::MODULE") || kind.starts_with("AWS::Serverless::");
+    let is_all_there = template.transforms().all(|name| name == Some(LANGUAGE_EXTENSIONS))
+        && !template
+            .resources()
+            .any(|(_, resource)| makes_more(Template::type_of(resource)));
+    if is_all_there && !is_expanded(&template.root) {
         check.sections();
         check.references();
     }
@@ -702,6 +707,8 @@ Outputs:
         assert_eq!(found(&sam).len(), 1, "properties alone");
         let include = wrong.replace("Resources:", "Resources:\n  Fn::Transform: { Name: AWS::Include }");
         assert_eq!(found(&include), Vec::<String>::new());
+        let module = wrong.replace("Made: { Type: Custom::Thing", "Made: { Type: My::Own::Thing::MODULE");
+        assert_eq!(found(&module), Vec::<String>::new());
         let unchecked = RIGHT
             .replace(
                 "    DependsOn:",

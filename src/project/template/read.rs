@@ -165,7 +165,11 @@ impl Reader<'_> {
                     } else {
                         value.span
                     };
-                    let value = self.value(value)?;
+                    let value = match self.value(value)? {
+                        // As public templates have it; no region is this one.
+                        Value::Null if key == "Fn::GetAZs" => Value::String(String::new()),
+                        value => value,
+                    };
                     self.refuse_null(&value, span, &format!("`{key}`"))?;
                     object.insert(key, value);
                 }
