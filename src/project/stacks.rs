@@ -169,14 +169,15 @@ impl StackTemplate {
         let Some((first, others)) = slips.split_first() else {
             return Ok(());
         };
-        let path: Vec<&str> = first.path.iter().map(String::as_str).collect();
-        let place = |slip: &template::Slip| {
-            let path: Vec<&str> = slip.path.iter().map(String::as_str).collect();
-            source::at(&self.file, &self.text, &path)
-        };
-        let error = self.error(&path, first.what.as_str()).hint(&first.next_step);
+        let error = self.error(&keys(first), first.what.as_str()).hint(&first.next_step);
         Err(others.iter().take(MOST_TOLD).fold(error, |error, slip| {
-            error.cause(format!("{}: {}. {}", place(slip), slip.what, slip.next_step))
+            // What to do about it is a sentence, and perhaps more of them.
+            let end = slip
+                .next_step
+                .find(['?', '.'])
+                .map_or(slip.next_step.len(), |end| end + 1);
+            let label = format!("{}. {}", slip.what, &slip.next_step[..end]);
+            self.point(error, &keys(slip), &label)
         }))
     }
 
@@ -222,6 +223,10 @@ impl StackTemplate {
         )
         .unwrap_or_else(|error| panic!("{error}"))
     }
+}
+
+fn keys(slip: &template::Slip) -> Vec<&str> {
+    slip.path.iter().map(String::as_str).collect()
 }
 
 /// The id becomes part of the stack's name, and of the names that templates make of that.
