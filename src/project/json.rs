@@ -37,12 +37,21 @@ pub(crate) fn read(text: &str, file: &Path, first_line: usize) -> Result<Node> {
     reader.node(value, 0)
 }
 
-/// What the parser says, without its own way of telling the place.
+/// What the parser says, without its own way of telling the place, and in words of the file where it has its own.
 fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rfind(" at line ")
-        .map_or(text.as_str(), |end| &text[..end])
-        .to_owned()
+    let text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
+    match text {
+        "trailing characters" => "there is more after the end of the JSON",
+        "EOF while parsing a value" => "a value is missing at the end",
+        "EOF while parsing an object" => "an object isn't closed: `}` is missing",
+        "EOF while parsing a list" => "a list isn't closed: `]` is missing",
+        "EOF while parsing a string" => "a text isn't closed: `\"` is missing",
+        "key must be a string" => "a name must be in double quotes",
+        "trailing comma" => "nothing comes after this comma",
+        other => other,
+    }
+    .to_owned()
 }
 
 struct Reader<'a> {
@@ -202,7 +211,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_its_place() {
         assert!(problem("{\"a\": }").starts_with("a.jsonl:7:7: expected value"));
-        assert!(problem("{\"a\": 1} x").starts_with("a.jsonl:7:10: trailing characters"));
+        assert!(problem("{\"a\": 1} x").starts_with("a.jsonl:7:10: there is more after the end of the JSON"));
+        assert!(problem("{\"a\": [1").starts_with("a.jsonl:7:8: a list isn't closed"));
         assert!(problem("{\"a\": \"\\ud83d\"}").starts_with("a.jsonl:7:7: "));
         assert!(problem("{\"a\": 1, \"\\u0061\": 2}").starts_with("a.jsonl:7:10: `a` is there twice"));
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));

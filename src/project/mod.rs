@@ -303,7 +303,15 @@ impl Project {
             .filter(|file| file.exists())
             .collect();
         let file = match (file, defaults.as_slice()) {
-            (Some(file), _) => file,
+            (Some(file), _) => {
+                seed::Format::of(file)?;
+                if !file.exists() {
+                    let what = format!("--file {}: there is no such file", file.display());
+                    return Err(Error::new(ErrorKind::InvalidUsage, what)
+                        .hint("It is looked for from the folder that you are in, whatever the project's is."));
+                }
+                file
+            }
             (None, []) => return Ok(Seeds::default()),
             (None, [only]) => only,
             (None, [first, second, ..]) => {

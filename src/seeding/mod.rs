@@ -290,6 +290,9 @@ fn to_dynamodb(value: &Attribute) -> AttributeValue {
         Attribute::Null => AttributeValue::Null(true),
         Attribute::List(items) => AttributeValue::L(items.iter().map(to_dynamodb).collect()),
         Attribute::Map(named) => AttributeValue::M(map_to_dynamodb(named)),
+        Attribute::TextSet(texts) => AttributeValue::Ss(texts.iter().cloned().collect()),
+        Attribute::NumberSet(numbers) => AttributeValue::Ns(numbers.iter().cloned().collect()),
+        Attribute::BinarySet(values) => AttributeValue::Bs(values.iter().cloned().map(Blob::new).collect()),
     }
 }
 
