@@ -10,7 +10,7 @@ use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
 use crate::report::{CommandResult, Paint};
-use crate::seeding::{self, SeededTable};
+use crate::seeding::{self, Progress, SeededTable};
 use crate::stack::follow;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::{self, Deployed, Stack};
@@ -23,12 +23,19 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     let context = Context::connect(project, session).await?;
     let stacks = context.own_stacks(Adoption::default()).await?;
     reporter.working("seed", format!("{} items", seeds.count()));
+    let progress = &Progress::new(reporter, seeds.count());
     let seeded = try_join_all(seeds.by_stack().into_iter().map(async |(id, tables)| {
         let stack = settled(&context, &id, &stacks).await?;
         let cloud = context.cloud_of(&id);
         let resources = read::resources(cloud, &stack.arn).await?;
         let deployed = Deployed { stack, resources };
-        seeding::seed_stack(cloud, &deployed, &tables, args.overwrite, reporter).await
+        let seeded = seeding::seed_stack(cloud, &deployed, &tables, args.overwrite, progress).await?;
+        // Another file's items aren't those that `up` seeds.
+        if args.file.is_none() {
+            let names = seeded.iter().map(|table| table.name.as_str());
+            seeding::mark_all(cloud, names, reporter).await;
+        }
+        Ok::<_, Error>(seeded)
     }))
     .await?;
     let tables: Vec<SeededTable> = seeded.into_iter().flatten().collect();

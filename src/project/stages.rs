@@ -34,6 +34,7 @@ struct Section {
     profile: Option<Written>,
     boundary: Option<Written>,
     fingerprints: Option<bool>,
+    seed: Option<Seeding>,
     site_config: Option<BTreeMap<String, Written>>,
     parameters: BTreeMap<String, Written>,
     /// Keys that aren't any of these: parameters in the old spelling, or slips. Only the templates can tell.
@@ -49,6 +50,7 @@ const SETTINGS: &[&str] = &[
     "profile",
     "protected",
     "region",
+    "seed",
     "siteConfig",
 ];
 
@@ -113,6 +115,30 @@ impl Architecture {
     }
 }
 
+/// When `up` adds the seed items that a table lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seeding {
+    /// In each run: what was deleted comes back.
+    Always,
+    /// Until all of a table's were there once: what is deleted later stays so.
+    Once,
+    /// In none.
+    Never,
+}
+
+impl Seeding {
+    const ALL: [Self; 3] = [Self::Always, Self::Once, Self::Never];
+
+    /// As it is written.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Once => "once",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// One stage's settings, with every default filled in.
 #[derive(Clone)]
 pub(crate) struct Stage {
@@ -130,6 +156,8 @@ pub(crate) struct Stage {
     pub boundary: Option<String>,
     /// What the site's pages refer to is published under names with a hash of the content, too.
     pub fingerprints: bool,
+    /// When `up` adds seed items that are missing. A protected stage's data is its users': once, if it doesn't say.
+    pub seed: Seeding,
     /// The names in the site's `config.json`, each with the output that has its value: `Output` or `stack.Output`.
     pub site_config: Option<BTreeMap<String, String>>,
     /// Values for the templates' parameters, by parameter name.
@@ -354,9 +382,12 @@ impl Stages {
             })?),
             None => None,
         };
+        let protected = own.protected.or(self.defaults.protected).unwrap_or(false);
+        let seed = if protected { Seeding::Once } else { Seeding::Always };
         Ok(Stage {
             name: name.to_owned(),
-            protected: own.protected.or(self.defaults.protected).unwrap_or(false),
+            protected,
+            seed: own.seed.or(self.defaults.seed).unwrap_or(seed),
             region: text("region", |section| section.region.as_ref())?,
             profile: text("profile", |section| section.profile.as_ref())?,
             boundary,
@@ -492,6 +523,7 @@ impl Reader<'_> {
             match entry.name {
                 "protected" => section.protected = self.flag(&entry)?,
                 "fingerprints" => section.fingerprints = self.flag(&entry)?,
+                "seed" => section.seed = self.seed(&entry)?,
                 "account" => section.account = self.account(&entry)?,
                 "profile" => section.profile = self.setting(&entry)?,
                 "boundary" => section.boundary = self.setting(&entry)?,
@@ -581,6 +613,25 @@ impl Reader<'_> {
                 .refuse(entry.value.span, &format!("`{}` is true or false", entry.name))
                 .hint("Write one of the two, without quotes.")),
         }
+    }
+
+    fn seed(&self, entry: &Entry<'_>) -> Result<Option<Seeding>> {
+        let Some(written) = self.text(entry)? else {
+            return Ok(None);
+        };
+        if let Some(seeding) = Seeding::ALL.into_iter().find(|seeding| seeding.as_str() == written) {
+            return Ok(Some(seeding));
+        }
+        let what = format!("`seed` is always, once or never, and not `{written}`");
+        let error = self.refuse(&entry.value.span, &what);
+        let near = did_you_mean(&written, &Seeding::ALL.map(Seeding::as_str));
+        Err(match near {
+            Some(near) => error.hint(format!("Did you mean `{near}`?")),
+            None => error.hint(
+                "`always` adds what is missing in each `up`, `once` until a table was seeded, and `never` leaves it to \
+                 `deployer seed`.",
+            ),
+        })
     }
 
     fn account(&self, entry: &Entry<'_>) -> Result<Option<String>> {
@@ -787,6 +838,38 @@ stages:
         assert_eq!(stage.parameters["X"], "a\tb");
         assert_eq!(stage.parameters["Y"], "");
         assert_eq!(stage.parameters["Z"], "a\nb\n");
+    }
+
+    #[test]
+    fn a_protected_stage_is_seeded_once_unless_it_says_otherwise() {
+        let text = "project: shop\ndefaults: { protected: true }\nstages:\n  prod:\n  dev: { protected: false }\n  live: { seed: always }\n  bare: { protected: false, seed: never }\n";
+        let stages = parse(text).expect("valid");
+        let seed = |stage: &str| stages.stage(stage).expect("listed").seed;
+        assert_eq!(seed("prod"), Seeding::Once);
+        assert_eq!(seed("dev"), Seeding::Always);
+        assert_eq!(seed("live"), Seeding::Always);
+        assert_eq!(seed("bare"), Seeding::Never);
+        let stages = parse("project: shop\ndefaults: { seed: once }\nstages: { dev: }\n").expect("valid");
+        assert_eq!(stages.stage("dev").expect("listed").seed, Seeding::Once);
+
+        let refused = |value: &str| {
+            let text = format!("project: shop\nstages:\n  dev:\n    seed: {value}\n");
+            let error = parse(&text).expect_err(value);
+            (error.to_string(), error.next_step().unwrap_or_default().to_owned())
+        };
+        let (what, next_step) = refused("allways");
+        assert_eq!(
+            what,
+            "stacks/stages.yaml:4:11: `seed` is always, once or never, and not `allways`"
+        );
+        assert_eq!(next_step, "Did you mean `always`?");
+        let (what, next_step) = refused("false");
+        assert!(what.contains("and not `false`"), "{what}");
+        assert!(
+            next_step.contains("`never` leaves it to `deployer seed`"),
+            "{next_step}"
+        );
+        assert!(refused("[once]").0.starts_with("stacks/stages.yaml:4:11: "));
     }
 
     fn with_account(account: &str) -> Result<Option<String>> {

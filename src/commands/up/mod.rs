@@ -9,9 +9,10 @@ mod plan;
 mod provision;
 mod scope;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::status::{self, StageStatus};
@@ -22,8 +23,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::package::Package;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stages::Seeding;
 use crate::promise::{Promise, promise};
 use crate::report::{CommandResult, Event, Paint, Reporter};
+use crate::seeding;
 use crate::site::Site;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::DesiredStack;
@@ -168,6 +171,9 @@ struct Up<'a> {
     before: &'a BTreeMap<StackId, Deployed>,
 }
 
+/// Tables, each with its stack and its name.
+type SeededBefore = BTreeSet<(StackId, String)>;
+
 /// The functions' packages, by what asks for them.
 type Built = BTreeMap<Asked, Package>;
 
@@ -180,7 +186,8 @@ impl Up<'_> {
     /// and not changed.
     async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
         let (promise, built) = promise();
-        let (building, planning) = (self.build(packages, promise), self.plan(built));
+        let building = self.build(packages, promise);
+        let planning = async { tokio::try_join!(self.plan(built), self.seeded_before()) };
         tokio::pin!(building, planning);
         let (packages, plans) = tokio::select! {
             planned = &mut planning => {
@@ -194,7 +201,7 @@ impl Up<'_> {
                 (built, Ok(plans)) => (built, plans),
             },
         };
-        let packages = packages?;
+        let (packages, (plans, seeded_before)) = (packages?, plans);
         let shown: Vec<StackPlan> = plans.in_order(&self.context.project).cloned().collect();
         let losses: Vec<String> = shown.iter().flat_map(|plan| self.losses(plan)).collect();
         self.reporter().event(&Event::Plan {
@@ -214,7 +221,7 @@ impl Up<'_> {
             .iter()
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
-        let (outcomes, stacks, known) = self.provision(plans, packages).await;
+        let (outcomes, stacks, known) = self.provision(plans, packages, &seeded_before).await;
         let is_skipped = outcomes.iter().any(|outcome| matches!(outcome, Err(Stop::Skipped)));
         let failures: Vec<Error> = outcomes
             .into_iter()
@@ -261,6 +268,24 @@ impl Up<'_> {
             Err(error) => self.reporter().stopped(BUILDING, error.message()),
         }
         built
+    }
+
+    /// The tables that were seeded completely before, where that is how it is known whether to seed them. Asked before
+    /// anything is changed, so that an update that takes their tags away doesn't matter.
+    async fn seeded_before(&self) -> Result<SeededBefore> {
+        if !self.scope.seed || self.context.project.stage.seed != Seeding::Once {
+            return Ok(SeededBefore::new());
+        }
+        let tables = self.seeds.tables().filter_map(|(table, _)| {
+            let id = StackId::new(&table.stack);
+            let name = seeding::name_of(self.before.get(&id)?, table).ok()?;
+            Some((id, name))
+        });
+        let marked = try_join_all(tables.map(async |(id, name)| {
+            let is_marked = seeding::is_marked(self.context.cloud_of(&id), name).await?;
+            Ok::<_, Error>(is_marked.then(|| (id, name.to_owned())))
+        }));
+        Ok(marked.await?.into_iter().flatten().collect())
     }
 
     /// Whether the stage is protected: a checkout that doesn't say so mustn't hurry what holds data.

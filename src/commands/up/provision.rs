@@ -18,18 +18,19 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::packages::Asked;
 use super::plan::Plans;
-use super::{BUILDING, Built, CHANGING_DATA, Up};
+use super::{BUILDING, Built, CHANGING_DATA, SeededBefore, Up};
 use crate::error::{Error, Result};
 use crate::package::{Package, Uploaded};
 use crate::project::functions::Function;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
+use crate::project::stages::Seeding;
 use crate::project::wiring::{Edge, Source};
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::promise::{Dependency, ProducerFailed, Promise, promise};
 use crate::publish::{self, Destination};
 use crate::readiness::Touched;
 use crate::report::Event;
-use crate::seeding::{self, SeededTable};
+use crate::seeding::{self, Progress, SeededTable};
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::deploy::{self, Planned};
 use crate::stack::desired::DesiredStack;
@@ -38,6 +39,9 @@ use crate::stack::events::ResourceEvent;
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::termination;
 use crate::verify::Known;
+
+/// What the reporter calls the seeding.
+const SEED: &str = "seed";
 
 /// Why a part didn't get done.
 pub(super) enum Stop {
@@ -141,6 +145,7 @@ impl Up<'_> {
         &self,
         mut plans: Plans,
         packages: Built,
+        seeded_before: &SeededBefore,
     ) -> (Vec<Done>, BTreeMap<StackId, Deployed>, Known) {
         let mut dependencies = Dependencies::default();
         let mut stacks = Vec::new();
@@ -167,7 +172,8 @@ impl Up<'_> {
             let work = self.upload(asked, package, promise, dependencies, uploads, &known);
             self.part(BUILDING, work).boxed_local()
         }));
-        parts.push(self.part("seed", self.seed(dependencies, &known)).boxed_local());
+        let seeding = self.seed(dependencies, seeded_before, &known);
+        parts.push(self.part(SEED, seeding).boxed_local());
         parts.push(self.part("site", self.site(dependencies, &known)).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
@@ -566,28 +572,59 @@ impl Up<'_> {
         })
     }
 
-    async fn seed(&self, dependencies: &Dependencies, known: &Known) -> Done {
+    async fn seed(&self, dependencies: &Dependencies, seeded_before: &SeededBefore, known: &Known) -> Done {
         if !self.scope.seed || self.seeds.is_empty() {
             return Ok(());
         }
-        let count = self.seeds.count();
-        self.reporter().working("seed", format!("{count} items"));
-        let tables = self.seeds.by_stack();
-        let seeded = try_join_all(tables.into_iter().map(async |(id, tables)| {
+        let policy = self.context.project.stage.seed;
+        if policy == Seeding::Never {
+            self.reporter().finished(SEED, "left out (`seed: never`)", false);
+            return Ok(());
+        }
+        let progress = &Progress::new(self.reporter(), self.seeds.count());
+        let seeded = try_join_all(self.seeds.by_stack().into_iter().map(async |(id, mut tables)| {
             let deployed = &wait(dependencies.looked_into.get(&id)).await?;
             let cloud = self.context.cloud_of(&id);
-            let seeded = seeding::seed_stack(cloud, deployed, &tables, false, self.reporter()).await?;
+            let mut left_out = Vec::new();
+            tables.retain(|(table, _)| {
+                let name = seeding::name_of(deployed, table).unwrap_or_default().to_owned();
+                let is_seeded = seeded_before.contains(&(id.clone(), name.clone()));
+                if is_seeded {
+                    left_out.push((table.logical_id.clone(), name));
+                }
+                !is_seeded
+            });
+            let seeded = seeding::seed_stack(cloud, deployed, &tables, false, progress).await?;
             for ((table, items), done) in tables.iter().zip(&seeded) {
                 if done.seeded.kept == items.len() {
                     known.has_items(table, items).await;
                 }
             }
-            Ok::<_, Stop>(seeded)
+            if policy == Seeding::Once {
+                // An update may have taken the tags that CloudFormation doesn't know.
+                let before = self.before.get(&id);
+                let is_updated = before.is_none_or(|before| !before.stack.is_unchanged(&deployed.stack));
+                let again = left_out.iter().filter(|_| is_updated).map(|(_, name)| name.as_str());
+                let names = seeded.iter().map(|table| table.name.as_str()).chain(again);
+                seeding::mark_all(cloud, names, self.reporter()).await;
+            }
+            Ok::<_, Stop>((seeded, left_out))
         }))
         .await?;
+        let (seeded, left_out): (Vec<_>, Vec<_>) = seeded.into_iter().unzip();
         let seeded: Vec<SeededTable> = seeded.into_iter().flatten().collect();
+        let left_out: Vec<String> = left_out.into_iter().flatten().map(|(table, _)| table).collect();
         let added = seeded.iter().any(|table| table.seeded.added > 0);
-        self.reporter().finished("seed", seeding::describe(&seeded), added);
+        let did = match (seeded.is_empty(), left_out.is_empty()) {
+            (_, true) => seeding::describe(&seeded),
+            (true, false) => "left out: seeded before (`seed: once`)".to_owned(),
+            (false, false) => format!(
+                "{}; left out, since seeded before (`seed: once`): {}",
+                seeding::describe(&seeded),
+                left_out.join(", ")
+            ),
+        };
+        self.reporter().finished(SEED, did, added);
         Ok(())
     }
 

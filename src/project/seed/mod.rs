@@ -11,7 +11,7 @@
 mod item;
 mod plain;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod typed;
 
 use std::collections::{BTreeMap, HashMap};

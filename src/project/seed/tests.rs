@@ -693,7 +693,8 @@ fn any_value() -> impl Strategy<Value = Attribute> {
     })
 }
 
-fn any_attributes() -> impl Strategy<Value = BTreeMap<String, Attribute>> {
+/// Any item that DynamoDB stores in a table whose key is the text `id`.
+pub(crate) fn any_attributes() -> impl Strategy<Value = BTreeMap<String, Attribute>> {
     let others = prop::collection::btree_map("\\PC{1,8}", any_value(), 0..5);
     (any::<String>(), others).prop_map(|(id, mut attributes)| {
         attributes.insert("id".to_owned(), Attribute::Text(format!("#{id}")));

@@ -1,10 +1,12 @@
 //! The seed items are in their tables.
 
 use crate::project::stacks::StackId;
+use crate::project::stages::Seeding;
 use crate::project::tables::TABLES;
+use crate::seeding;
 use crate::verify::layer::Layer;
 use crate::verify::stage::Stage;
-use crate::verify::{Check, Finding, Look, Problem};
+use crate::verify::{Check, Look, Problem};
 
 pub(super) struct SeedItems;
 
@@ -35,20 +37,30 @@ impl Check for SeedItems {
                     };
                     let there = stage.seeded(found, &table.keys, items, round).await?;
                     let missing = || items.iter().filter(|item| !there.contains(&item.key));
-                    let finding: Finding = match missing().next() {
-                        None => Ok(format!("all {} are in {}", items.len(), found.name)),
-                        Some(first) => Err(Problem::failed(
-                            format!(
-                                "{} of {} items aren't in {}, {} among them",
-                                missing().count(),
-                                items.len(),
-                                found.name,
-                                first.key
-                            ),
-                            "`deployer seed` puts them there.",
-                        )),
+                    let Some(first) = missing().next() else {
+                        return Ok(format!("all {} are in {}", items.len(), found.name));
                     };
-                    finding
+                    let evidence = format!(
+                        "{} of {} items aren't in {}, {} among them",
+                        missing().count(),
+                        items.len(),
+                        found.name,
+                        first.key
+                    );
+                    let next_step = "`deployer seed` puts them there.";
+                    // What was deleted since, or is put there by others, is nobody's fault.
+                    let policy = stage.project.stage.seed;
+                    let may_be_missing = match policy {
+                        Seeding::Always => false,
+                        Seeding::Once => seeding::is_marked(found.cloud(), found.name).await?,
+                        Seeding::Never => true,
+                    };
+                    if may_be_missing {
+                        let evidence = format!("{evidence}; `up` doesn't put them there (`seed: {}`)", policy.as_str());
+                        Err(Problem::not_proven(evidence, next_step))
+                    } else {
+                        Err(Problem::failed(evidence, next_step))
+                    }
                 }
             })
         });
