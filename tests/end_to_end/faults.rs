@@ -257,7 +257,7 @@ fn an_item_whose_answer_was_lost_counts_as_added() {
     let project = Project::copy();
     let mut lost = 0;
     proxy.lose(move |seen| {
-        let first = seen.operation == "PutItem" && lost == 0;
+        let first = seen.operation == "TransactWriteItems" && lost == 0;
         lost += usize::from(first);
         first
     });
@@ -268,8 +268,18 @@ fn an_item_whose_answer_was_lost_counts_as_added() {
         .deployer(&proxy.endpoint(), &["seed", "--stage", "dev"])
         .success()
         .says(&["items: 3 added"]);
-    assert_eq!(
-        proxy.take().iter().filter(|seen| seen.operation == "PutItem").count(),
-        4
-    );
+    let writes = proxy
+        .take()
+        .into_iter()
+        .filter(|seen| seen.operation == "TransactWriteItems");
+    let tokens: Vec<String> = writes
+        .map(|seen| {
+            let request: serde_json::Value = serde_json::from_str(&seen.body).expect("JSON");
+            request["ClientRequestToken"].as_str().expect("a token").to_owned()
+        })
+        .collect();
+    let [first, second] = tokens.as_slice() else {
+        panic!("it is sent again: {tokens:?}")
+    };
+    assert_eq!(first, second, "and is known by its token");
 }

@@ -19,7 +19,7 @@ fn a_second_up_writes_nothing() {
         first.iter().any(|seen| seen.operation == "CreateChangeSet"),
         "the proxy sees what is done"
     );
-    assert!(first.iter().any(|seen| seen.operation == "PutItem"));
+    assert!(first.iter().any(|seen| seen.operation == "TransactWriteItems"));
     assert!(
         first
             .iter()

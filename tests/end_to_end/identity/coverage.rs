@@ -176,7 +176,6 @@ const NOT_CALLED: &[(&str, &[&str], &str)] = &[
     (
         "AWS::DynamoDB::Table",
         &[
-            "dynamodb:BatchWriteItem",
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
             "dynamodb:Query",
@@ -186,7 +185,7 @@ const NOT_CALLED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "AWS::DynamoDB::Table",
-        &["dynamodb:TagResource", "dynamodb:UntagResource"],
+        &["dynamodb:UntagResource"],
         "the template has no tags, and CloudFormation puts none of its own on this type",
     ),
     (
@@ -279,7 +278,9 @@ fn what_the_deployer_asks_for_is_allowed() {
         "cloudformation:ExecuteChangeSet",
         "cloudformation:UpdateTerminationProtection",
         "cloudfront:GetDistribution",
+        "dynamodb:BatchWriteItem",
         "dynamodb:PutItem",
+        "dynamodb:TagResource",
         "iam:GetRolePolicy",
         "lambda:InvokeFunction",
         "logs:DescribeLogGroups",
@@ -301,6 +302,9 @@ fn action(seen: &Seen) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let method = seen.method.as_str();
     let name = match service {
+        // What is in a transaction is allowed as it would be alone.
+        // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
+        _ if seen.operation == "TransactWriteItems" => "PutItem",
         _ if !seen.operation.is_empty() => seen.operation.as_str(),
         "apigateway" => method,
         "cloudfront" => cloudfront(method, &parts),
