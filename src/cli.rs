@@ -243,7 +243,8 @@ pub struct SeedArgs {
     /// The table they are for, by its logical id; of a file that names its tables, the one to fill
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
-    /// Items as YAML, or JSON lines when the name ends in .jsonl or .ndjson [default: stacks/seed.yaml]
+    /// Items as YAML, JSON (.json) or JSON lines (.jsonl, .ndjson), plain or as DynamoDB's exports have them [default:
+    /// stacks/seed.yaml]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Replace items that are already there

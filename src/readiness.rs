@@ -3,7 +3,7 @@
 //! "Complete" means configured: above all in express mode a table may still be in the making, a function pending and a
 //! distribution on its way to the edges.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TableStatus;
@@ -20,40 +20,43 @@ use crate::wait::{Probe, until};
 /// Resources that an operation made or changed and that can't be used at once.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
-    tables: BTreeSet<String>,
-    functions: BTreeSet<String>,
-    distributions: BTreeSet<String>,
+    tables: Names,
+    functions: Names,
+    distributions: Names,
 }
+
+/// Names by logical id. One that is replaced is told of by its old name first, and only the new one will be ready.
+type Names = BTreeMap<String, String>;
 
 impl Touched {
     /// An event of the operation.
     pub(crate) fn saw(&mut self, event: &ResourceEvent) {
         let is_made = event.status.starts_with("CREATE_") || event.status.starts_with("UPDATE_");
         if let (true, Some(name)) = (is_made, &event.physical_id) {
-            self.touched(&event.resource_type, name);
+            self.touched(&event.resource_type, &event.logical_id, name);
         }
     }
 
-    fn touched(&mut self, kind: &str, name: &str) {
+    fn touched(&mut self, kind: &str, logical_id: &str, name: &str) {
         let names = match kind {
             TABLE => &mut self.tables,
             FUNCTION => &mut self.functions,
             DISTRIBUTION => &mut self.distributions,
             _ => return,
         };
-        names.insert(name.to_owned());
+        names.insert(logical_id.to_owned(), name.to_owned());
     }
 
     /// Waits until tables take requests: what reads them, or their streams, can't be made before.
     pub(crate) async fn tables(&self, cloud: &Cloud) -> Result<()> {
-        try_join_all(self.tables.iter().map(|name| table(cloud, name)))
+        try_join_all(self.tables.values().map(|name| table(cloud, name)))
             .await
             .map(|_| ())
     }
 
     /// Waits until functions can be invoked.
     pub(crate) async fn functions(&self, cloud: &Cloud) -> Result<()> {
-        try_join_all(self.functions.iter().map(|name| function(cloud, name)))
+        try_join_all(self.functions.values().map(|name| function(cloud, name)))
             .await
             .map(|_| ())
     }
@@ -62,7 +65,7 @@ impl Touched {
     pub(crate) async fn distributions(&self, cloud: &Cloud, part: &str, reporter: &Reporter) -> Result<()> {
         let distributions = self
             .distributions
-            .iter()
+            .values()
             .map(|id| distribution(cloud, id, part, reporter));
         try_join_all(distributions).await.map(|_| ())
     }

@@ -35,6 +35,7 @@ mod plan;
 mod protection;
 mod publish;
 mod seed;
+mod seeded_once;
 mod sharing;
 mod site;
 mod snapshots;
