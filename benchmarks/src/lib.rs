@@ -1,8 +1,14 @@
 //! What benchmarks have in common: building what they measure, statistics, and targets.
 
 pub mod cargo;
+#[cfg(feature = "publishing")]
+pub mod command;
 pub mod error;
+#[cfg(feature = "publishing")]
+pub mod local_cloud;
 pub mod memory;
+#[cfg(feature = "publishing")]
+pub mod process;
 pub mod progress;
 pub mod quantity;
 pub mod sample;

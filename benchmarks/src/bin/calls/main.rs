@@ -5,8 +5,6 @@
 //! away as AWS. The table goes to stdout; a missed target is no failure.
 
 mod call;
-mod command;
-mod local_cloud;
 mod measure;
 mod project;
 mod proxy;

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use benchmarks::command;
 use benchmarks::error::{Context as _, Result};
+use benchmarks::local_cloud::LocalCloud;
 use benchmarks::progress::progress;
 
 use crate::call::{self, Call};
-use crate::command;
-use crate::local_cloud::LocalCloud;
 use crate::project::Project;
 use crate::proxy::Proxy;
 

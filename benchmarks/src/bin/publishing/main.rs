@@ -6,7 +6,6 @@
 
 mod environment;
 mod measure;
-mod process;
 mod report;
 mod server;
 mod site;

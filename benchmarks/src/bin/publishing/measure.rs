@@ -7,10 +7,10 @@ use std::time::Duration;
 use benchmarks::error::Result;
 use benchmarks::progress::progress;
 
-use crate::process::{self, Usage};
 use crate::server::{Listing, Server};
 use crate::site::{Kind, Site};
 use crate::tool::{Program, Tool};
+use benchmarks::process::{self, Usage};
 
 /// What there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

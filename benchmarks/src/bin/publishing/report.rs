@@ -8,9 +8,9 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
 use crate::measure::{Run, Scenario};
-use crate::process::Usage;
 use crate::site::Kind;
 use crate::tool::Tool;
+use benchmarks::process::Usage;
 
 const COLUMNS: [&str; 9] = [
     "Site",

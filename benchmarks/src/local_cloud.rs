@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Blocking, Stdio};
 
-use benchmarks::error::{Context as _, Result};
-use benchmarks::progress::progress;
+use crate::error::{Context as _, Result};
+use crate::progress::progress;
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 5;
 
 /// A running local cloud; it ends with this value, and its state is removed.
 #[derive(Debug)]
-pub(crate) struct LocalCloud {
+pub struct LocalCloud {
     deployer: PathBuf,
     port: u16,
     pid: Option<u32>,
@@ -39,7 +39,7 @@ impl LocalCloud {
     ///
     /// # Errors
     /// It doesn't start, or says nothing of its keys.
-    pub(crate) async fn start(deployer: &Path) -> Result<Self> {
+    pub async fn start(deployer: &Path) -> Result<Self> {
         let mut attempt = 1;
         loop {
             match Self::at(deployer, free_port()?).await {
@@ -75,17 +75,17 @@ impl LocalCloud {
     }
 
     /// Where it listens.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Where what knows of it keeps its things.
-    pub(crate) fn state(&self) -> &Path {
+    pub fn state(&self) -> &Path {
         self.state.path()
     }
 
     /// What leads the deployer to it.
-    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+    pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
 }

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use benchmarks::error::{Context as _, Result};
+use crate::error::{Context as _, Result};
 use wait4::Wait4 as _;
 
 /// So much of a program's output is shown when it fails.
@@ -13,21 +13,21 @@ const LINES_SHOWN: usize = 20;
 
 /// What a program took, with the programs that it ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// From its start to its end.
-    pub(crate) wall: Duration,
+    pub wall: Duration,
     /// On all processors, its own and the system's work for it.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// The most memory that one of its processes had at a time, in bytes. Linux counts from before the program is loaded,
     /// when it still has the memory of who starts it: less than this process has can't be told.
-    pub(crate) peak_memory: u64,
+    pub peak_memory: u64,
 }
 
 /// Runs a program.
 ///
 /// # Errors
 /// It can't be started, or fails.
-pub(crate) fn run(command: &mut Command) -> Result<Usage> {
+pub fn run(command: &mut Command) -> Result<Usage> {
     // A file and no pipe, which somebody would have to empty while the time is taken.
     let output = tempfile::tempfile().context("could not make a file for the program's output")?;
     let program = command.get_program().to_string_lossy().into_owned();

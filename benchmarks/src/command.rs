@@ -4,14 +4,14 @@ use std::env;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use benchmarks::error::{Context as _, Result};
+use crate::error::{Context as _, Result};
 use tokio::process::Command;
 
 /// So much of a program's output is shown when it fails.
 const LINES_SHOWN: usize = 20;
 
 /// A command of the deployer that knows nothing of the user's cloud, and keeps what it keeps in `state`.
-pub(crate) fn deployer(program: &Path, state: &Path) -> Command {
+pub fn deployer(program: &Path, state: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
@@ -36,7 +36,7 @@ pub(crate) fn deployer(program: &Path, state: &Path) -> Command {
 ///
 /// # Errors
 /// It can't be started, or fails.
-pub(crate) async fn run(command: &mut Command) -> Result<String> {
+pub async fn run(command: &mut Command) -> Result<String> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let words = command
         .as_std()
