@@ -48,6 +48,7 @@ fn words(error: &serde_json::Error) -> String {
         "EOF while parsing a list" => "a list isn't closed: `]` is missing",
         "EOF while parsing a string" => "a text isn't closed: `\"` is missing",
         "key must be a string" => "a name must be in double quotes",
+        "expected value" => "this is no JSON value; text stands in double quotes",
         "trailing comma" => "nothing comes after this comma",
         other => other,
     }
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_by_its_place() {
-        assert!(problem("{\"a\": }").starts_with("a.jsonl:7:7: expected value"));
+        assert!(problem("{\"a\": }").starts_with("a.jsonl:7:7: this is no JSON value"));
         assert!(problem("{\"a\": 1} x").starts_with("a.jsonl:7:10: there is more after the end of the JSON"));
         assert!(problem("{\"a\": [1").starts_with("a.jsonl:7:8: a list isn't closed"));
         assert!(problem("{\"a\": \"\\ud83d\"}").starts_with("a.jsonl:7:7: "));

@@ -310,6 +310,10 @@ impl Project {
                     return Err(Error::new(ErrorKind::InvalidUsage, what)
                         .hint("It is looked for from the folder that you are in, whatever the project's is."));
                 }
+                if file.is_dir() {
+                    let what = format!("--file {} is a folder", file.display());
+                    return Err(Error::new(ErrorKind::InvalidUsage, what).hint("Name a file in it."));
+                }
                 file
             }
             (None, []) => return Ok(Seeds::default()),

@@ -14,7 +14,7 @@ mod plain;
 pub(crate) mod tests;
 mod typed;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -376,17 +376,21 @@ impl Reader<'_> {
 
     /// The items, of which no two have the same key.
     fn different(&self, items: impl Iterator<Item = Result<(Position, Item)>>) -> Result<Vec<Item>> {
-        let mut seen = HashMap::new();
-        let mut different = Vec::new();
-        for item in items {
-            let (position, item) = item?;
-            if let Some(first) = seen.insert(item.key.clone(), position.line) {
-                let what = format!("`{}` is there twice; line {first} has it, too", item.key);
-                return Err(self.error(position, what));
-            }
-            different.push(item);
+        let (places, items): (Vec<Position>, Vec<Item>) = items.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        // Sorted places take less memory than a map that has all keys a second time.
+        let key = |index: usize| items.get(index).map(|item| &item.key);
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        order.sort_by(|one, other| key(*one).cmp(&key(*other)));
+        let pairs = order.iter().zip(order.iter().skip(1));
+        let again = pairs.filter(|(one, other)| key(**one) == key(**other));
+        let first_again = again.min_by_key(|(_, other)| **other);
+        if let Some((first, again)) = first_again
+            && let (Some(item), Some(first), Some(again)) = (items.get(*again), places.get(*first), places.get(*again))
+        {
+            let what = format!("`{}` is there twice; line {} has it, too", item.key, first.line);
+            return Err(self.error(*again, what));
         }
-        Ok(different)
+        Ok(items)
     }
 
     /// An item of plain values, or one that says their types.
@@ -395,10 +399,23 @@ impl Reader<'_> {
         let (Kind::Map(mut entries), None | Some("!!map")) = (node.kind, node.tag.as_deref()) else {
             return Err(self.error(position, format!("an item is a map with {}", key_names(keys))));
         };
-        // A key is never a map, so this is no item of plain values with one attribute.
-        let is_wrapped = matches!(entries.as_slice(), [(name, node)] if name.text == "Item" && is_map(node));
-        if let Some((_, node)) = entries.pop_if(|_| is_wrapped) {
+        // A key is never a map, so these are no items of plain values with one attribute. The first is what
+        // `aws dynamodb batch-write-item` takes.
+        if let Some(Node {
+            kind: Kind::Map(inner), ..
+        }) = wrapped(&mut entries, "PutRequest")
+        {
+            entries = inner;
+        }
+        if let Some(node) = wrapped(&mut entries, "Item") {
             return self.typed_item(node, keys);
+        }
+        if entries
+            .iter()
+            .any(|(name, node)| name.text == "NewImage" && is_map(node))
+        {
+            let what = "this is a change out of an incremental export, and no item";
+            return Err(self.error_with(position, what, "Make a full export: its lines each have an `Item`."));
         }
         if typed::is_typed(&entries) {
             let what = "this is DynamoDB JSON, whose items are each in an `Item`";
@@ -490,6 +507,12 @@ impl Reader<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// The map that `entries` have by this name, and have nothing beside.
+fn wrapped(entries: &mut Vec<(Name, Node)>, name: &str) -> Option<Node> {
+    let is_wrapped = matches!(entries.as_slice(), [(only, node)] if only.text == name && is_map(node));
+    entries.pop_if(|_| is_wrapped).map(|(_, node)| node)
 }
 
 fn is_map(node: &Node) -> bool {

@@ -463,6 +463,25 @@ fn dynamodbs_own_json_is_read_with_every_type() {
 }
 
 #[test]
+fn what_writes_and_incremental_exports_have_is_told_apart() {
+    let text = r#"{"Users": [{"PutRequest": {"Item": {"id": {"S": "a"}, "tags": {"SS": ["x"]}}}}]}"#;
+    let seeds = read_as("request.json", text, &users(), None).expect("a request to write");
+    assert!(matches!(seeds.of(0)[0].attributes["tags"], Attribute::TextSet(_)));
+    let change = r#"{"Metadata":{},"Keys":{"id":{"S":"a"}},"NewImage":{"id":{"S":"a"}}}"#;
+    let error = line(change).expect_err("no item").to_string();
+    assert_eq!(
+        error,
+        "x.jsonl:1:1: this is a change out of an incremental export, and no item"
+    );
+}
+
+#[test]
+fn of_several_that_are_there_twice_the_first_is_named() {
+    let error = problem("- id: z\n- id: b\n- id: a\n- id: b\n- id: a\n- id: b\n");
+    assert_eq!(error, "seed.yaml:4:3: `id \"b\"` is there twice; line 2 has it, too");
+}
+
+#[test]
 fn what_a_scan_prints_is_read() {
     let scan = r#"{"Items": [{"id": {"S": "a"}, "n": {"N": "1"}}, {"id": {"S": "b"}}], "Count": 2, "ScannedCount": 2, "ConsumedCapacity": null}"#;
     for file in ["scan.json", "scan.yaml"] {
