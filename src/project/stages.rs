@@ -623,7 +623,7 @@ impl Reader<'_> {
             return Ok(Some(seeding));
         }
         let what = format!("`seed` is always, once or never, and not `{written}`");
-        let error = self.refuse(&entry.value.span, &what);
+        let error = self.refuse(entry.value.span, &what);
         let near = did_you_mean(&written, &Seeding::ALL.map(Seeding::as_str));
         Err(match near {
             Some(near) => error.hint(format!("Did you mean `{near}`?")),

@@ -213,12 +213,12 @@ impl Reader<'_> {
         let mut nodes = lines
             .map(|(index, line)| json::read(line, self.file, index + 1))
             .peekable();
-        let position = match nodes.peek() {
+        let (position, found) = match nodes.peek() {
             None => return Ok(ByTable::new()),
-            Some(Ok(first)) => first.position,
+            Some(Ok(first)) => (first.position, self.only(chosen, first)?),
             Some(Err(_)) => return nodes.collect::<Result<Vec<Node>>>().map(|_| ByTable::new()),
         };
-        let Some(index) = self.only(chosen, position)? else {
+        let Some(index) = found else {
             let what = "these items don't say which table they are for";
             let next_step = format!("Say it with --table: {}.", names(self.tables).join(" or "));
             return Err(self.error_with(position, what, next_step));
@@ -233,9 +233,11 @@ impl Reader<'_> {
             return Ok(ByTable::new());
         }
         match (node.kind, node.tag.as_deref()) {
-            (Kind::List(nodes), None | Some("!!seq")) if nodes.is_empty() => Ok(ByTable::new()),
             (Kind::List(nodes), None | Some("!!seq")) => {
-                let index = self.only(chosen, position)?;
+                let Some(first) = nodes.first() else {
+                    return Ok(ByTable::new());
+                };
+                let index = self.only(chosen, first)?;
                 let index = index.ok_or_else(|| {
                     let what = format!(
                         "a list of items doesn't say which of the {} tables they are for",
@@ -253,13 +255,29 @@ impl Reader<'_> {
         }
     }
 
-    /// The table of items that don't name theirs; none if it could be any of several.
-    fn only(&self, chosen: Option<usize>, position: Position) -> Result<Option<usize>> {
+    /// The table of items that don't name theirs: the only one that there is, or the only one whose key the first has. None
+    /// if it could be any of several.
+    fn only(&self, chosen: Option<usize>, first: &Node) -> Result<Option<usize>> {
         match (chosen, self.tables.len()) {
             (Some(index), _) => Ok(Some(index)),
-            (None, 0) => Err(self.no_table(position)),
+            (None, 0) => Err(self.no_table(first.position)),
             (None, 1) => Ok(Some(0)),
-            (None, _) => Ok(None),
+            (None, _) => {
+                let item = ["PutRequest", "Item"]
+                    .iter()
+                    .fold(first, |node, wrapper| match &node.kind {
+                        Kind::Map(entries) if entries.len() == 1 => {
+                            node.entry(wrapper).map_or(node, |(_, inner)| inner)
+                        }
+                        _ => node,
+                    });
+                let fits = |table: &SeedTable| table.keys.iter().all(|key| item.entry(&key.name).is_some());
+                let mut fitting = self.tables.iter().enumerate().filter(|(_, table)| fits(table));
+                Ok(match (fitting.next(), fitting.next()) {
+                    (Some((index, _)), None) => Some(index),
+                    _ => None,
+                })
+            }
         }
     }
 
@@ -331,10 +349,10 @@ impl Reader<'_> {
                 nodes = items;
             }
         }
-        if nodes.is_empty() {
+        let Some(first) = nodes.first() else {
             return Ok(ByTable::new());
-        }
-        let Some(index) = self.only(chosen, position)? else {
+        };
+        let Some(index) = self.only(chosen, first)? else {
             let what = "what a scan prints doesn't say which table it is for";
             let next_step = format!("Say it with --table: {}.", names(self.tables).join(" or "));
             return Err(self.error_with(position, what, next_step));

@@ -323,7 +323,7 @@ fn tables_are_known_by_their_names() {
 
 #[test]
 fn a_list_beside_several_tables_shows_the_new_shape() {
-    let error = error_of("# old\n- id: a\n", &shop());
+    let error = error_of("# old\n- name: a\n", &shop());
     assert_eq!(
         error.to_string(),
         "seed.yaml:2:1: a list of items doesn't say which of the 3 tables they are for"
@@ -336,6 +336,21 @@ fn a_list_beside_several_tables_shows_the_new_shape() {
     );
     let seeds = read_as("seed.yaml", "- id: a\n", &shop(), Some("Users")).expect("said by --table");
     assert_eq!(seeds.of(0).len(), 1);
+    // Only one of them has such a key.
+    for (file, text) in [
+        ("seed.yaml", "- id: a\n"),
+        ("seed.jsonl", "{\"id\": \"a\"}\n"),
+        ("seed.jsonl", "{\"Item\": {\"id\": {\"S\": \"a\"}}}\n"),
+    ] {
+        let seeds = read_as(file, text, &shop(), None).expect("told by its key");
+        assert_eq!(seeds.of(0).len(), 1, "{text}");
+    }
+    let twins = [
+        table("a", "One", &[("id", KeyKind::Text)]),
+        table("a", "Other", &[("id", KeyKind::Text)]),
+    ];
+    let error = error_of("- id: a\n", &twins).to_string();
+    assert!(error.ends_with("which of the 2 tables they are for"), "{error}");
     let chosen = read_as(
         "seed.yaml",
         "Users: [{id: a}]\nBlobs: [{hash: AA==}]\n",
@@ -489,7 +504,10 @@ fn what_a_scan_prints_is_read() {
         assert_eq!(seeds.of(0).len(), 2);
         assert_eq!(seeds.of(0)[0].attributes["n"], digits("1"));
     }
-    let error = read_as("scan.json", scan, &shop(), None).expect_err("which table?");
+    let seeds = read_as("scan.json", scan, &shop(), None).expect("told by its key");
+    assert_eq!(seeds.of(0).len(), 2);
+    let scan = scan.replace("\"id\"", "\"nobodys\"");
+    let error = read_as("scan.json", &scan, &shop(), None).expect_err("which table?");
     assert_eq!(
         error.to_string(),
         "scan.json:1:1: what a scan prints doesn't say which table it is for"
