@@ -215,7 +215,7 @@ impl Reader<'_> {
             .peekable();
         let (position, found) = match nodes.peek() {
             None => return Ok(ByTable::new()),
-            Some(Ok(first)) => (first.position, self.only(chosen, first)?),
+            Some(Ok(first)) => (first.position, self.only(chosen, first.position, first)?),
             Some(Err(_)) => return nodes.collect::<Result<Vec<Node>>>().map(|_| ByTable::new()),
         };
         let Some(index) = found else {
@@ -237,7 +237,7 @@ impl Reader<'_> {
                 let Some(first) = nodes.first() else {
                     return Ok(ByTable::new());
                 };
-                let index = self.only(chosen, first)?;
+                let index = self.only(chosen, position, first)?;
                 let index = index.ok_or_else(|| {
                     let what = format!(
                         "a list of items doesn't say which of the {} tables they are for",
@@ -257,10 +257,10 @@ impl Reader<'_> {
 
     /// The table of items that don't name theirs: the only one that there is, or the only one whose key the first has. None
     /// if it could be any of several.
-    fn only(&self, chosen: Option<usize>, first: &Node) -> Result<Option<usize>> {
+    fn only(&self, chosen: Option<usize>, position: Position, first: &Node) -> Result<Option<usize>> {
         match (chosen, self.tables.len()) {
             (Some(index), _) => Ok(Some(index)),
-            (None, 0) => Err(self.no_table(first.position)),
+            (None, 0) => Err(self.no_table(position)),
             (None, 1) => Ok(Some(0)),
             (None, _) => {
                 let item = ["PutRequest", "Item"]
@@ -352,7 +352,7 @@ impl Reader<'_> {
         let Some(first) = nodes.first() else {
             return Ok(ByTable::new());
         };
-        let Some(index) = self.only(chosen, first)? else {
+        let Some(index) = self.only(chosen, position, first)? else {
             let what = "what a scan prints doesn't say which table it is for";
             let next_step = format!("Say it with --table: {}.", names(self.tables).join(" or "));
             return Err(self.error_with(position, what, next_step));

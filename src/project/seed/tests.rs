@@ -402,7 +402,7 @@ fn json_lines_keep_every_digit_and_say_their_place() {
         line("more.jsonl", "{\"id\":1.10}\n"),
         "more.jsonl:1:7: `id` must be a string; quote it: \"1.10\""
     );
-    let error = read_as("more.jsonl", "{\"id\":\"a\"}\n", &shop(), None).expect_err("which table?");
+    let error = read_as("more.jsonl", "{\"x\":\"a\"}\n", &shop(), None).expect_err("which table?");
     assert_eq!(
         error.to_string(),
         "more.jsonl:1:1: these items don't say which table they are for"
@@ -506,8 +506,8 @@ fn what_a_scan_prints_is_read() {
     }
     let seeds = read_as("scan.json", scan, &shop(), None).expect("told by its key");
     assert_eq!(seeds.of(0).len(), 2);
-    let scan = scan.replace("\"id\"", "\"nobodys\"");
-    let error = read_as("scan.json", &scan, &shop(), None).expect_err("which table?");
+    let unknown = scan.replace("\"id\"", "\"nobodys\"");
+    let error = read_as("scan.json", &unknown, &shop(), None).expect_err("which table?");
     assert_eq!(
         error.to_string(),
         "scan.json:1:1: what a scan prints doesn't say which table it is for"
