@@ -259,6 +259,14 @@ impl<'a> Tree<'a> {
         position.error(self.file, what).hint(correct(self.file))
     }
 
+    /// Whether a block so far from the left, whose text ends at this byte, goes on to the end of a last line without a line
+    /// break; of blanks it has to have as many.
+    fn ends_within_a_line(&self, at: usize, indentation: usize) -> bool {
+        let is_last = self.text.get(at..).is_some_and(|rest| rest.trim_start().is_empty());
+        let line = self.text.rsplit(['\n', '\r']).next().unwrap_or_default();
+        is_last && !line.is_empty() && (!line.trim_start().is_empty() || line.len() >= indentation)
+    }
+
     /// The byte of the text where a marker is.
     fn offset(&self, marker: &Marker) -> usize {
         let offset = match self.offsets.as_slice() {
@@ -285,13 +293,20 @@ impl<'a> Tree<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 // What follows a plain one on its line isn't part of it.
                 let written = self.text.get(start..end).unwrap_or_default().trim_end();
+                let mut text = text.into_owned();
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && self.ends_within_a_line(start + written.len(), span.start.col()) && text.ends_with('\n')
+                {
+                    // The parser ends the last line itself, where other readers leave it as it is.
+                    text.pop();
+                }
                 let node = Node {
                     position,
                     span: self.span(start, start + written.len()),
                     tag: tag.map(|tag| tag_text(&tag)),
                     is_alias: false,
                     kind: Kind::Scalar {
-                        text: text.into_owned(),
+                        text,
                         plain: style == ScalarStyle::Plain,
                     },
                 };

@@ -1,6 +1,8 @@
 //! CloudFormation templates as data: reading them, and answering what can be known before anything is deployed.
 
 mod check;
+#[cfg(test)]
+mod differential;
 mod read;
 mod references;
 mod resolve;

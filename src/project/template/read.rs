@@ -97,6 +97,10 @@ impl Reader<'_> {
         self.reading == Reading::Written
     }
 
+    fn looks_like_json(&self) -> bool {
+        self.text.trim_start().starts_with(['{', '['])
+    }
+
     /// To YAML 1.1 these end a line, to 1.2 they don't.
     fn refuse_old_line_ends(&self) -> Result<()> {
         match self
@@ -200,12 +204,18 @@ impl Reader<'_> {
             Err(reader.refuse(span, what).hint(yaml::correct(reader.file)))
         };
         match (tag.as_str(), untagged.kind) {
-            ("!" | "!!str", Kind::Scalar { text, .. }) => Ok(Value::String(text)),
+            // Text to YAML, and to PyYAML what it would be without.
+            ("!", Kind::Scalar { text, plain }) => match plain.then(|| self.plain(&text, span)).transpose()? {
+                Some(value) if !value.is_string() => self.differs(&text, "text after `!` to some readers and not to others", span),
+                _ => Ok(Value::String(text)),
+            },
+            ("!!str", Kind::Scalar { text, .. }) => Ok(Value::String(text)),
             ("!!null", Kind::Scalar { .. }) => Ok(Value::Null),
             ("!!bool", Kind::Scalar { text, .. }) => match flag(&text) {
                 Some(flag) => Ok(Value::Bool(flag)),
                 None => unfit(self),
             },
+            ("!!float", Kind::Scalar { text, .. }) if is_whole(&text) => self.plain(&format!("{text}.0"), span),
             ("!!int" | "!!float", Kind::Scalar { text, .. }) => match number(&text) {
                 Scalar::Number(number) => Ok(Value::Number(number)),
                 Scalar::Differs(what) => self.differs(&text, &what, span),
@@ -279,10 +289,16 @@ impl Reader<'_> {
                 "null" => Ok(Value::Null),
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
-                number => {
-                    Ok(serde_json::from_str(number).map_or_else(|_| Value::String(number.to_owned()), Value::Number))
-                }
+                number => match as_number(number) {
+                    Scalar::Number(number) => Ok(Value::Number(number)),
+                    Scalar::Text => Ok(Value::String(number.to_owned())),
+                    Scalar::Differs(what) => self.differs(number, &what, span),
+                },
             },
+            // JSON has none of these. Python's readers of JSON take them, and so the AWS CLI does where all else is JSON.
+            Format::Yaml if matches!(text, "NaN" | "Infinity" | "-Infinity") && self.looks_like_json() => {
+                self.differs(text, "no number to JSON, and one to some of its readers", span)
+            }
             Format::Yaml if yaml::says_nothing(text) => Ok(Value::Null),
             Format::Yaml => match (flag(text), number(text)) {
                 (Some(flag), _) => Ok(Value::Bool(flag)),
@@ -314,20 +330,26 @@ impl Reader<'_> {
             return Ok(text.clone());
         }
         let read = if yaml::says_nothing(text) {
-            Some("null".to_owned())
+            Some("`null`".to_owned())
         } else {
             match (flag(text), number(text)) {
-                (Some(flag), _) => Some(flag.to_string()),
-                (None, Scalar::Number(number)) => Some(python_number(&number.to_string())),
-                (None, Scalar::Differs(what)) => Some(what),
+                (Some(flag), _) => Some(format!("`{flag}`")),
+                (None, Scalar::Number(number)) => {
+                    let written = python_number(&number.to_string());
+                    (written != *text).then(|| format!("`{written}`"))
+                }
+                (None, Scalar::Differs(what)) => {
+                    let error = self.refuse(name.span, format!("the name `{text}` is {what}"));
+                    return Err(error.hint(format!("Quote it: \"{text}\".")));
+                }
                 (None, Scalar::Text) => None,
             }
         };
         match read {
-            Some(read) if read != *text => Err(self
+            Some(read) if read != format!("`{text}`") => Err(self
                 .refuse(
                     name.span,
-                    format!("the name `{text}` is `{read}` to YAML 1.1, which CloudFormation reads"),
+                    format!("the name `{text}` is {read} to YAML 1.1, which CloudFormation reads"),
                 )
                 .hint(format!("Quote it: \"{text}\"."))),
             _ => Ok(text.clone()),
@@ -339,6 +361,7 @@ impl Reader<'_> {
 fn python_number(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(float) if text.contains(['.', 'e', 'E']) => format!("{float:?}"),
+        _ if text == "-0" => "0".to_owned(),
         _ => text.to_owned(),
     }
 }
@@ -368,8 +391,11 @@ enum Scalar {
 }
 
 /// <https://yaml.org/type/int.html> and <https://yaml.org/type/float.html>, of which PyYAML has that a float needs a point,
-/// and a sign in its exponent.
+/// and a sign in its exponent; and that `=` and `<<` mean something by themselves, which no reader takes as a value.
 fn number(text: &str) -> Scalar {
+    if matches!(text, "=" | "<<") {
+        return Scalar::Differs("a sign of YAML 1.1's own, and no text to its readers".to_owned());
+    }
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text.strip_prefix('+').unwrap_or(text)),
@@ -381,6 +407,9 @@ fn number(text: &str) -> Scalar {
         return Scalar::Text;
     }
     let integer = |digits: &str, radix: u32| u128::from_str_radix(digits, radix).ok();
+    if matches!(unsigned.trim_end_matches('_'), "0x" | "0b") && unsigned.ends_with('_') {
+        return Scalar::Differs("a number without digits to YAML 1.1".to_owned());
+    }
     let differs = |value: Option<u128>, what: &str| {
         Scalar::Differs(match value {
             Some(value) => format!("{sign}{value} to YAML 1.1 ({what}) and text or another number to other readers"),
@@ -409,7 +438,7 @@ fn number(text: &str) -> Scalar {
     } else if is_sexagesimal(&digits) {
         differs(sexagesimal(&digits), "to the base of 60")
     } else {
-        as_float(sign, &digits)
+        as_float(sign, unsigned.len() < text.len(), &digits)
     };
     match found {
         Scalar::Number(_) if digits != unsigned => {
@@ -420,7 +449,7 @@ fn number(text: &str) -> Scalar {
 }
 
 /// `digits . digits e±digits`, with at least one digit; JSON wants some on both sides of the point.
-fn as_float(sign: &str, text: &str) -> Scalar {
+fn as_float(sign: &str, is_signed: bool, text: &str) -> Scalar {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (text, None),
@@ -440,6 +469,11 @@ fn as_float(sign: &str, text: &str) -> Scalar {
     if !is_float {
         return Scalar::Text;
     }
+    if whole.is_empty() && is_signed {
+        return Scalar::Differs(
+            "a number to YAML 1.1 and text to some of its readers, since no digit is before the point".to_owned(),
+        );
+    }
     let whole = match whole.trim_start_matches('0') {
         "" => "0",
         whole => whole,
@@ -451,7 +485,17 @@ fn as_float(sign: &str, text: &str) -> Scalar {
 
 /// The number that JSON has as `text`, digit by digit.
 fn as_number(text: &str) -> Scalar {
-    serde_json::from_str(text).map_or(Scalar::Text, Scalar::Number)
+    match serde_json::from_str(text) {
+        Ok(number) if is_whole(text) || text.parse().is_ok_and(f64::is_finite) => Scalar::Number(number),
+        Ok(_) => Scalar::Differs("greater than the numbers that most readers have".to_owned()),
+        Err(_) => Scalar::Text,
+    }
+}
+
+/// Digits, with a sign or without.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `22:22`, or `190:20:30.15`.
