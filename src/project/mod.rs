@@ -2,7 +2,11 @@
 
 pub(crate) mod apis;
 pub(crate) mod contract;
+#[cfg(test)]
+mod documented;
 pub(crate) mod functions;
+#[cfg(test)]
+mod fuzzing;
 mod json;
 pub(crate) mod naming;
 pub(crate) mod number;

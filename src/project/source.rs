@@ -16,7 +16,12 @@ pub(crate) fn read(file: &Path) -> Result<String> {
             .cause(error)
             .hint("Put the file there; a new project's own shows what is in it.")
     })?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    text_of(&bytes, file)
+}
+
+/// The text that a file's bytes are.
+pub(super) fn text_of(bytes: &[u8], file: &Path) -> Result<String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
         Err(error) => {
@@ -112,8 +117,12 @@ pub(crate) fn tree(text: &str, file: &Path) -> Result<Node> {
 
 /// The place of the key at `path` (see [`Node::descend`]), or of the nearest above it that the text has.
 pub(crate) fn at(file: &Path, text: &str, path: &[&str]) -> Place {
-    let root = tree(text, file).ok();
-    let found = root.and_then(|root| {
+    at_path(file, text, tree(text, file).ok().as_ref(), path)
+}
+
+/// The same where the text's tree is known already, or that it has none.
+pub(super) fn at_path(file: &Path, text: impl Into<Arc<str>>, tree: Option<&Node>, path: &[&str]) -> Place {
+    let found = tree.and_then(|root| {
         (1..=path.len())
             .rev()
             .find_map(|length| root.descend(&path[..length]))

@@ -5,12 +5,13 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 
-use super::source;
+use super::source::{self, Place};
 use super::template::{self, Template};
+use super::yaml::Node;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
@@ -68,6 +69,8 @@ pub(crate) struct StackTemplate {
     pub region: Option<String>,
     /// What is to be warned of, a sentence each.
     pub warnings: Vec<String>,
+    /// The text's tree, for the first place that is asked for and those after it.
+    tree: OnceLock<Option<Arc<Node>>>,
 }
 
 /// Files in `stacks/` that are no templates.
@@ -183,12 +186,20 @@ impl StackTemplate {
 
     /// Bad input: what stands at `path` of the template.
     pub(crate) fn error(&self, path: &[&str], what: impl Into<String>) -> Error {
-        source::at(&self.file, &self.text, path).refuse(Error::new(ErrorKind::InvalidProject, what))
+        self.place(path).refuse(Error::new(ErrorKind::InvalidProject, what))
+    }
+
+    /// The place of what stands at `path` of the template.
+    pub(crate) fn place(&self, path: &[&str]) -> Place {
+        let tree = self
+            .tree
+            .get_or_init(|| source::tree(&self.text, &self.file).ok().map(Arc::new));
+        source::at_path(&self.file, Arc::clone(&self.text), tree.as_deref(), path)
     }
 
     /// Points an error to what stands at `path` of the template, too.
     pub(crate) fn point(&self, error: Error, path: &[&str], label: &str) -> Error {
-        source::at(&self.file, &self.text, path).label(label).show_in(error)
+        self.place(path).label(label).show_in(error)
     }
 
     fn parse(id: StackId, file: PathBuf, text: Arc<str>) -> Result<Self> {
@@ -208,6 +219,7 @@ impl StackTemplate {
             template,
             region,
             warnings,
+            tree: OnceLock::new(),
         })
     }
 }

@@ -3,6 +3,9 @@
 //! Values are taken as they are written: to YAML `1.10` is the number 1.1, `012` perhaps 10, and an account's number loses
 //! the zeros that it begins with.
 
+#[cfg(test)]
+mod strings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
@@ -281,10 +284,12 @@ impl Stages {
             }
         }
         adopted.sort();
+        let (mut counted, mut line) = (0, 1);
         Ok(adopted
             .into_iter()
             .map(|(start, key, name)| {
-                let line = self.source.text[..start as usize].matches('\n').count() + 1;
+                line += self.source.text[counted..start as usize].matches('\n').count();
+                counted = start as usize;
                 let file = self.source.file.display();
                 format!("{file}:{line}: write `{key}` as `{name}` under `parameters:`; this spelling goes away")
             })

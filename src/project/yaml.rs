@@ -216,6 +216,9 @@ enum Content {
     },
 }
 
+/// What a map has room for from the beginning; most have one name or two, and are many.
+const ROOM_FOR_NAMES: usize = 4;
+
 /// Puts the parser's events together.
 struct Tree<'a> {
     /// All of the file.
@@ -372,7 +375,10 @@ impl<'a> Tree<'a> {
                 let end = items.last().map(|item| item.span.end);
                 (Kind::List(items), end)
             }
-            Content::Map { entries, .. } => {
+            Content::Map { mut entries, .. } => {
+                if entries.len() < ROOM_FOR_NAMES {
+                    entries.shrink_to_fit();
+                }
                 let end = entries.last().map(|(_, value)| value.span.end);
                 (Kind::Map(entries), end)
             }

@@ -29,7 +29,7 @@ use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::template::{Scope, Template};
 use crate::project::wiring::Source;
-use crate::project::{DISTRIBUTION_ID, Project, SITE_BUCKET, naming, source};
+use crate::project::{DISTRIBUTION_ID, Project, SITE_BUCKET, naming};
 use crate::publish::{self, Contents};
 use crate::seeding;
 use crate::site::Site;
@@ -435,7 +435,7 @@ impl<'a> Resource<'a> {
     pub(super) fn place(&self, path: &[&str]) -> String {
         let definition = self.stack.definition;
         let path = [&["Resources", self.logical_id, "Properties"], path].concat();
-        source::at(&definition.file, &definition.text, &path).to_string()
+        definition.place(&path).to_string()
     }
 
     /// How to get it back to what the template says.

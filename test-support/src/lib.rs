@@ -4,6 +4,7 @@ pub mod answers;
 pub mod command;
 pub mod emulator;
 pub mod faults;
+pub mod fuzz;
 pub mod http;
 pub mod port;
 pub mod proxy;

@@ -40,6 +40,7 @@ mod sharing;
 mod site;
 mod snapshots;
 mod status;
+mod strings;
 mod template_language;
 mod templates;
 mod verify;

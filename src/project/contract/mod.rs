@@ -8,6 +8,8 @@
 mod fill;
 mod read;
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::stacks::StackId;
@@ -137,14 +139,17 @@ impl Contract {
                 .hint("Put all of it into one file, and remove the other."));
             }
         };
-        let text = source::read(file)?;
+        Self::parse(&source::read(file)?, file, project, checks)
+    }
+
+    pub(super) fn parse(text: &str, file: &Path, project: &Project, checks: &[&str]) -> Result<Self> {
         let reader = read::Reader {
             file,
-            text: &text,
+            text,
             project,
             checks,
         };
-        let node = reader.tree(file, &text)?;
+        let node = reader.tree(file, text)?;
         reader.contract(&node)
     }
 
@@ -166,7 +171,6 @@ impl Contract {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use serde_json::json;
 

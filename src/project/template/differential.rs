@@ -28,7 +28,7 @@ const TAKEN_BY_US_ALONE: &[(&str, &str)] = &[
         "there is no such version, so that nothing in it can mean something else",
     ),
     (
-        "plain-colon-in-flow",
+        "plain-colon-begins-in-flow",
         "PyYAML has no text in brackets that begins with a colon",
     ),
     ("plain-question-in-flow", "PyYAML has no question mark in brackets"),

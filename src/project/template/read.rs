@@ -67,13 +67,13 @@ pub(super) fn read(text: &str, file: &Path, reading: Reading) -> Result<(Value, 
         text,
         format,
         reading,
-        warnings: Vec::new(),
+        aliases: None,
     };
     if format == Format::Yaml && reading == Reading::Written {
         reader.refuse_old_line_ends()?;
     }
     let value = reader.value(node)?;
-    Ok((value, reader.warnings))
+    Ok((value, reader.warnings()))
 }
 
 struct Reader<'a> {
@@ -81,7 +81,8 @@ struct Reader<'a> {
     text: &'a str,
     format: Format,
     reading: Reading,
-    warnings: Vec<String>,
+    /// The first alias, and how many there are.
+    aliases: Option<(Span, usize)>,
 }
 
 impl Reader<'_> {
@@ -91,6 +92,22 @@ impl Reader<'_> {
 
     fn place(&self, span: Span) -> Place {
         source::at_span(self.file, self.text, Some(span.range()))
+    }
+
+    /// One, however many aliases there are.
+    fn warnings(&self) -> Vec<String> {
+        let Some((first, count)) = self.aliases.filter(|_| self.is_strict()) else {
+            return Vec::new();
+        };
+        let place = self.place(first);
+        let written = self.text.get(first.range()).unwrap_or_default();
+        let more = match count {
+            1 => String::new(),
+            count => format!("; it is the first of {count}"),
+        };
+        vec![format!(
+            "{place}: CloudFormation itself takes no aliases such as `{written}`; what it stands for is sent in its place{more}"
+        )]
     }
 
     fn is_strict(&self) -> bool {
@@ -122,12 +139,9 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, node: Node) -> Result<Value> {
-        if node.is_alias && self.is_strict() {
-            let place = self.place(node.span);
-            let written = self.text.get(node.span.range()).unwrap_or_default();
-            self.warnings.push(format!(
-                "{place}: CloudFormation itself takes no aliases such as `{written}`; what it stands for is sent in its place"
-            ));
+        if node.is_alias {
+            let (first, count) = self.aliases.unwrap_or((node.span, 0));
+            self.aliases = Some((first, count + 1));
         }
         match node.tag.as_deref() {
             None => self.untagged(node),

@@ -294,3 +294,18 @@ fn a_folder_without_a_site_is_told_so() {
     fs::create_dir(dir.path().join("index.html")).expect("a folder");
     assert!(refused(dir.path()).to_string().starts_with("there is no "));
 }
+
+#[test]
+fn an_ignore_file_is_read_or_refused_whatever_is_in_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "index.html", "x");
+    let corpus = test_support::fuzz::files(Path::new("tests/corpus/ignore"));
+    // Each rule is a regular expression and what it is compiled to, some kilobytes.
+    test_support::fuzz::run("ignore", 1000, corpus, move |bytes| {
+        fs::write(dir.path().join(IGNORE_FILE), bytes).expect("written");
+        match list(dir.path()) {
+            Ok(listing) => assert_eq!(listing.keys, ["index.html"]),
+            Err(error) => assert!(!error.to_string().is_empty(), "an error without a word"),
+        }
+    });
+}
