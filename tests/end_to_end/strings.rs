@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::support::{Clients, Deployer, Emulator, Project};
 
@@ -119,6 +119,14 @@ const STRINGS: &[&str] = &[
     "{\"json\": [1, 2.50, null]}",
 ];
 
+/// In double quotes: JSON's, with what ends a line only to some readers of YAML escaped.
+fn quoted(text: &str) -> String {
+    let escaped = |text: String, (from, to): (char, &str)| text.replace(from, to);
+    [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")]
+        .into_iter()
+        .fold(Value::from(text).to_string(), escaped)
+}
+
 /// Every string in each of the ways in which values come: from the settings, from the environment, as a template's default.
 #[tokio::test]
 async fn any_string_reaches_cloudformation_as_it_is() {
@@ -129,12 +137,12 @@ async fn any_string_reaches_cloudformation_as_it_is() {
     let ways = ["settings", "environment", "defaults"];
     let mut templates = ways.map(|_| String::from("Parameters:\n"));
     for (number, text) in STRINGS.iter().enumerate() {
-        project.push_str(&format!("      S{number}: {}\n", json!(text.replace("${", "$${"))));
+        project.push_str(&format!("      S{number}: {}\n", quoted(&text.replace("${", "$${"))));
         templates[0].push_str(&format!("  S{number}: {{ Type: String }}\n"));
         project.push_str(&format!("      E{number}: \"${{env:TEXT_{number}}}\"\n"));
         templates[1].push_str(&format!("  E{number}: {{ Type: String }}\n"));
         environment.insert(format!("TEXT_{number}"), (*text).to_owned());
-        templates[2].push_str(&format!("  D{number}: {{ Type: String, Default: {} }}\n", json!(text)));
+        templates[2].push_str(&format!("  D{number}: {{ Type: String, Default: {} }}\n", quoted(text)));
     }
     let folder = Project::bare("strings", &[("stacks/stages.yaml", &project)]);
     for ((way, template), letter) in ways.iter().zip(&mut templates).zip(["S", "E", "D"]) {
