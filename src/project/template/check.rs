@@ -717,4 +717,18 @@ Outputs:
             .replace("MemorySize", "MemorySzie");
         assert_eq!(found(&unchecked), Vec::<String>::new());
     }
+
+    #[test]
+    fn valid_templates_have_no_slips() {
+        let mut judged = 0;
+        for entry in std::fs::read_dir("tests/corpus/templates").expect("the corpus") {
+            let file = entry.expect("a file").path();
+            let text = std::fs::read_to_string(&file).expect("text");
+            if let Ok((template, _)) = Template::parse(&text, &file) {
+                assert_eq!(slips(&template), [], "{}", file.display());
+                judged += 1;
+            }
+        }
+        assert!(judged >= 90, "{judged}");
+    }
 }
