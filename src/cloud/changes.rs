@@ -3,12 +3,12 @@
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 use crate::journal::Journal;
 
@@ -58,7 +58,34 @@ impl Intercept for NoteChanges {
 }
 
 fn writes(bag: &ConfigBag) -> bool {
-    bag.load::<Metadata>().is_some_and(|metadata| is_write(metadata.name()))
+    bag.load::<OfPlan>().is_none() && bag.load::<Metadata>().is_some_and(|metadata| is_write(metadata.name()))
+}
+
+/// Marks a request that only makes or takes away what a plan needs, though others of its operation change something.
+#[derive(Debug)]
+pub(crate) struct PlansOnly;
+
+#[derive(Debug)]
+struct OfPlan;
+
+impl Storable for OfPlan {
+    type Storer = StoreReplace<Self>;
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for PlansOnly {
+    fn name(&self) -> &'static str {
+        "PlansOnly"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(OfPlan);
+        Ok(())
+    }
 }
 
 fn is_write(operation: &str) -> bool {

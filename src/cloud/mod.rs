@@ -25,6 +25,7 @@ use crate::journal::Journal;
 use crate::project::template::Scope;
 use crate::wait::Pace;
 use changes::NoteChanges;
+pub(crate) use changes::PlansOnly;
 pub(crate) use endpoint::{Emulator, Endpoint, sdk_crates};
 use owner::ExpectOwner;
 use sdk_error::explain;

@@ -15,10 +15,11 @@ use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::functions::FUNCTION;
-use crate::project::stacks::StackId;
+use crate::project::stacks::{CODE_BUCKET, LARGEST_IN_REQUEST_BYTES, StackId};
 use crate::project::template::Template;
 use crate::promise::{Dependency, promise};
 use crate::report::{CommandResult, Paint};
+use crate::stack::desired::TemplateBucket;
 use crate::stack::ownership::{self, Adoption, Owner};
 use crate::stack::protection;
 use crate::stack::read::{self, Deployed, Stack};
@@ -41,8 +42,21 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
     if !args.delete_data {
         for (id, protection) in protections(context, &found).await? {
             kept.extend(found.remove(&id).map(|stack| Kept {
+                is_large: stack.is_large(),
                 stack: stack.deployed.stack.name,
                 protection,
+            }));
+        }
+        if kept.iter().any(|kept| kept.is_large)
+            && let Some(id) = found
+                .iter()
+                .find(|(_, one)| one.template_bucket().is_some())
+                .map(|(id, _)| id.clone())
+        {
+            kept.extend(found.remove(&id).map(|stack| Kept {
+                stack: stack.deployed.stack.name,
+                is_large: false,
+                protection: Protection::HasBucket,
             }));
         }
     }
@@ -79,6 +93,22 @@ struct Found {
     template: Option<Template>,
     /// The project has no template of it any more.
     is_orphan: bool,
+}
+
+impl Found {
+    /// Whether its template is too large for a request.
+    fn is_large(&self) -> bool {
+        let template = self.template.as_ref();
+        template.is_some_and(|template| template.to_json().len() > LARGEST_IN_REQUEST_BYTES)
+    }
+
+    /// The bucket that large templates go through, if it has it.
+    fn template_bucket(&self) -> Option<TemplateBucket> {
+        self.deployed.stack.outputs.get(CODE_BUCKET).map(|name| TemplateBucket {
+            name: name.clone(),
+            region: self.cloud.region.clone(),
+        })
+    }
 }
 
 /// The region that stacks of certificates for CloudFront are in.
@@ -173,6 +203,8 @@ enum Protection {
     Deployed,
     /// A table of it has deletion protection, however it got that.
     OfTable,
+    /// It has the bucket through which the template of another goes that stays, and whose protection is lifted some day.
+    HasBucket,
 }
 
 /// The stacks whose data is protected: those of a protected stage that hold some, and any that has a protected table.
@@ -200,6 +232,8 @@ const BUCKET: &str = "AWS::S3::Bucket";
 /// A stack that stays.
 struct Kept {
     stack: String,
+    /// Whether lifting its protection takes the bucket of large templates.
+    is_large: bool,
     protection: Protection,
 }
 
@@ -305,6 +339,16 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
         gone.insert(id, dependency);
     }
     let gone = &gone;
+    let bucket = found.values().find_map(Found::template_bucket);
+    // The bucket stays until no large template has to go through it any more.
+    let mut lifts = BTreeMap::new();
+    let mut lifted = Vec::new();
+    for (id, _) in found.iter().filter(|(_, stack)| stack.is_large()) {
+        let (promise, dependency) = promise();
+        lifts.insert(id, promise);
+        lifted.push(dependency);
+    }
+    let (bucket, lifts, lifted) = (bucket.as_ref(), &lifts, &lifted);
     let removals = promises.into_iter().map(async |(id, promise)| {
         let stack = &found[id];
         let edges = context
@@ -320,7 +364,16 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
         let others = consumers.chain(orphans).filter_map(|other| gone.get(other));
         let others = try_join_all(others.map(async |other| other.clone().wait().await));
         // What protects the data is lifted while others go: nothing of it goes before them.
-        let (template, others) = tokio::join!(released(context, id, stack, data_too), others);
+        let released = async {
+            let released = released(context, id, stack, data_too, bucket).await;
+            if let Some(lift) = lifts.get(id) {
+                lift.set(());
+            }
+            released
+        };
+        let lifted = lifted.iter().filter(|_| stack.template_bucket().is_some());
+        let lifted = join_all(lifted.map(async |lifted| lifted.clone().wait().await));
+        let (template, others, _) = tokio::join!(released, others, lifted);
         let removed = match (template, others) {
             (Ok(template), Ok(_)) => remove_one(context, id, stack, template.as_ref()).await,
             (Err(error), _) => Err(error),
@@ -340,11 +393,17 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
 }
 
 /// Lifts what protects a stack's data. Returns the template that it has then, if it has any.
-async fn released(context: &Context<'_>, id: &StackId, found: &Found, data_too: bool) -> Result<Option<Template>> {
+async fn released(
+    context: &Context<'_>,
+    id: &StackId,
+    found: &Found,
+    data_too: bool,
+    bucket: Option<&TemplateBucket>,
+) -> Result<Option<Template>> {
     let stack = &found.deployed.stack;
     match &found.template {
         Some(deployed) if (data_too || protection::keeps_data(deployed)) && stack.state() == StackState::Ready => {
-            let released = remove::release(&found.cloud, id, stack, deployed, context.reporter).await?;
+            let released = remove::release(&found.cloud, id, stack, deployed, bucket, context.reporter).await?;
             Ok(Some(released))
         }
         template => Ok(template.clone()),
@@ -388,10 +447,16 @@ impl CommandResult for Removed {
         } else {
             format!("{}\n", paint.bold(&format!("The stage {} is removed.", self.stage)))
         };
-        for Kept { stack, protection } in &self.kept {
+        for Kept { stack, protection, .. } in &self.kept {
             let why = match protection {
                 Protection::Written => "since the stage is protected",
                 Protection::Deployed => "since it was deployed as protected, whatever stacks/stages.yaml says here",
+                Protection::HasBucket => {
+                    text.push_str(&format!(
+                        "The stack {stack} is kept, too: its bucket is needed to lift the protection of a large template.\n"
+                    ));
+                    continue;
+                }
                 Protection::OfTable => "since it has deletion protection, whatever stacks/stages.yaml says here",
             };
             text.push_str(&format!(

@@ -94,7 +94,7 @@ impl Project {
         let functions: Vec<Function> = stacks.values().flat_map(functions::of_stack).collect();
         let mut problem = None;
         let makes_bucket = |stack: &StackTemplate| stack.template.has_output(CODE_BUCKET);
-        if needs_artifacts(&stacks, &functions) && !stacks.values().any(makes_bucket) {
+        if needs_artifacts(&stacks, &functions, stage.boundary.as_deref()) && !stacks.values().any(makes_bucket) {
             match stacks.get(ARTIFACTS) {
                 None => {
                     let artifacts = StackTemplate::artifacts()?;
@@ -264,11 +264,18 @@ impl Project {
         }
     }
 
-    /// The stack whose output [`CODE_BUCKET`] names the bucket that packages and the publishing ledger are in.
+    /// The stack whose output [`CODE_BUCKET`] names the bucket that packages, the publishing ledger and, for a moment, large
+    /// templates are in.
     pub(crate) fn artifacts_stack(&self) -> Option<&StackTemplate> {
         self.stacks
             .values()
             .find(|stack| stack.template.has_output(CODE_BUCKET))
+    }
+
+    /// Whether a stack's template may have to go through that bucket.
+    pub(crate) fn may_be_large(&self, id: &StackId) -> bool {
+        self.stack(id)
+            .is_some_and(|stack| stack.may_be_large(self.stage.boundary.as_deref()))
     }
 
     /// What the names of all stacks of this stage begin with.
@@ -364,9 +371,12 @@ impl Project {
     }
 }
 
-/// Whether a bucket for packages or the publishing ledger is needed.
-fn needs_artifacts(stacks: &BTreeMap<StackId, StackTemplate>, functions: &[Function]) -> bool {
-    functions.iter().any(|function| function.bucket_parameter.is_some()) || stacks.values().any(is_site)
+/// Whether a bucket for packages, the publishing ledger or large templates is needed.
+fn needs_artifacts(stacks: &BTreeMap<StackId, StackTemplate>, functions: &[Function], boundary: Option<&str>) -> bool {
+    functions.iter().any(|function| function.bucket_parameter.is_some())
+        || stacks
+            .values()
+            .any(|stack| is_site(stack) || stack.may_be_large(boundary))
 }
 
 fn is_site(stack: &StackTemplate) -> bool {
@@ -390,7 +400,7 @@ fn two_sites(first: &StackTemplate, second: &StackTemplate) -> Error {
 
 fn without_code_bucket(taken: &StackTemplate) -> Error {
     taken
-        .error(&["Outputs"], format!("no template has an output `{CODE_BUCKET}`, the bucket for packages"))
+        .error(&["Outputs"], format!("no template has an output `{CODE_BUCKET}`, the bucket for packages and large templates"))
         .cause(format!(
             "the deployer would bring a stack `{ARTIFACTS}` with one, but {} is called so",
             taken.file.display()

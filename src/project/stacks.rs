@@ -1,5 +1,5 @@
-//! The stacks of a project: every template in `stacks/`, and one of the deployer's own where functions and the site need
-//! a bucket that no template makes.
+//! The stacks of a project: every template in `stacks/`, and one of the deployer's own where functions, the site or a large
+//! template need a bucket that no template makes.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -87,6 +87,16 @@ pub(crate) const CODE_BUCKET: &str = "CodeBucket";
 
 /// The template of the deployer's own stack.
 const ARTIFACTS_TEMPLATE: &str = include_str!("artifacts.yaml");
+
+/// CloudFormation's limit for a template in a request, in bytes. A larger one goes through the bucket of packages.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+pub(crate) const LARGEST_IN_REQUEST_BYTES: usize = 51_200;
+
+/// What may come to a template as it is sent: in bytes, of each template and, where the stage has a boundary, of each of its
+/// roles, beside the boundary's name.
+const ADDED_BYTES: usize = 2_048;
+/// See [`ADDED_BYTES`].
+const ADDED_TO_ROLE_BYTES: usize = 128;
 
 /// Room in a stack's name of 128 characters for project and stage (20 each), a region and the hyphens.
 const LONGEST_ID: usize = 64;
@@ -182,6 +192,16 @@ impl StackTemplate {
             let label = format!("{}. {}", slip.what, &slip.next_step[..end]);
             self.point(error, &keys(slip), &label)
         }))
+    }
+
+    /// Whether its template may be too large for a request, once all is in it that is put in before it is sent.
+    pub(crate) fn may_be_large(&self, boundary: Option<&str>) -> bool {
+        let roles = self.template.resources();
+        let roles = roles
+            .filter(|(_, resource)| Template::type_of(resource) == "AWS::IAM::Role")
+            .count();
+        let of_roles = boundary.map_or(0, |boundary| roles * (ADDED_TO_ROLE_BYTES + boundary.len()));
+        self.template.to_json().len() + ADDED_BYTES + of_roles > LARGEST_IN_REQUEST_BYTES
     }
 
     /// Bad input: what stands at `path` of the template.

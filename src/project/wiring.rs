@@ -135,6 +135,22 @@ impl Wiring {
         })
     }
 
+    /// The stacks that one waits for, and those that they wait for.
+    pub(crate) fn needed_by(&self, stack: &StackId) -> BTreeSet<&StackId> {
+        let mut needed = BTreeSet::new();
+        let mut next: Vec<&StackId> = self.waited_for(stack).collect();
+        while let Some(id) = next.pop() {
+            if needed.insert(id) {
+                next.extend(self.waited_for(id));
+            }
+        }
+        needed
+    }
+
+    fn waited_for(&self, stack: &StackId) -> impl Iterator<Item = &StackId> {
+        self.inputs(stack).filter(|edge| !edge.late).map(|edge| &edge.producer)
+    }
+
     /// All that stacks get from one another.
     pub(crate) fn edges(&self) -> impl Iterator<Item = &Edge> {
         self.sources.keys().flat_map(|stack| self.inputs(stack))

@@ -16,6 +16,7 @@ use super::change::{Action, Mode, Replacement, ResourceChange};
 use super::desired::Rendered;
 use super::read::{self, Bookmark, Stack};
 use super::status::StackState;
+use super::submitted::Submitted;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, ErrorKind, Result};
@@ -66,6 +67,7 @@ pub(crate) async fn create(
         let undo = move || async move { undo_creation(&cloud, &stack, &token, purpose).await };
         journal.undoable(undo).await
     };
+    let template = Submitted::new(cloud, rendered).await?;
     let mut request = cloud
         .cloudformation
         .create_change_set()
@@ -76,7 +78,8 @@ pub(crate) async fn create(
             Purpose::Create => ChangeSetType::Create,
             Purpose::Update => ChangeSetType::Update,
         })
-        .template_body(&rendered.body)
+        .set_template_body(template.body.clone())
+        .set_template_url(template.url.clone())
         .capabilities(Capability::CapabilityNamedIam)
         // A change set shows what macros make of the template; stacks within it want their agreement nevertheless.
         .capabilities(Capability::CapabilityAutoExpand);
@@ -87,12 +90,16 @@ pub(crate) async fn create(
             Some(made) => (made.change_set_id, made.stack_id),
             None => {
                 entry.done();
-                return Err(refused(cloud, error, stack, &rendered.file));
+                let refused = refused(cloud, error, stack, &rendered.file, &template);
+                template.clear().await;
+                return Err(refused);
             }
         },
     };
     let (arn, stack_arn) = (arn.unwrap_or_default(), stack_arn.unwrap_or_default());
-    let made = wait_until_made(cloud, stack, &arn).await?;
+    let made = wait_until_made(cloud, stack, &arn).await;
+    template.clear().await;
+    let made = made?;
     if made.status == Some(ChangeSetStatus::CreateComplete) {
         return Ok(Some(ChangeSet {
             changes: all_changes(cloud, stack, &arn, made).await?,
@@ -158,18 +165,21 @@ pub(crate) async fn update_directly(
     bookmark: &Bookmark,
 ) -> Result<Option<String>> {
     let token = fresh_token();
+    let template = Submitted::new(cloud, rendered).await?;
     let answer = cloud
         .cloudformation
         .update_stack()
         .stack_name(stack_arn)
         .client_request_token(&token)
-        .template_body(&rendered.body)
+        .set_template_body(template.body.clone())
+        .set_template_url(template.url.clone())
         .set_parameters(Some(parameters(rendered)))
         .capabilities(Capability::CapabilityNamedIam)
         // A change set shows what a macro makes of a template; without one that is to be agreed to.
         .capabilities(Capability::CapabilityAutoExpand)
         .send()
         .await;
+    template.clear().await;
     if answer.as_ref().is_err_and(|error| means_no_changes(message(error))) {
         return Ok(None);
     }
@@ -337,25 +347,29 @@ pub(crate) async fn validate(cloud: &Cloud, stack: &str, rendered: &Rendered) ->
     if let Some(known) = cloud.unknown_types(&rendered.body) {
         return Ok(known);
     }
+    let template = Submitted::new(cloud, rendered).await?;
     let answer = cloud
         .cloudformation
         .validate_template()
-        .template_body(&rendered.body)
+        .set_template_body(template.body.clone())
+        .set_template_url(template.url.clone())
         .send()
         .await;
-    match answer {
+    let outcome = match answer {
         Err(error) if code(&error) == "ValidationError" => match unknown_types(message(&error)) {
             Some(types) if !cloud.endpoint.is_aws() => {
                 cloud.note_unknown_types(&rendered.body, &types);
                 Ok(types)
             }
-            _ => Err(refused(cloud, error, stack, &rendered.file)),
+            _ => Err(refused(cloud, error, stack, &rendered.file, &template)),
         },
         _ => {
             cloud.note_unknown_types(&rendered.body, &[]);
             Ok(Vec::new())
         }
-    }
+    };
+    template.clear().await;
+    outcome
 }
 
 /// The types in "Unrecognized resource types: [X, Y]", which CloudFormation has no code for.
@@ -365,7 +379,7 @@ fn unknown_types(message: &str) -> Option<Vec<String>> {
     Some(types.split(',').map(|one| one.trim().to_owned()).collect())
 }
 
-fn refused<E, R>(cloud: &Cloud, error: SdkError<E, R>, stack: &str, file: &str) -> Error
+fn refused<E, R>(cloud: &Cloud, error: SdkError<E, R>, stack: &str, file: &str, template: &Submitted) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -375,6 +389,9 @@ where
         return explain(error, &format!("could not make a change set for the stack {stack}"));
     }
     let message = message(&error).to_owned();
+    if let Some(unreadable) = template.unreadable(cloud, &message) {
+        return unreadable;
+    }
     if let Some(kind) = state_in_the_way(&message) {
         return Error::new(kind, format!("the stack {stack} takes no change now"))
             .cause(message)

@@ -22,8 +22,8 @@ pub(crate) struct Planned {
     pub plan: StackPlan,
     /// The digest of what was planned: when it turns out otherwise, plan again.
     digest: String,
-    /// The types that the emulator doesn't know, which it goes without.
-    left_out: Vec<String>,
+    /// The types that the emulator doesn't know, which it goes without; none if that couldn't be asked yet.
+    left_out: Option<Vec<String>>,
     step: Step,
 }
 
@@ -55,17 +55,12 @@ pub(crate) async fn plan(
     let is_current = |stack: &Stack| may_be_current && stack.digest() == Some(&digest);
     let left_out = match &existing {
         // AWS looks at an update itself as its change set is made.
-        Some(stack) if cloud.endpoint.is_aws() || is_current(stack) => Vec::new(),
-        _ => change_set::validate(cloud, &wanted.name, &wanted.render()?).await?,
+        Some(stack) if cloud.endpoint.is_aws() || is_current(stack) => Some(Vec::new()),
+        // It is looked at once its bucket is made.
+        None if wanted.lacks_bucket() => None,
+        _ => Some(looked_at(cloud, wanted, reporter).await?),
     };
-    let wanted = &wanted.without(&left_out);
-    if !left_out.is_empty() {
-        reporter.warn(format!(
-            "{} goes without its resources of the types that the emulator doesn't know, and whatever refers to them: {}",
-            wanted.name,
-            left_out.join(", ")
-        ));
-    }
+    let wanted = &wanted.without(left_out.as_deref().unwrap_or_default());
     let mut deployed = None;
     let additions = || wanted.additions(&cloud.pseudo_parameters());
     let (verdict, changes, step) = match existing {
@@ -99,6 +94,19 @@ pub(crate) async fn plan(
         left_out,
         step,
     })
+}
+
+/// Lets CloudFormation look at the template. Returns the types that an emulator goes without, and says so.
+async fn looked_at(cloud: &Cloud, wanted: &DesiredStack, reporter: &Reporter) -> Result<Vec<String>> {
+    let left_out = change_set::validate(cloud, &wanted.name, &wanted.render()?).await?;
+    if !left_out.is_empty() {
+        reporter.warn(format!(
+            "{} goes without its resources of the types that the emulator doesn't know, and whatever refers to them: {}",
+            wanted.name,
+            left_out.join(", ")
+        ));
+    }
+    Ok(left_out)
 }
 
 /// What changes in a stack that is there. What protects its data as it is deployed is found in `deployed`, the template
@@ -210,7 +218,11 @@ pub(crate) async fn apply(
     reporter: &Reporter,
     mut watch: impl FnMut(&ResourceEvent),
 ) -> Result<Stack> {
-    let wanted = &wanted.without(&planned.left_out);
+    let left_out = match planned.left_out {
+        Some(left_out) => left_out,
+        None => looked_at(cloud, wanted, reporter).await?,
+    };
+    let wanted = &wanted.without(&left_out);
     match planned.step {
         Step::Nothing(stack) => Ok(stack),
         Step::Create => create(cloud, wanted, reporter, watch).await,

@@ -13,12 +13,22 @@ use crate::cloud::Emulator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::naming::NamedResource;
+use crate::project::stacks::LARGEST_IN_REQUEST_BYTES;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::template::{Scope, Template};
 
-/// CloudFormation's limit for a template in a request, in bytes.
+/// CloudFormation's limit for a template that is an object in S3, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
-const LARGEST_TEMPLATE_BYTES: usize = 51_200;
+const LARGEST_BYTES: usize = 1_000_000;
+
+/// The bucket through which templates go that are too large for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TemplateBucket {
+    /// The bucket.
+    pub name: String,
+    /// Where it is.
+    pub region: String,
+}
 
 /// A stack as the project wants it: a template and the parameters it declares.
 #[derive(Debug, Clone)]
@@ -29,6 +39,8 @@ pub(crate) struct DesiredStack {
     pub name: String,
     /// How CloudFormation is to bring it there.
     pub mode: Mode,
+    /// Where its template may lie, if it is [large](Self::is_large) and the bucket is there.
+    pub bucket: Option<TemplateBucket>,
     template: Template,
     parameters: BTreeMap<String, String>,
     file: String,
@@ -60,6 +72,7 @@ impl DesiredStack {
             id: stack.id.clone(),
             name,
             mode: Mode::Standard,
+            bucket: None,
             template,
             parameters,
             file: stack.file.display().to_string(),
@@ -80,6 +93,16 @@ impl DesiredStack {
             rest.template = emulated::without(&self.template, &ids);
         }
         rest
+    }
+
+    /// Whether its template is too large for a request, and so goes through a bucket.
+    pub(crate) fn is_large(&self) -> bool {
+        self.named().to_json().len() > LARGEST_IN_REQUEST_BYTES
+    }
+
+    /// Whether nothing can be asked about its template yet: it is large, and its bucket isn't there.
+    pub(crate) fn lacks_bucket(&self) -> bool {
+        self.bucket.is_none() && self.is_large()
     }
 
     /// The template as it is sent, but for the names of the API's deployments.
@@ -235,16 +258,16 @@ impl DesiredStack {
 
     fn rendered(&self, template: &Template, digest: String) -> Result<Rendered> {
         let body = template.to_json();
-        if body.len() > LARGEST_TEMPLATE_BYTES {
+        if body.len() > LARGEST_BYTES {
             return Err(Error::new(
                 ErrorKind::InvalidProject,
                 format!(
-                    "{} has {} bytes as JSON; CloudFormation takes {LARGEST_TEMPLATE_BYTES}",
+                    "{} has {} bytes as JSON; CloudFormation takes at most {LARGEST_BYTES}",
                     self.file,
                     body.len()
                 ),
             )
-            .hint("Move some of its resources to another template in stacks/."));
+            .hint("Move some of its resources to another template in stacks/: each becomes a stack of its own."));
         }
         let mut parameters: BTreeMap<String, Option<String>> = self
             .parameters
@@ -256,6 +279,7 @@ impl DesiredStack {
             body,
             parameters,
             file: self.file.clone(),
+            bucket: self.bucket.clone(),
         })
     }
 }
@@ -267,6 +291,8 @@ pub(crate) struct Rendered {
     pub body: String,
     /// Where it was written, for messages.
     pub file: String,
+    /// Where it may lie if it is too large for a request.
+    pub bucket: Option<TemplateBucket>,
     /// Every parameter's value; `None` keeps the deployed one.
     pub parameters: BTreeMap<String, Option<String>>,
 }

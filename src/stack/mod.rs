@@ -3,7 +3,7 @@
 //! Pure: [`status`] (what a status means), [`change`] (what a change set means), [`events`] (causes of failures),
 //! [`desired`] (a stack as the project wants it), [`digest`], [`ownership`] (whose a stack is), [`redeployment`] (redeploying an API
 //! when its definition changes), [`emulated`] (a template as an emulator can serve it), [`protection`] (what keeps data), [`release`] (lifting that).
-//! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), [`change_set`], [`follow`], [`early`] (what is
+//! With calls: [`read`], `begun` (whether a request took effect whose answer got lost), `submitted` (how a template reaches it), [`change_set`], [`follow`], [`early`] (what is
 //! known before a stack is complete), and on top of them [`deploy`] and [`remove`].
 
 mod begun;
@@ -25,4 +25,5 @@ pub(crate) mod redeployment;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod status;
+mod submitted;
 pub(crate) mod termination;

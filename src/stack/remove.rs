@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 
 use super::change::Mode;
 use super::change_set::{self, Purpose};
-use super::desired::Rendered;
+use super::desired::{Rendered, TemplateBucket};
 use super::digest::{DIGEST, RELEASED};
 use super::read::{self, Resource, Stack};
 use super::status::{self, Severity, StackState};
@@ -127,12 +127,14 @@ fn refuse_termination(stack: &Stack, data: Data) -> Result<()> {
 /// Lifts the protections of a stack's data by an update, so that its deletion deletes them, too.
 ///
 /// An update, not calls to the services: should the deletion fail or be interrupted, the stack still owns everything.
-/// And with a digest of its own, so that the next `up` puts the protections back. Returns the template as it is then.
+/// And with a digest of its own, so that the next `up` puts the protections back. A large template goes through the `bucket`.
+/// Returns the template as it is then.
 pub(crate) async fn release(
     cloud: &Cloud,
     id: &StackId,
     stack: &Stack,
     deployed: &Template,
+    bucket: Option<&TemplateBucket>,
     reporter: &Reporter,
 ) -> Result<Template> {
     refuse_termination(stack, Data::Too)?;
@@ -144,6 +146,7 @@ pub(crate) async fn release(
     let rendered = Rendered {
         body: released.to_json(),
         file: "the deployed template".to_owned(),
+        bucket: bucket.cloned(),
         parameters: released
             .parameter_names()
             .map(|name| (name.to_owned(), (name == DIGEST).then(|| RELEASED.to_owned())))

@@ -26,6 +26,7 @@ mod identity;
 mod interaction;
 mod interrupted;
 mod kinds;
+mod large_templates;
 mod local;
 mod migration;
 mod ownership;

@@ -22,14 +22,14 @@ use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::package::Package;
 use crate::project::seeds::StageSeeds;
-use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
 use crate::promise::{Promise, promise};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
 use crate::stack::change::{Mode, StackAction, StackPlan};
-use crate::stack::desired::DesiredStack;
+use crate::stack::desired::{DesiredStack, TemplateBucket};
 use crate::stack::ownership::Adoption;
 use crate::stack::read::Deployed;
 use crate::verify::{Known, Selection, Stage, Verification, verify};
@@ -301,7 +301,22 @@ impl Up<'_> {
             (false, true) => Mode::Standard,
             (false, false) => Mode::Express,
         };
+        wanted.bucket = self.bucket_before();
         wanted
+    }
+
+    /// The bucket that large templates go through, as it is before this run changes anything.
+    fn bucket_before(&self) -> Option<TemplateBucket> {
+        let artifacts = self.context.project.artifacts_stack()?;
+        let name = self.before.get(&artifacts.id)?.stack.outputs.get(CODE_BUCKET)?;
+        Some(self.template_bucket(&artifacts.id, name.clone()))
+    }
+
+    fn template_bucket(&self, artifacts: &StackId, name: String) -> TemplateBucket {
+        TemplateBucket {
+            name,
+            region: self.context.cloud_of(artifacts).region.clone(),
+        }
     }
 }
 

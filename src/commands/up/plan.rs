@@ -6,10 +6,10 @@ use futures::future::join_all;
 
 use super::{Built, Up};
 use crate::conflicts;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
 use crate::project::naming::NamedResource;
-use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stacks::{CODE_BUCKET, LARGEST_IN_REQUEST_BYTES, StackId, StackTemplate};
 use crate::project::wiring::Source;
 use crate::promise::Dependency;
 use crate::stack::change::{StackAction, StackPlan};
@@ -34,11 +34,44 @@ impl Plans {
 impl Up<'_> {
     /// Finds out what will change. Change sets are made for stacks that exist; nothing else is.
     pub(super) async fn plan(&self, built: Dependency<Built>) -> Result<Plans> {
+        self.check_sizes()?;
         // Names of stacks that are to be created are looked at beside the planning: what they will be is known.
         let (planned, free) = tokio::join!(self.plan_all(built), self.check_new_names());
         let plans = planned?;
         self.check_names(&plans, free).await?;
         Ok(plans)
+    }
+
+    /// Refuses templates that can't be sent: too large for any way, or for a request where the way through the bucket is
+    /// only made by them.
+    fn check_sizes(&self) -> Result<()> {
+        let project = &self.context.project;
+        let artifacts = project.artifacts_stack().map(|stack| &stack.id);
+        let needed = artifacts.map(|id| project.wiring().needed_by(id)).unwrap_or_default();
+        for stack in project.stacks().filter(|stack| self.scope.has(&stack.id)) {
+            let wanted = self.desired(stack, BTreeMap::new());
+            let bytes = wanted.render()?.body.len();
+            if bytes <= LARGEST_IN_REQUEST_BYTES {
+                continue;
+            }
+            let why = match artifacts {
+                Some(artifacts) if stack.id == *artifacts => "it makes that bucket itself".to_owned(),
+                Some(artifacts) if needed.contains(&stack.id) => {
+                    format!("the stack {artifacts}, which makes that bucket, waits for it")
+                }
+                Some(_) => continue,
+                None => "no stack makes one".to_owned(),
+            };
+            return Err(Error::new(
+                ErrorKind::InvalidProject,
+                format!("{} is too large to be sent: {bytes} bytes as JSON", stack.file.display()),
+            )
+            .cause(format!(
+                "CloudFormation takes {LARGEST_IN_REQUEST_BYTES} in a request; a larger template goes through the bucket of the                  output `{CODE_BUCKET}`, and {why}"
+            ))
+            .hint("Move some of its resources to another template in stacks/: each becomes a stack of its own."));
+        }
+        Ok(())
     }
 
     async fn plan_all(&self, built: Dependency<Built>) -> Result<Plans> {
@@ -84,6 +117,9 @@ impl Up<'_> {
             return Ok(None);
         }
         let wanted = self.desired(stack, inputs);
+        if wanted.lacks_bucket() {
+            return Ok(None);
+        }
         self.plan_stack(&wanted, Some(before.stack.clone())).await.map(Some)
     }
 

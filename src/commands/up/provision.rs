@@ -203,7 +203,8 @@ impl Up<'_> {
         self.promise_unchanged(stack, planned.as_ref(), &promises, dependencies)
             .await;
         let inputs = self.inputs(stack, dependencies, true).await?;
-        let wanted = self.desired(stack, inputs);
+        let mut wanted = self.desired(stack, inputs);
+        self.await_bucket(&mut wanted, dependencies).await?;
         let planned = match planned {
             Some(planned) if planned.fits(&wanted) || planned.plan.verdict == StackAction::Create => planned,
             outdated => {
@@ -237,6 +238,19 @@ impl Up<'_> {
         let edges = touched.distributions(cloud, stack.id.as_str(), self.reporter());
         let (late, functions, edges) = tokio::join!(late, touched.functions(cloud), edges);
         late.and(functions.map_err(Stop::from)).and(edges.map_err(Stop::from))
+    }
+
+    /// Waits for the bucket that a large template goes through.
+    async fn await_bucket(&self, wanted: &mut DesiredStack, dependencies: &Dependencies) -> Result<(), ProducerFailed> {
+        if let Some(artifacts) = self.context.project.artifacts_stack()
+            && wanted.is_large()
+        {
+            // Once it is complete: until then AWS may take the bucket back, which it can't with anything in it.
+            let made = wait(dependencies.complete.get(&artifacts.id)).await?;
+            let name = made.outputs.get(CODE_BUCKET).ok_or(ProducerFailed)?;
+            wanted.bucket = Some(self.template_bucket(&artifacts.id, name.clone()));
+        }
+        Ok(())
     }
 
     /// Gives a stack its late values, and tells it as it is then.
@@ -458,6 +472,7 @@ impl Up<'_> {
         let mut inputs = own;
         inputs.extend(values.iter().cloned());
         let mut wanted = self.desired(stack, inputs);
+        self.await_bucket(&mut wanted, dependencies).await?;
         if wanted.mode == Mode::Express && wanted.holds_data() {
             // A table that is still being made takes no update.
             wanted.mode = Mode::Standard;

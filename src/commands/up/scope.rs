@@ -65,9 +65,9 @@ impl Scope {
         }
         // The packages' bucket comes with what is put into it.
         let packs = |function: &&Function| scope.stacks.contains(&function.stack);
-        let of_packages = project
-            .artifacts_stack()
-            .filter(|_| project.functions().iter().any(|function| packs(&function)));
+        let is_filled = project.functions().iter().any(|function| packs(&function))
+            || scope.stacks.iter().any(|id| project.may_be_large(id));
+        let of_packages = project.artifacts_stack().filter(|_| is_filled);
         scope.stacks.extend(of_packages.map(|stack| stack.id.clone()));
         Ok(scope)
     }
