@@ -14,6 +14,7 @@ use crate::cli::{Cli, Color, Command, Global, Output};
 use crate::cloud;
 use crate::commands;
 use crate::context::Session;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Exit, OrFail, Phase, Result};
 use crate::journal::{Journal, UNDOING};
 use crate::report::Reporter;
@@ -27,6 +28,7 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
+    environment::without_empty_variables();
     // Before anything else, so that a signal is never left to end the process by itself.
     let waiting = runtime().and_then(|runtime| {
         let guard = runtime.enter();

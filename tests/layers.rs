@@ -6,7 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// The parts from the bottom up, as `docs/ARCHITECTURE.md` tells them. Those of one row don't know one another.
 const LAYERS: &[&[&str]] = &[
-    &["child", "error", "http", "ident", "text", "private", "promise", "wait"],
+    &[
+        "child",
+        "environment",
+        "error",
+        "http",
+        "ident",
+        "text",
+        "private",
+        "promise",
+        "wait",
+    ],
+    &["network"],
     &["journal", "report"],
     &["lock"],
     &["venv", "project", "site"],

@@ -66,10 +66,16 @@ impl Endpoint {
                 let place = of_service(config, service)
                     .or_else(|| common.map(str::to_owned))
                     .unwrap_or_else(|| "AWS".to_owned());
-                (*service, without_user(place.trim_end_matches('/')))
+                (*service, place)
             })
             .collect();
-        one_place(&places)
+        let places = places.into_iter().map(|(service, place)| {
+            if has_user(&place) {
+                return Err(signs_in(&place));
+            }
+            Ok((service, place.trim_end_matches('/').to_owned()))
+        });
+        one_place(&places.collect::<Result<_>>()?)
     }
 
     /// Whether this is AWS.
@@ -137,6 +143,20 @@ fn without_user(url: &str) -> String {
     format!("{scheme}{host}{path}")
 }
 
+fn has_user(url: &str) -> bool {
+    without_user(url) != url
+}
+
+/// Requests are signed with keys, in the one header that a user and a password would need.
+fn signs_in(url: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidSetup,
+        format!("the endpoint {} has a user or a password in its URL", without_user(url)),
+    )
+    .cause("requests are signed with an access key, and nothing else says who sends them")
+    .hint("Take what stands before the `@` out of AWS_ENDPOINT_URL or the profile's endpoint_url.")
+}
+
 /// What AWS's host of an app is called on this host.
 fn local_host(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.split('.').collect();
@@ -175,7 +195,12 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
             format!("the endpoint `{place}` is no URL"),
         )
         .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
-        [place] => Ok(Endpoint::Other((*place).clone())),
+        [place] => match reqwest::Url::parse(place) {
+            Ok(_) if !place.contains(|c: char| c.is_whitespace() || c.is_control()) => Ok(Endpoint::Other((*place).clone())),
+            parsed => Err(Error::new(ErrorKind::InvalidSetup, format!("the endpoint `{place}` is no URL"))
+                .cause(parsed.err().map_or("there is a blank in it".to_owned(), |error| error.to_string()))
+                .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
+        },
         _ => {
             let listed: Vec<String> = places
                 .iter()

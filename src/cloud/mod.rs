@@ -4,7 +4,10 @@ mod changes;
 mod endpoint;
 mod http;
 mod owner;
+mod page;
 pub(crate) mod sdk_error;
+mod variables;
+mod way;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +20,13 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
+use crate::network::Network;
 use crate::project::template::Scope;
 use crate::wait::Pace;
 use changes::NoteChanges;
@@ -29,6 +34,8 @@ pub(crate) use changes::PlansOnly;
 pub(crate) use endpoint::{Emulator, Endpoint, sdk_crates};
 use owner::ExpectOwner;
 use sdk_error::explain;
+use variables::{Checked, Profiles};
+use way::NoteWay;
 
 /// Where to find what we work in, and as whom.
 #[derive(Debug, Clone)]
@@ -59,6 +66,7 @@ struct Place {
     region: String,
     account: String,
     partition: String,
+    network: Network,
 }
 
 /// Clients, and what is known of the place; made once a run.
@@ -94,6 +102,8 @@ pub(crate) struct Cloud {
     pub sns: aws_sdk_sns::Client,
     /// What this run has begun.
     pub journal: Journal,
+    /// How requests get there.
+    pub network: Network,
     config: SdkConfig,
     /// The types that the endpoint didn't know of each template that it was shown.
     unknown_types: Arc<Mutex<HashMap<String, Vec<String>>>>,
@@ -103,22 +113,38 @@ impl Cloud {
     /// Finds credentials, region and endpoint and asks who we are. What is changed is noted in `journal`.
     ///
     /// # Errors
-    /// No region, no or expired credentials, an endpoint that doesn't answer, or endpoints of which some are AWS's and
-    /// some aren't.
+    /// No region, no or expired credentials, a profile, proxy or certificates that aren't there, an endpoint that doesn't
+    /// answer, or endpoints of which some are AWS's and some aren't.
     pub(crate) async fn connect(access: &Access, journal: &Journal) -> Result<Self> {
-        let mut config = match access {
+        let mut profiles = None;
+        let (config, network) = match access {
             Access::Keys {
                 endpoint,
                 region,
                 access_key_id,
                 secret_access_key,
-            } => keys_config(endpoint, region, access_key_id, secret_access_key),
-            Access::Chain { profile, region } => sdk_config(profile.as_deref(), region.as_deref()).await,
+            } => {
+                let network = Network::of_this_machine();
+                let config = keys_config(endpoint, region, access_key_id, secret_access_key, &network);
+                (config, network)
+            }
+            Access::Chain { profile, region } => {
+                variables::check(profile.is_some(), region.is_some())?;
+                let read = Profiles::read(profile.as_deref()).await?;
+                let mut network = Network::from_env()?;
+                if !variables::has_own_bundle() {
+                    network.bundle = read.bundle()?;
+                }
+                let config = sdk_config(profile.as_deref(), region.as_deref(), &network).await;
+                let credentials = config.credentials_provider();
+                let credentials = credentials.map(|found| Checked::new(found, read.chosen.as_deref()));
+                profiles = Some(read);
+                let mut config = config.into_builder();
+                config.set_credentials_provider(credentials);
+                (config.build(), network)
+            }
         };
         let endpoint = Endpoint::of(&config)?;
-        if endpoint.url().is_some_and(|url| url.starts_with("http://")) {
-            config = http::without_certificates(config);
-        }
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Error::new(ErrorKind::InvalidSetup, "no AWS region is set").hint(
                 "Say --region, set AWS_REGION, or give the stage a `region:` in stacks/stages.yaml. To try it without \
@@ -126,17 +152,17 @@ impl Cloud {
             )
         })?;
         check_region(&region)?;
-        let (account, partition) = identity(&config, &endpoint).await.map_err(|error| match access {
-            Access::Chain {
-                profile: Some(profile), ..
-            } => error.cause(format!("the credentials were to come from the profile `{profile}`")),
-            Access::Chain { profile: None, .. } | Access::Keys { .. } => error,
+        let identified = identity(&config, &endpoint, &network).await;
+        let (account, partition) = identified.map_err(|error| match &profiles {
+            Some(profiles) => of_profile(error, profiles),
+            None => error,
         })?;
         let place = Place {
             endpoint,
             region,
             account,
             partition,
+            network,
         };
         Ok(Self::of(config, place, journal.clone()))
     }
@@ -153,6 +179,7 @@ impl Cloud {
             region: region.to_owned(),
             account: self.account.clone(),
             partition: self.partition.clone(),
+            network: self.network.clone(),
         };
         Ok(Self::of(config, place, self.journal.clone()))
     }
@@ -163,6 +190,7 @@ impl Cloud {
         // see `for_sending`.
         let mut s3 = aws_sdk_s3::config::Builder::from(&config)
             .interceptor(NoteChanges(journal.clone()))
+            .interceptor(NoteWay(place.network.clone()))
             .interceptor(ExpectOwner(place.account.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -184,6 +212,7 @@ impl Cloud {
                 $service::Client::from_conf(
                     $service::config::Builder::from(&config)
                         .interceptor(NoteChanges(journal.clone()))
+                        .interceptor(NoteWay(place.network.clone()))
                         .build(),
                 )
             };
@@ -204,6 +233,7 @@ impl Cloud {
             sns: client!(aws_sdk_sns),
             endpoint: place.endpoint,
             journal,
+            network: place.network.clone(),
             config,
             unknown_types: Arc::default(),
         }
@@ -290,17 +320,24 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn loader() -> aws_config::ConfigLoader {
+fn loader(client: SharedHttpClient) -> aws_config::ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client())
+        .http_client(client)
         .retry_config(retries())
         .timeout_config(timeouts())
 }
 
-fn keys_config(endpoint: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> SdkConfig {
+fn keys_config(
+    endpoint: &str,
+    region: &str,
+    access_key_id: &str,
+    secret_access_key: &str,
+    network: &Network,
+) -> SdkConfig {
     // Nothing of the user's AWS set-up may leak in: neither credentials nor a per-service endpoint.
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(http::client(network))
         .endpoint_url(endpoint)
         .region(Region::new(region.to_owned()))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
@@ -314,8 +351,9 @@ fn keys_config(endpoint: &str, region: &str, access_key_id: &str, secret_access_
         .build()
 }
 
-async fn sdk_config(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
-    let mut loader = loader();
+async fn sdk_config(profile: Option<&str>, region: Option<&str>, network: &Network) -> SdkConfig {
+    let client = http::client(network);
+    let mut loader = loader(client.clone());
     let mut region = region.map(|region| Region::new(region.to_owned()));
     if let Some(profile) = profile {
         // The SDK's chain would take credentials and region of the environment first; a flag on the command line means
@@ -324,7 +362,7 @@ async fn sdk_config(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
             let of_profile = ProfileFileRegionProvider::builder().profile_name(profile).build();
             region = of_profile.region().await;
         }
-        let with_client = ProviderConfig::without_region().with_http_client(http::client());
+        let with_client = ProviderConfig::without_region().with_http_client(client);
         // A profile that assumes a role asks STS, for which it needs a region; by itself the provider has none.
         let with_region = match &region {
             Some(region) => Some(region.clone()),
@@ -363,6 +401,24 @@ fn check_region(region: &str) -> Result<()> {
     )
 }
 
+/// Names the profile that credentials were to come from, and how to sign in to it anew.
+fn of_profile(error: Error, profiles: &Profiles) -> Error {
+    let wants_credentials = matches!(
+        error.kind(),
+        ErrorKind::CredentialsMissing | ErrorKind::CredentialsExpired
+    );
+    let error = match &profiles.chosen {
+        Some(profile) => error.cause(format!("the credentials were to come from the profile `{profile}`")),
+        None => error,
+    };
+    match profiles.sign_in().filter(|_| wants_credentials) {
+        Some(command) => error.hint_first(format!(
+            "If the session of that profile has expired: `{command}`, then the same command."
+        )),
+        None => error,
+    }
+}
+
 /// Without an identity there is nothing to do it with, whatever the reason.
 fn unidentified(error: Error) -> Error {
     match error.kind() {
@@ -372,9 +428,10 @@ fn unidentified(error: Error) -> Error {
 }
 
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
-async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, String)> {
+async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) -> Result<(String, String)> {
     // Whoever has mistyped an endpoint is to learn it soon, and one fault among good answers is to end nothing.
     let impatient = aws_sdk_sts::config::Builder::from(config)
+        .interceptor(NoteWay(network.clone()))
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(6)
@@ -393,7 +450,19 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint) -> Result<(String, St
         .send()
         .await
         // Whatever it is: the set-up must change before anything can begin.
-        .map_err(|error| unidentified(explain(error, &format!("could not ask {endpoint} who we are"))))?;
+        .map_err(|error| {
+            // What was answered has it in itself.
+            let lost = error.raw_response().is_none();
+            let error = unidentified(explain(error, &format!("could not ask {endpoint} who we are")));
+            let sts = format!(
+                "https://sts.{}.amazonaws.com",
+                config.region().map_or("", Region::as_ref)
+            );
+            match network.proxy_of(endpoint.url().unwrap_or(&sts)) {
+                Some(proxy) if lost => error.cause(format!("the way there is through the proxy {proxy}")),
+                _ => error,
+            }
+        })?;
     let arn = answer.arn().unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws");
     let account = answer

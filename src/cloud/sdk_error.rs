@@ -7,7 +7,7 @@ use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::owner;
+use super::{owner, page};
 use crate::error::{Error, ErrorKind};
 
 /// The codes of AWS's services for "you may not".
@@ -74,6 +74,12 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    let is_understood = !code(&error).is_empty();
+    if let Some((why, advice)) = answer(&error).filter(|_| !is_understood).and_then(page::told) {
+        return Error::new(ErrorKind::Unreachable, what)
+            .cause(Told::new(why, error))
+            .hint(advice);
+    }
     let (kind, why) = match &error {
         SdkError::ServiceError(_) => {
             let owner = answer(&error).and_then(owner::expected).map(not_of);
@@ -108,6 +114,11 @@ where
             }
             connector => {
                 let cause = connector.map(|connector| innermost(connector)).unwrap_or_default();
+                if cause.contains("proxy auth") {
+                    return Error::new(ErrorKind::Unreachable, what)
+                        .cause(Told::new(format!("no connection: {cause}"), error))
+                        .hint(page::advice(407));
+                }
                 (ErrorKind::Unreachable, format!("no connection: {cause}"))
             }
         },

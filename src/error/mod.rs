@@ -100,6 +100,13 @@ impl Error {
         self
     }
 
+    /// Says what to do before anything that was said to be done next.
+    #[must_use]
+    pub(crate) fn hint_first(mut self, hint: impl Into<String>) -> Self {
+        self.hints.insert(0, hint.into());
+        self
+    }
+
     /// Puts a place in front of the message: "file:line: …".
     #[must_use]
     pub(crate) fn at(mut self, place: &str) -> Self {

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use tokio::time::Instant;
 
 use super::Problem;
-use crate::cloud::Endpoint;
+use crate::cloud::Cloud;
 use crate::error::{OrFail, Result};
 use crate::site::sum::{Hasher, Sum};
 use crate::wait::{Pace, Probe, until};
@@ -20,13 +20,14 @@ use crate::wait::{Pace, Probe, until};
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client that follows no redirects: where one leads to is a part of what is checked.
-pub(super) fn client(endpoint: &Endpoint) -> Result<Client> {
-    let mut builder = crate::http::client()
+pub(super) fn client(cloud: &Cloud) -> Result<Client> {
+    let builder = crate::http::client()
         .redirect(redirect::Policy::none())
         .connect_timeout(TIMEOUT)
         .read_timeout(TIMEOUT);
-    if !endpoint.is_aws() {
-        builder = builder.no_proxy().dns_resolver(Arc::new(BelowLocalhost));
+    let mut builder = cloud.network.visiting(builder)?;
+    if !cloud.endpoint.is_aws() {
+        builder = builder.dns_resolver(Arc::new(BelowLocalhost));
     }
     builder.build().or_fail(|| "could not make an HTTP client".to_owned())
 }

@@ -126,7 +126,7 @@ impl<'a> Stage<'a> {
         Ok(Self {
             project: &context.project,
             cloud: &context.cloud,
-            http: http::client(&context.cloud.endpoint)?,
+            http: http::client(&context.cloud)?,
             stacks: stacks.collect::<Result<_>>()?,
             seeds,
             site,

@@ -58,7 +58,8 @@ impl Deployer {
 
     fn prepare(mut command: Command, dir: &Path, args: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
+            let name_of = name.to_string_lossy();
+            if name_of.starts_with("AWS_") || name_of.to_lowercase().ends_with("_proxy") {
                 command.env_remove(name);
             }
         }

@@ -29,6 +29,7 @@ mod kinds;
 mod large_templates;
 mod local;
 mod migration;
+mod network;
 mod ownership;
 mod packages;
 mod place;
