@@ -137,6 +137,12 @@ impl CommandResult for Shown {
                 paint.bold(&status.endpoint),
                 status.state_dir.display()
             )
+        } else if let Some(pid) = status.pid {
+            format!(
+                "The local cloud's process {pid} runs and doesn't answer at {}. {}\n",
+                paint.bold(&status.endpoint),
+                local::without_answer(pid)
+            )
         } else {
             format!(
                 "The local cloud isn't running. `deployer up --local` starts it; its state is in {}\n",

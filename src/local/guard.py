@@ -17,6 +17,7 @@ import calendar
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
 import shutil
@@ -35,7 +36,7 @@ del sys.argv[1:]  # ministack reads the rest of the command line
 
 from hypercorn.protocol.h11 import H11Protocol  # noqa: E402
 from ministack import app as server  # noqa: E402
-from ministack.core import iam_actions, lambda_runtime, sigv4  # noqa: E402
+from ministack.core import iam_actions, lambda_runtime, persistence, sigv4  # noqa: E402
 from ministack.core import iam_evaluator as iam  # noqa: E402
 from ministack.core.responses import _account_from_sts_session  # noqa: E402
 from ministack.services import lambda_svc, s3, sts  # noqa: E402
@@ -547,6 +548,47 @@ def parse_functions_request(handler):
 
 
 BaseHTTPRequestHandler.parse_request = parse_functions_request
+
+
+# ---- whether all was saved ----
+
+# The file is there until all is saved, so that its going says so: a full disk takes no new file, and ministack only logs
+# what it couldn't save. It is as long as a disk's block, so that there is room for the reason.
+UNSAVED = os.path.abspath("unsaved.txt")
+
+
+def note_unsaved(why, mode):
+    with open(UNSAVED, mode, encoding="utf-8") as file:
+        file.write(f"{why[:500]}".ljust(4096))
+
+
+class Failures(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.reasons = []
+
+    def emit(self, record):
+        self.reasons.append(record.getMessage())
+
+
+save_all = server.save_all
+
+
+def saved(*args, **named):
+    failures = Failures()
+    persistence.logger.addHandler(failures)
+    try:
+        save_all(*args, **named)
+    finally:
+        persistence.logger.removeHandler(failures)
+    if failures.reasons:
+        note_unsaved(failures.reasons[0], "r+")
+    else:
+        os.remove(UNSAVED)
+
+
+note_unsaved("it ended before it could", "w")
+server.save_all = saved
 
 
 # ---- at an app's address nothing answers but the app ----

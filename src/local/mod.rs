@@ -23,7 +23,8 @@ use crate::report::Reporter;
 use crate::venv::Tool;
 use crate::wait::{self, Pace, Probe, Waited};
 pub(crate) use credentials::Credentials;
-use process::Record;
+use health::Health;
+use process::{Activity, Record};
 use settings::{PORT_VARIABLE, Settings};
 
 /// The region to use with it.
@@ -57,6 +58,12 @@ const END: Pace = Pace {
     first: Duration::from_millis(20),
     longest: Duration::from_millis(250),
     deadline: Duration::from_secs(20),
+};
+/// The same where nothing is to be saved: then it is killed.
+const RESETTING: Pace = Pace {
+    first: Duration::from_millis(20),
+    longest: Duration::from_millis(250),
+    deadline: Duration::from_secs(3),
 };
 /// How long a port may stay taken: a process that was killed may be gone a little before all that it held.
 const FREED: Pace = Pace {
@@ -132,7 +139,7 @@ pub(crate) async fn lock_stage(stage: &str, reporter: &Reporter) -> Result<std::
 /// Stops the local cloud, which saves what is in it; says whether it ran.
 ///
 /// # Errors
-/// It doesn't end in time. It is never killed: that would lose what is in it.
+/// It doesn't end in time, or could not save. It is never killed: that would lose what is in it.
 pub(crate) async fn stop(reporter: &Reporter) -> Result<bool> {
     Settings::from_env()?.stop(reporter).await
 }
@@ -145,10 +152,10 @@ pub(crate) async fn status() -> Result<LocalStatus> {
     Settings::from_env()?.status().await
 }
 
-/// Stops the local cloud and deletes everything that is in it. Ask before.
+/// Ends the local cloud, by force if it doesn't by itself, and deletes everything that is in it. Ask before.
 ///
 /// # Errors
-/// It can't be stopped, or its files can't be deleted.
+/// It can't be ended, or its files can't be deleted.
 pub(crate) async fn reset(reporter: &Reporter) -> Result<()> {
     Settings::from_env()?.reset(reporter).await
 }
@@ -159,9 +166,16 @@ impl Settings {
             && self.suits(&record)
             && record.is_alive()?
             && let Some(credentials) = Credentials::read(&self.state_dir())?
-            && health::ask(record.port, &credentials).await.is_local_cloud()
         {
-            return self.joined(&record, reporter);
+            let before = Activity::of(record.pid);
+            match health::ask(record.port, &credentials).await {
+                health if health.is_local_cloud() => return self.joined(&record, reporter),
+                // One that is being started takes no connections yet.
+                Health::Silent if Activity::hangs(before, Activity::of(record.pid)) => {
+                    return Err(self.silent(&record));
+                }
+                _ => {}
+            }
         }
         self.make_folders()?;
         let _lock = self.lock(reporter).await?;
@@ -173,7 +187,43 @@ impl Settings {
 
     async fn stop(&self, reporter: &Reporter) -> Result<bool> {
         let _lock = self.lock(reporter).await?;
-        self.end(reporter).await
+        let Some(record) = self.living(reporter)? else {
+            return Ok(false);
+        };
+        reporter.working(PART, "stopping");
+        process::terminate(record.pid)?;
+        let waited = ended(&record, END).await;
+        waited.in_time(|| {
+            Error::new(
+                ErrorKind::LocalCloud,
+                format!(
+                    "the local cloud (process {}) was told to stop {} seconds ago and still runs",
+                    record.pid,
+                    END.deadline.as_secs()
+                ),
+            )
+            .hint(format!("See {}. {}", self.log_file().display(), by_force(record.pid)))
+        })?;
+        process::terminate_rest(record.pid)?;
+        Record::remove(&self.state_dir())?;
+        if let Some(why) = Record::unsaved(&self.state_dir()) {
+            return Err(Error::new(
+                ErrorKind::LocalCloud,
+                "the local cloud has stopped, and could not save all that was in it",
+            )
+            .cause(why)
+            .hint(format!(
+                "Make room where {} is, then start it again and run `deployer up --local`: it is as it was when it was last \
+                 saved. If leftovers are in the way, empty it with `deployer local reset`.",
+                self.state_dir().display()
+            )));
+        }
+        reporter.finished(
+            PART,
+            format!("stopped; its state is in {}", self.state_dir().display()),
+            true,
+        );
+        Ok(true)
     }
 
     async fn running(&self) -> Result<LocalCloud> {
@@ -187,7 +237,7 @@ impl Settings {
                 if status.running {
                     Ok(cloud)
                 } else {
-                    Err(self.silent(record.pid))
+                    Err(self.silent(&record))
                 }
             }
             None => Err(Error::new(ErrorKind::LocalCloud, "the local cloud isn't running")
@@ -221,7 +271,22 @@ impl Settings {
 
     async fn reset(&self, reporter: &Reporter) -> Result<()> {
         let _lock = self.lock(reporter).await?;
-        self.end(reporter).await?;
+        if let Some(record) = self.living(reporter)? {
+            reporter.working(PART, "stopping");
+            process::terminate(record.pid)?;
+            match ended(&record, RESETTING).await {
+                Waited::Ready(()) => {}
+                Waited::Failed(error) => return Err(error),
+                Waited::TimedOut => {
+                    // What it would save is thrown away with the rest.
+                    process::kill(record.pid)?;
+                    let killed = ended(&record, RESETTING).await;
+                    killed.in_time(|| self.silent(&record))?;
+                }
+            }
+            process::terminate_rest(record.pid)?;
+            Record::remove(&self.state_dir())?;
+        }
         let folder = self.state_dir();
         empty(&folder)
             .await
@@ -249,6 +314,14 @@ impl Settings {
         };
         if record.is_alive()? {
             return Ok(Some(record));
+        }
+        if !record.was_killed(&folder)
+            && let Some(why) = Record::unsaved(&folder)
+        {
+            reporter.warn(format!(
+                "the local cloud ended and could not save all that was in it ({why}): it is as it was when it was last saved. If \
+                 leftovers are in the way, empty it with `deployer local reset`."
+            ));
         }
         if record.was_killed(&folder) {
             reporter.warn(
@@ -288,7 +361,7 @@ impl Settings {
             }
         })
         .await;
-        waited.in_time(|| self.silent(record.pid))?;
+        waited.in_time(|| self.silent(record))?;
         self.joined(record, reporter)
     }
 
@@ -332,7 +405,7 @@ impl Settings {
             }
         })
         .await;
-        waited.in_time(|| self.silent(record.pid))?;
+        waited.in_time(|| self.silent(&record))?;
         reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
         self.cloud(&record)
     }
@@ -354,44 +427,6 @@ impl Settings {
             Waited::Ready(()) => Ok(()),
             _ => Err(taken(self.port, &who)),
         }
-    }
-
-    /// Ends the emulator and waits until it is gone; says whether there was one. The lock is held.
-    async fn end(&self, reporter: &Reporter) -> Result<bool> {
-        let Some(record) = self.living(reporter)? else {
-            return Ok(false);
-        };
-        reporter.working(PART, "stopping");
-        process::terminate(record.pid)?;
-        let waited = wait::until(END, async || match record.is_alive() {
-            Ok(true) => Probe::Pending,
-            Ok(false) => Probe::Ready(()),
-            Err(error) => Probe::Failed(error),
-        })
-        .await;
-        waited.in_time(|| {
-            Error::new(
-                ErrorKind::LocalCloud,
-                format!(
-                    "the local cloud (process {}) was told to stop {} seconds ago and still runs",
-                    record.pid,
-                    END.deadline.as_secs()
-                ),
-            )
-            .hint(format!(
-                "See {}. `kill -9 {}` ends it and loses what changed since it was started.",
-                self.log_file().display(),
-                record.pid
-            ))
-        })?;
-        process::terminate_rest(record.pid)?;
-        Record::remove(&self.state_dir())?;
-        reporter.finished(
-            PART,
-            format!("stopped; its state is in {}", self.state_dir().display()),
-            true,
-        );
-        Ok(true)
     }
 
     fn joined(&self, record: &Record, reporter: &Reporter) -> Result<LocalCloud> {
@@ -432,22 +467,41 @@ impl Settings {
             ))
     }
 
-    fn silent(&self, pid: u32) -> Error {
-        let log = self.log_file();
+    fn silent(&self, record: &Record) -> Error {
+        let (log, pid) = (self.log_file(), record.pid);
         Error::new(
             ErrorKind::LocalCloud,
             format!(
-                "the local cloud (process {pid}) doesn't answer at {} after {} seconds",
-                Settings::endpoint(self.port),
-                START.deadline.as_secs()
+                "the local cloud's process {pid} runs and doesn't answer at {}",
+                Settings::endpoint(record.port)
             ),
         )
         .cause(process::log_tail(&log))
-        .hint(format!(
-            "Run this again to wait longer, or stop it with `deployer local stop`. Its log is {}.",
-            log.display()
-        ))
+        .hint(format!("See {}. {}", log.display(), without_answer(pid)))
     }
+}
+
+/// What to do about a local cloud that doesn't answer, the same wherever it is noticed.
+pub(crate) fn without_answer(pid: u32) -> String {
+    format!("`deployer local stop` ends it if it still can. {}", by_force(pid))
+}
+
+/// What ends it in any case, and what that costs.
+fn by_force(pid: u32) -> String {
+    format!(
+        "`deployer local reset` ends it and loses all that is in it; `kill -9 {pid}` loses only what changed since it was \
+         started, buckets aside."
+    )
+}
+
+/// Waits until a process is gone.
+async fn ended(record: &Record, pace: Pace) -> Waited<(), Error> {
+    wait::until(pace, async || match record.is_alive() {
+        Ok(true) => Probe::Pending,
+        Ok(false) => Probe::Ready(()),
+        Err(error) => Probe::Failed(error),
+    })
+    .await
 }
 
 fn taken(port: u16, who: &str) -> Error {

@@ -91,6 +91,9 @@ pub(super) fn spawn(settings: &Settings) -> Result<Child> {
     command.spawn().or_fail(cannot)
 }
 
+/// The guard's file that is there until all is saved.
+const UNSAVED: &str = "unsaved.txt";
+
 /// The emulator's folder for what it needs only while it runs.
 const TEMPORARY: &str = "tmp";
 
@@ -164,6 +167,13 @@ impl Record {
             .exists()
     }
 
+    /// Why the process, which has ended, could not save all that was in it; none if it could. What ran behind an older guard
+    /// doesn't tell.
+    pub(super) fn unsaved(folder: &Path) -> Option<String> {
+        let why = std::fs::read_to_string(folder.join(UNSAVED)).ok()?;
+        Some(why.trim().to_owned())
+    }
+
     fn file(folder: &Path) -> PathBuf {
         folder.join("running.json")
     }
@@ -217,6 +227,64 @@ fn birth_by_ps(pid: u32) -> Result<Option<String>> {
         .split_once(char::is_whitespace)
         .filter(|(state, _)| !state.starts_with('Z'))
         .map(|(_, start)| start.trim().to_owned()))
+}
+
+/// What a process is doing, as far as the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Activity {
+    /// Stopped by a signal, or by a debugger.
+    is_stopped: bool,
+    /// Computing, wanting to, or waiting for a disk.
+    is_busy: bool,
+    /// The time that it has computed, in clock ticks.
+    ticks: u64,
+}
+
+impl Activity {
+    /// That of a process; none where the system doesn't tell.
+    pub(super) fn of(pid: u32) -> Option<Self> {
+        Self::in_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn in_stat(stat: &str) -> Option<Self> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let state = *fields.first()?;
+        let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        Some(Self {
+            is_stopped: matches!(state, "T" | "t"),
+            is_busy: matches!(state, "R" | "D"),
+            ticks: ticks(11)? + ticks(12)?,
+        })
+    }
+
+    /// Whether a process that was doing this before, and now this, does nothing: one that is only slow, on a machine that has
+    /// much to do, computes or wants to.
+    pub(super) fn hangs(before: Option<Self>, now: Option<Self>) -> bool {
+        match (before, now) {
+            (Some(before), Some(now)) => now.is_stopped || !now.is_busy && now.ticks == before.ticks,
+            _ => true,
+        }
+    }
+}
+
+/// Ends a process, and what else is in its group, at once (SIGKILL).
+pub(super) fn kill(pid: u32) -> Result<()> {
+    let id = id(pid)?;
+    // First the group: once its leader is gone, its number may be given to another.
+    for killed in [kill_process_group(id, Signal::KILL), kill_process(id, Signal::KILL)] {
+        match killed {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => {
+                return Err(
+                    Error::new(ErrorKind::LocalCloud, format!("could not end process {pid}"))
+                        .cause(error)
+                        .hint(format!("End it with `kill -9 {pid}`, as the user who started it.")),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Asks a process to end (SIGTERM).
@@ -281,6 +349,23 @@ mod tests {
         assert_eq!(start_in_stat(&stat("a) Z 1 (b", "R")), Some("231734"));
         assert_eq!(start_in_stat(&stat("python", "Z")), None);
         assert_eq!(start_in_stat(""), None);
+    }
+
+    #[test]
+    fn one_that_is_slow_is_told_from_one_that_hangs() {
+        let doing = |state: &str, ticks: u64| {
+            let stat =
+                format!("7 (a) b) {state} 1 7 7 0 -1 4194304 100 0 0 0 {ticks} 2 0 0 20 0 1 0 231734 3133440 390");
+            Activity::in_stat(&stat)
+        };
+        assert!(doing("S", 1).is_some());
+        assert!(Activity::hangs(doing("S", 1), doing("S", 1)));
+        assert!(Activity::hangs(doing("R", 1), doing("T", 9)));
+        assert!(!Activity::hangs(doing("S", 1), doing("S", 2)));
+        assert!(!Activity::hangs(doing("S", 1), doing("R", 1)));
+        assert!(!Activity::hangs(doing("D", 1), doing("D", 1)));
+        // Another system than Linux doesn't tell.
+        assert!(Activity::hangs(None, None));
     }
 
     #[test]

@@ -251,7 +251,6 @@ async fn one_that_does_not_stop_is_named_and_not_killed() {
         &process::guard(),
     );
     let stopped = sandbox.settings.stop(&quiet()).await;
-    let reset = sandbox.settings.reset(&quiet()).await;
     let alive = process::birth(stubborn.id()).expect("asked").is_some();
     stubborn.kill().expect("killed");
     stubborn.wait().expect("ended");
@@ -262,10 +261,40 @@ async fn one_that_does_not_stop_is_named_and_not_killed() {
         error.to_string().contains(&format!("process {}", stubborn.id())),
         "{error}"
     );
-    assert!(error.next_step().is_some_and(|hint| hint.contains("kill -9")));
+    assert!(
+        error
+            .next_step()
+            .is_some_and(|hint| hint.contains("kill -9") && hint.contains("deployer local reset"))
+    );
     assert!(alive);
-    reset.expect_err("nothing is deleted under a running one");
     assert!(sandbox.settings.state_dir().join("running.json").exists());
+}
+
+/// What is thrown away anyway needs nobody's agreement; but only the process that the record means is ended.
+#[tokio::test]
+async fn a_reset_ends_one_that_does_not_stop() {
+    let sandbox = sandbox();
+    let settings = &sandbox.settings;
+    let mut stubborn = std::process::Command::new("sh");
+    stubborn
+        .args(["-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
+        .stdout(std::process::Stdio::piped());
+    let stubborn = std::os::unix::process::CommandExt::process_group(&mut stubborn, 0);
+    let mut stubborn = stubborn.spawn().expect("started");
+    let ready = std::io::Read::read(stubborn.stdout.as_mut().expect("piped"), &mut [0; 8]);
+    assert!(ready.is_ok_and(|bytes| bytes > 0));
+
+    stand_in(&sandbox, stubborn.id(), settings.port, VERSION, &process::guard());
+    let record = std::fs::read_to_string(settings.state_dir().join("running.json")).expect("the record");
+    let another = record.replace("\"born\":\"", "\"born\":\"another time ");
+    std::fs::write(settings.state_dir().join("running.json"), another).expect("written");
+    settings.reset(&quiet()).await.expect("nothing of ours runs");
+    assert!(process::birth(stubborn.id()).expect("asked").is_some());
+
+    stand_in(&sandbox, stubborn.id(), settings.port, VERSION, &process::guard());
+    settings.reset(&quiet()).await.expect("by force");
+    assert!(process::birth(stubborn.id()).expect("asked").is_none());
+    stubborn.wait().expect("ended");
 }
 
 #[tokio::test]

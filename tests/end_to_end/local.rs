@@ -96,6 +96,96 @@ fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
     assert_eq!(local.status()["running"], false);
 }
 
+/// A full disk, as far as the emulator sees it: a file that it can't write.
+#[test]
+fn a_state_that_could_not_be_saved_is_no_success() {
+    let local = Local::new();
+    let small = Project::bare(
+        "small",
+        &[("stacks/a.yaml", "Resources: { T: { Type: AWS::SNS::Topic } }")],
+    );
+    let up = || {
+        Deployer::new(small.path(), &["up", "--local", "--no-verify"])
+            .env("XDG_STATE_HOME", local.state.path())
+            .env("DEPLOYER_LOCAL_PORT", local.port.number().to_string())
+            .run()
+    };
+    up().success();
+    let in_the_way = local.state.path().join("deployer/local/state/cloudformation.json.tmp");
+    std::fs::create_dir_all(&in_the_way).expect("in the way");
+    let stopped = local.run(&["local", "stop"]).fails_with(1).says(&[
+        "the local cloud has stopped, and could not save all that was in it",
+        "failed to save",
+        "Make room where",
+        "deployer local reset",
+    ]);
+    assert!(!stopped.stderr.contains("its state is in"), "{}", stopped.stderr);
+    assert_eq!(local.status()["running"], false);
+    // Once there is room, all is well.
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    up().success();
+    let stopped = local.run(&["local", "stop"]).success();
+    assert!(stopped.stderr.contains("its state is in"), "{}", stopped.stderr);
+
+    // Whoever ends it otherwise is told as it is started the next time.
+    local.run(&["local", "start"]).success();
+    let pid = pid(&local.status());
+    std::fs::create_dir_all(&in_the_way).expect("in the way");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    let ended = Instant::now();
+    while local.status()["pid"] != Value::Null {
+        assert!(ended.elapsed() < Duration::from_secs(30), "it ends");
+    }
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    let started = local.run(&["local", "start"]).success();
+    for part in [
+        "ended and could not save all that was in it",
+        "failed to save cloudformation",
+    ] {
+        assert!(started.stderr.contains(part), "{}", started.stderr);
+    }
+}
+
+fn pid(status: &Value) -> rustix::process::Pid {
+    let pid = status["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    rustix::process::Pid::from_raw(pid.expect("a process")).expect("a process id")
+}
+
+#[test]
+fn one_that_hangs_is_told_at_once_and_ended_by_a_reset() {
+    let local = Local::new();
+    local.run(&["local", "start"]).success();
+    let process = pid(&local.status());
+    rustix::process::kill_process(process, rustix::process::Signal::STOP).expect("it runs");
+    let number = process.as_raw_nonzero();
+    let told = format!("process {number} runs and doesn't answer at {}", local.port.endpoint());
+    let ways = [
+        "`deployer local stop` ends it if it still can",
+        "`deployer local reset` ends it and loses all",
+        &format!("`kill -9 {number}` loses only what changed"),
+    ];
+    for (args, code) in [
+        (&["local", "status"][..], 0),
+        (&["status", "--local"], 1),
+        (&["up", "--local"], 1),
+        (&["local", "env"], 1),
+    ] {
+        let started = Instant::now();
+        let ran = local.run(args);
+        // Two seconds, and what a busy machine takes to start a program.
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        let ran = ran.ends_with(code);
+        let said = format!("{}{}", ran.stdout, ran.stderr).replace('\n', " ");
+        for part in [told.as_str(), ways[0], ways[1], ways[2]] {
+            assert!(said.contains(part), "{args:?} says {part}: {said}");
+        }
+    }
+    assert_eq!(local.status()["running"], false);
+    local.run(&["local", "reset", "--yes"]).success();
+    assert_eq!(local.status()["pid"], Value::Null);
+    local.run(&["local", "start"]).success();
+}
+
 /// An emulator that isn't ours, with the keys that it takes: nothing of what guards ours is asked of it.
 #[test]
 fn another_emulator_works_by_its_endpoint() {
