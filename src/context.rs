@@ -94,6 +94,9 @@ impl<'a> Context<'a> {
                 elsewhere.insert(region.clone(), there);
             }
         }
+        if let Some(doubt) = cloud.doubt_of_region() {
+            reporter.warn(doubt);
+        }
         reporter.event(&Event::Target {
             project: project.name.clone(),
             stage: project.stage.name.clone(),

@@ -5,6 +5,7 @@ mod endpoint;
 mod http;
 mod owner;
 mod page;
+mod regions;
 pub(crate) mod sdk_error;
 mod variables;
 mod way;
@@ -151,12 +152,21 @@ impl Cloud {
                  AWS, say --local.",
             )
         })?;
-        check_region(&region)?;
+        check_region(&region, &endpoint)?;
         let identified = identity(&config, &endpoint, &network).await;
-        let (account, partition) = identified.map_err(|error| match &profiles {
+        let identified = identified.map_err(|error| match &profiles {
             Some(profiles) => of_profile(error, profiles),
             None => error,
-        })?;
+        });
+        // Whether AWS has it, its own answer tells.
+        let identified = identified.map_err(|error| {
+            if endpoint.is_aws() && error.kind() == ErrorKind::IdentityUnknown {
+                regions::doubted(error, &region)
+            } else {
+                error
+            }
+        });
+        let (account, partition) = identified?;
         let place = Place {
             endpoint,
             region,
@@ -172,7 +182,7 @@ impl Cloud {
     /// # Errors
     /// It is no region's name.
     pub(crate) fn in_region(&self, region: &str) -> Result<Self> {
-        check_region(region)?;
+        check_region(region, &self.endpoint)?;
         let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
         let place = Place {
             endpoint: self.endpoint.clone(),
@@ -237,6 +247,11 @@ impl Cloud {
             config,
             unknown_types: Arc::default(),
         }
+    }
+
+    /// That an emulator works in a region that may be mistyped, in a sentence. AWS has answered there.
+    pub(crate) fn doubt_of_region(&self) -> Option<String> {
+        regions::doubt(&self.region).filter(|_| !self.endpoint.is_aws())
     }
 
     /// The types that the endpoint doesn't know of a template that it was shown in this run.
@@ -390,10 +405,14 @@ async fn sdk_config(profile: Option<&str>, region: Option<&str>, network: &Netwo
 }
 
 /// A region's name becomes part of host names.
-fn check_region(region: &str) -> Result<()> {
+fn check_region(region: &str, endpoint: &Endpoint) -> Result<()> {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !region.is_empty() && region.chars().all(legal) {
-        return Ok(());
+        return if endpoint.is_aws() {
+            Ok(())
+        } else {
+            regions::check_off_aws(region)
+        };
     }
     Err(
         Error::new(ErrorKind::InvalidUsage, format!("`{region}` is no region's name"))

@@ -69,14 +69,15 @@ impl Emulator {
     /// # Panics
     /// It doesn't start.
     pub fn shared() -> Self {
-        static REGIONS: AtomicUsize = AtomicUsize::new(1);
+        // Of a place that AWS has, for others are refused as mistyped.
+        static REGIONS: AtomicUsize = AtomicUsize::new(2);
         let process = shared(true);
         let upstream = process.port.number();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let access = Access {
             keys: known(upstream).keys,
-            region: format!("eu-test-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),
+            region: format!("sa-east-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),
         };
         lock(all()).insert(port, access);
         std::thread::spawn(move || {

@@ -422,6 +422,71 @@ fn endpoints_are_urls_of_any_kind_without_a_password() {
     }
 }
 
+#[test]
+fn a_mistyped_region_is_told_and_a_new_one_is_taken() {
+    let (project, proxy) = (small(), answering());
+    // An emulator would take any.
+    let off_aws = |region: &str| {
+        let deployer = status(&project).env("AWS_ENDPOINT_URL", proxy.endpoint());
+        deployer.env("AWS_REGION", region).run()
+    };
+    off_aws("us-esat-1")
+        .fails_with(2)
+        .says(&["AWS has no region `us-esat-1`", "Did you mean us-east-1?"]);
+    assert!(proxy.take().is_empty());
+    let newer = off_aws("us-east-9").success();
+    assert!(
+        newer
+            .stderr
+            .contains("the region us-east-9 isn't one that this version"),
+        "{}",
+        newer.stderr
+    );
+    let known = off_aws("eu-central-1").success();
+    assert!(!known.stderr.contains("isn't one"), "{}", known.stderr);
+
+    // AWS itself says which it has: here it doesn't, and there it does, whatever this version knows.
+    let on_aws = |region: &str, proxy: &str| {
+        let authority = repository().join("tests/end_to_end/network/authority.pem");
+        let deployer = status(&project)
+            .env("HTTPS_PROXY", proxy)
+            .env("AWS_CA_BUNDLE", authority);
+        deployer.env("AWS_REGION", region).run()
+    };
+    on_aws("us-esat-1", &proxy.endpoint()).fails_with(2).says(&[
+        "could not ask AWS who we are",
+        "the region us-esat-1 isn't one that this version of deployer knows",
+        "Did you mean the region us-east-1?",
+    ]);
+    let (port, seen) = tunnel();
+    nothing_is_deployed(on_aws("us-moon-1", &format!("http://127.0.0.1:{port}")));
+    let asked = seen.lock().expect("no panic").clone();
+    assert!(
+        asked.contains(&"CONNECT sts.us-moon-1.amazonaws.com:443 HTTP/1.1".to_owned()),
+        "{asked:?}"
+    );
+}
+
+/// The list is that of a pinned AWS CLI.
+#[test]
+fn the_list_of_regions_is_botocores() {
+    const SCRIPT: &str = "import json, sys\nfrom pathlib import Path\n\
+                          data = next(Path(sys.prefix).glob('lib/python*/site-packages/**/botocore/data/partitions.json'))\n\
+                          parts = json.loads(data.read_text())['partitions']\n\
+                          print(*sorted(r for p in parts for r in p['regions'] if not r.endswith('-global')))\n";
+    let python = crate::support::tools::aws().with_file_name("python");
+    let listed = std::process::Command::new(python)
+        .args(["-I", "-c", SCRIPT])
+        .output()
+        .expect("it runs");
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    let listed: Vec<&str> = listed.split_whitespace().collect();
+    let ours = std::fs::read_to_string(repository().join("src/cloud/regions.txt")).expect("the list");
+    let mut ours: Vec<&str> = ours.lines().filter(|line| !line.starts_with('#')).collect();
+    ours.sort_unstable();
+    assert_eq!(ours, listed);
+}
+
 /// A dead proxy is nothing to the local cloud.
 #[test]
 fn the_local_cloud_is_reached_past_any_proxy() {
