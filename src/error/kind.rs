@@ -15,7 +15,8 @@ pub enum ErrorKind {
     InvalidPackage,
     /// The functions don't compile.
     BuildFailed,
-    /// This machine lacks a program, a setting or a free port.
+    /// This machine lacks a program, a setting or a free port, or has a variable, profile, proxy or certificates that can't be
+    /// used.
     InvalidSetup,
     /// The credentials are of another account than the stage is to be in.
     WrongAccount,
@@ -49,7 +50,7 @@ pub enum ErrorKind {
     ChangedMeanwhile,
     /// AWS had too many requests.
     Throttled,
-    /// There was no connection, or no answer.
+    /// There was no connection, no answer, or one of something that lies between here and the service.
     Unreachable,
     /// A service refused a request for a reason that has no kind here; the message has its own code.
     ServiceError,

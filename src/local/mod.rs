@@ -361,7 +361,7 @@ impl Settings {
             }
         })
         .await;
-        waited.in_time(|| self.silent(record))?;
+        waited.in_time(|| self.not_up(record))?;
         self.joined(record, reporter)
     }
 
@@ -405,7 +405,7 @@ impl Settings {
             }
         })
         .await;
-        waited.in_time(|| self.silent(&record))?;
+        waited.in_time(|| self.not_up(&record))?;
         reporter.finished(PART, format!("started at {}", Settings::endpoint(self.port)), true);
         self.cloud(&record)
     }
@@ -465,6 +465,13 @@ impl Settings {
                 log.display(),
                 self.environment().display()
             ))
+    }
+
+    /// The same of one that was waited for.
+    fn not_up(&self, record: &Record) -> Error {
+        self.silent(record)
+            .cause(format!("it has had {} seconds to begin", START.deadline.as_secs()))
+            .hint_first("If this machine has much to do, run this again to wait longer.")
     }
 
     fn silent(&self, record: &Record) -> Error {

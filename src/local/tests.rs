@@ -191,7 +191,7 @@ async fn one_that_does_not_come_up_is_left_to_be_waited_for_again() {
         .await
         .expect_err("never answers");
     assert_eq!(error.kind(), ErrorKind::LocalCloud);
-    assert!(error.to_string().contains("after 30 seconds"), "{error}");
+    assert!(error.to_string().contains("had 30 seconds"), "{error}");
     let pid = sandbox.settings.status().await.expect("known").pid.expect("it runs");
     let again = sandbox.settings.ensure_running(&quiet()).await.expect_err("still not");
     assert!(again.to_string().contains(&format!("process {pid}")), "{again}");
