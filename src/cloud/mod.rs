@@ -138,7 +138,7 @@ impl Cloud {
                 }
                 let config = sdk_config(profile.as_deref(), region.as_deref(), &network).await;
                 let credentials = config.credentials_provider();
-                let credentials = credentials.map(|found| Checked::new(found, read.chosen.as_deref()));
+                let credentials = credentials.map(|found| Checked::provider(found, read.chosen.as_deref()));
                 profiles = Some(read);
                 let mut config = config.into_builder();
                 config.set_credentials_provider(credentials);

@@ -193,7 +193,7 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    pub(super) fn new(provider: SharedCredentialsProvider, profile: Option<&str>) -> SharedCredentialsProvider {
+    pub(super) fn provider(provider: SharedCredentialsProvider, profile: Option<&str>) -> SharedCredentialsProvider {
         let source = match profile {
             Some(profile) => format!("the profile `{profile}`"),
             None => "where the credentials come from".to_owned(),
