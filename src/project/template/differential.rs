@@ -163,7 +163,8 @@ fn templates_are_read_as_the_tools_of_cloudformation_read_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What becomes of each stands in `tests/corpus/yaml.snap`: `INSTA_UPDATE=always cargo test --lib oddities` writes it anew.
+/// What becomes of each stands in `tests/corpus/yaml.snap`: `INSTA_UPDATE=always cargo test --lib oddities` writes it
+/// anew.
 #[test]
 fn oddities_are_the_same_to_all_or_are_refused_with_a_line() {
     let files = corpus("yaml");
