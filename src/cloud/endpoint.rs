@@ -66,16 +66,10 @@ impl Endpoint {
                 let place = of_service(config, service)
                     .or_else(|| common.map(str::to_owned))
                     .unwrap_or_else(|| "AWS".to_owned());
-                (*service, place)
+                (*service, without_user(place.trim_end_matches('/')))
             })
             .collect();
-        let places = places.into_iter().map(|(service, place)| {
-            if has_user(&place) {
-                return Err(signs_in(&place));
-            }
-            Ok((service, place.trim_end_matches('/').to_owned()))
-        });
-        one_place(&places.collect::<Result<_>>()?)
+        one_place(&places)
     }
 
     /// Whether this is AWS.
@@ -130,8 +124,8 @@ impl Endpoint {
     }
 }
 
-/// A URL without who is to be signed in by it: what is told, and kept in names of files, says where something is, and no
-/// password.
+/// A URL without who is to be signed in by it: requests are signed with keys, in the one header that a password would need,
+/// so that the AWS CLI sends none. And what is told, and kept in names of files, says where something is alone.
 fn without_user(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -141,20 +135,6 @@ fn without_user(url: &str) -> String {
     let (authority, path) = rest.split_at(end);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     format!("{scheme}{host}{path}")
-}
-
-fn has_user(url: &str) -> bool {
-    without_user(url) != url
-}
-
-/// Requests are signed with keys, in the one header that a user and a password would need.
-fn signs_in(url: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidSetup,
-        format!("the endpoint {} has a user or a password in its URL", without_user(url)),
-    )
-    .cause("requests are signed with an access key, and nothing else says who sends them")
-    .hint("Take what stands before the `@` out of AWS_ENDPOINT_URL or the profile's endpoint_url.")
 }
 
 /// What AWS's host of an app is called on this host.

@@ -217,15 +217,17 @@ impl Cloud {
             // Bucket names are no host names elsewhere.
             s3 = s3.force_path_style(true);
         }
+        // All go to one place, whichever setting has named it to each, and without who signs in by its URL.
+        let url = place.endpoint.url().map(str::to_owned);
+        s3.set_endpoint_url(url.clone());
         macro_rules! client {
-            ($service:ident) => {
-                $service::Client::from_conf(
-                    $service::config::Builder::from(&config)
-                        .interceptor(NoteChanges(journal.clone()))
-                        .interceptor(NoteWay(place.network.clone()))
-                        .build(),
-                )
-            };
+            ($service:ident) => {{
+                let mut builder = $service::config::Builder::from(&config)
+                    .interceptor(NoteChanges(journal.clone()))
+                    .interceptor(NoteWay(place.network.clone()));
+                builder.set_endpoint_url(url.clone());
+                $service::Client::from_conf(builder.build())
+            }};
         }
         Self {
             region: place.region,
@@ -449,7 +451,7 @@ fn unidentified(error: Error) -> Error {
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
 async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) -> Result<(String, String)> {
     // Whoever has mistyped an endpoint is to learn it soon, and one fault among good answers is to end nothing.
-    let impatient = aws_sdk_sts::config::Builder::from(config)
+    let mut impatient = aws_sdk_sts::config::Builder::from(config)
         .interceptor(NoteWay(network.clone()))
         .retry_config(
             RetryConfig::standard()
@@ -462,9 +464,9 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) ->
                 .read_timeout(Duration::from_secs(5))
                 .operation_timeout(Duration::from_secs(20))
                 .build(),
-        )
-        .build();
-    let answer = aws_sdk_sts::Client::from_conf(impatient)
+        );
+    impatient.set_endpoint_url(endpoint.url().map(str::to_owned));
+    let answer = aws_sdk_sts::Client::from_conf(impatient.build())
         .get_caller_identity()
         .send()
         .await
