@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Clients, Deployer, Emulator, Project, tools};
+use crate::support::{Clients, Deployer, Emulator, Project, Proxy, answers, tools};
 
 /// What the AWS CLI says of an emulator.
 fn aws(emulator: &Emulator, args: &[&str]) -> Value {
@@ -254,4 +254,129 @@ fn an_alias_is_sent_as_what_it_stands_for_and_warned_of() {
     let project = Project::bare("aliases", &[("stacks/data.yaml", template)]);
     let ran = project.deployer(&emulator.endpoint(), &["up"]).success();
     ran.says(&["stacks/data.yaml:3:43: CloudFormation itself takes no aliases such as `*same`"]);
+}
+
+/// As editors on Windows save them.
+#[tokio::test]
+async fn every_file_may_have_a_byte_order_mark_and_any_line_ends() {
+    let emulator = Emulator::shared();
+    let clients = Clients::root(&emulator.endpoint());
+    let table = "Resources:\n  Users:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      TableName: !Sub \"${AWS::StackName}-marked\"\n      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]\n      KeySchema: [{ AttributeName: id, KeyType: HASH }]\n      BillingMode: PAY_PER_REQUEST\n";
+    let as_on_windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let project = Project::bare(
+        "marked",
+        &[
+            (
+                "stacks/stages.yaml",
+                &as_on_windows("project: marked\nstages:\n  prod: {}\n"),
+            ),
+            ("stacks/data.yaml", &as_on_windows(table)),
+            (
+                "stacks/more.json",
+                &as_on_windows("{\n\t\"Resources\": {\n\t\t\"Topic\": { \"Type\": \"AWS::SNS::Topic\" }\n\t}\n}\n"),
+            ),
+            (
+                "stacks/seed.yaml",
+                &as_on_windows("- id: yaml\n  text: |\n    one\n    two\n"),
+            ),
+            (
+                "more.jsonl",
+                &as_on_windows("{\"id\": \"jsonl\"}\n{\"id\": \"more\"}\n"),
+            ),
+        ],
+    );
+    project.deployer(&emulator.endpoint(), &["up"]).success();
+    project
+        .deployer(&emulator.endpoint(), &["seed", "--file", "more.jsonl"])
+        .success();
+    let items = clients
+        .dynamodb
+        .scan()
+        .table_name("marked-prod-data-marked")
+        .send()
+        .await;
+    let items = items.expect("the items").items.unwrap_or_default();
+    let mut ids: Vec<_> = items
+        .iter()
+        .filter_map(|item| item["id"].as_s().ok().cloned())
+        .collect();
+    ids.sort();
+    assert_eq!(ids, ["jsonl", "more", "yaml"]);
+    let text = items.iter().find_map(|item| item.get("text")?.as_s().ok().cloned());
+    assert_eq!(text.as_deref(), Some("one\ntwo\n"));
+}
+
+const MACROS: &str = r#"
+Transform: AWS::LanguageExtensions
+Metadata: { Any: { thing: [goes, !Sub "${Here}"] } }
+Parameters:
+  Names: { Type: CommaDelimitedList, Default: "a,b" }
+Rules:
+  Named:
+    RuleCondition: !Not [!Equals [!Join ["", !Ref Names], ""]]
+    Assertions:
+      - Assert: !Contains [!Ref Names, a]
+        AssertDescription: a is one
+Hooks:
+  Green: { Type: AWS::CodeDeploy::BlueGreen, Properties: { TrafficRoutingConfig: { Type: AllAtOnce } } }
+Resources:
+  Fn::ForEach::Queues:
+    - Name
+    - !Ref Names
+    - Queue${Name}:
+        Type: AWS::SQS::Queue
+        Properties: { QueueName: !Sub "x-${Name}" }
+  Fn::Transform: { Name: AWS::Include, Parameters: { Location: s3://shop/more.yaml } }
+  Topic:
+    Type: AWS::SNS::Topic
+    DeletionPolicy: !If [Here, Retain, Delete]
+    Properties: { TopicName: !Length [!Ref Names] }
+"#;
+
+/// What CloudFormation makes of loops and macros only it knows: they go there as they stand.
+#[test]
+fn whatever_the_template_language_has_is_sent_as_it_stands() {
+    let emulator = Emulator::shared();
+    let proxy = Proxy::before(emulator.port());
+    proxy.rule(|seen| match seen.operation.as_str() {
+        "ValidateTemplate" => Some(answers::cloudformation("ValidateTemplate", "")),
+        // What is asked for is looked at; the emulator has no macros.
+        "CreateChangeSet" => Some(answers::refusal(403, "AccessDenied", "not now")),
+        _ => None,
+    });
+    let project = Project::bare("macros", &[("stacks/data.yaml", MACROS)]);
+    project
+        .deployer(&proxy.endpoint(), &["up"])
+        .fails_with(1)
+        .says(&["not now"]);
+    let sent = proxy.take();
+    let made = sent
+        .iter()
+        .find(|seen| seen.operation == "CreateChangeSet")
+        .expect("made");
+    let template: Value = serde_json::from_str(&made.parameter("TemplateBody").expect("a template")).expect("JSON");
+    assert_eq!(
+        template["Resources"],
+        serde_json::json!({
+            "Fn::ForEach::Queues": ["Name", {"Ref": "Names"}, {"Queue${Name}": {
+                "Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Fn::Sub": "x-${Name}"}},
+            }}],
+            "Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://shop/more.yaml"}},
+            "Topic": {
+                "Type": "AWS::SNS::Topic",
+                "DeletionPolicy": {"Fn::If": ["Here", "Retain", "Delete"]},
+                "Properties": {"TopicName": {"Fn::Length": [{"Ref": "Names"}]}},
+            },
+        })
+    );
+    assert_eq!(
+        template["Rules"]["Named"]["Assertions"][0]["Assert"],
+        serde_json::json!({"Fn::Contains": [{"Ref": "Names"}, "a"]})
+    );
+    assert_eq!(template["Hooks"]["Green"]["Type"], "AWS::CodeDeploy::BlueGreen");
+    assert_eq!(
+        template["Metadata"]["Any"]["thing"][1],
+        serde_json::json!({"Fn::Sub": "${Here}"})
+    );
+    assert_eq!(template["Transform"], "AWS::LanguageExtensions");
 }

@@ -365,7 +365,7 @@ impl<'t> Check<'t> {
         if let Some(near) = slip_of(kind, &known) {
             let next_step = format!("Did you mean `{near}`?{}", newer());
             self.at("Type", |check| {
-                check.refuse(format!("there is no resource type `{kind}`"), next_step)
+                check.refuse(format!("there is no resource type `{kind}`"), next_step);
             });
         }
     }
