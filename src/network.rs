@@ -138,7 +138,8 @@ impl Network {
         }
         if let Some(bundle) = &self.bundle {
             let certificates = reqwest::Certificate::from_pem_bundle(&bundle.pem).or_fail(cannot)?;
-            builder = builder.tls_certs_only(certificates);
+            // Beside the system's own: a page needn't be where the proxy is that the certificates are of.
+            builder = builder.tls_certs_merge(certificates);
         }
         Ok(builder)
     }

@@ -299,6 +299,10 @@ impl Cloud {
         match self.partition.as_str() {
             "aws-cn" => "amazonaws.com.cn",
             "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            "aws-iso-e" => "cloud.adc-e.uk",
+            "aws-iso-f" => "csp.hci.ic.gov",
             _ => "amazonaws.com",
         }
     }

@@ -41,23 +41,19 @@ fn near(name: &str) -> Option<&'static str> {
     did_you_mean(name, &known)
 }
 
-/// Refuses a region that an emulator would take like any other.
+/// Refuses a region that an emulator would take like any other. One that resembles none may be an emulator's own, or new.
 ///
 /// # Errors
-/// AWS has none that differs in its number alone.
+/// It is mistyped: nearly one that AWS has, in more than its number.
 pub(super) fn check_off_aws(name: &str) -> Result<()> {
     if region(name) != Region::Unknown {
         return Ok(());
     }
+    let Some(near) = near(name) else { return Ok(()) };
     let error = Error::new(ErrorKind::InvalidUsage, format!("AWS has no region `{name}`"));
-    Err(match near(name) {
-        Some(near) => error.hint(format!(
-            "Did you mean {near}? It stands in --region, `region:` of the stage, or AWS_REGION."
-        )),
-        None => {
-            error.hint("A region is called like eu-central-1: see --region, `region:` of the stage, and AWS_REGION.")
-        }
-    })
+    Err(error.hint(format!(
+        "Did you mean {near}? It stands in --region, `region:` of the stage, or AWS_REGION."
+    )))
 }
 
 /// What is to be known of a region that isn't in the list, in a sentence; nothing of one that is.

@@ -208,7 +208,12 @@ fn kind_of(code: &str) -> ErrorKind {
         | "SignatureDoesNotMatch"
         | "InvalidSignatureException"
         | "RequestTimeTooSkewed" => ErrorKind::CredentialsInvalid,
-        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "SlowDown" => ErrorKind::Throttled,
+        "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException"
+        | "SlowDown"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded" => ErrorKind::Throttled,
         denied if DENIED.contains(&denied) => ErrorKind::AccessDenied,
         _ => ErrorKind::ServiceError,
     }

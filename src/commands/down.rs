@@ -348,8 +348,13 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
         lifts.insert(id, promise);
         lifted.push(dependency);
     }
-    let (bucket, lifts, lifted) = (bucket.as_ref(), &lifts, &lifted);
-    let removals = promises.into_iter().map(async |(id, promise)| {
+    let (bucket, lifted) = (bucket.as_ref(), &lifted);
+    let removals = promises
+        .into_iter()
+        .map(|(id, promise)| (id, promise, lifts.remove(id)));
+    // All at once: `lifts` is empty then, and nobody waits for what nobody will do.
+    let removals: Vec<_> = removals.collect();
+    let removals = removals.into_iter().map(async |(id, promise, lift)| {
         let stack = &found[id];
         let edges = context
             .project
@@ -366,19 +371,22 @@ async fn remove_all(context: &Context<'_>, found: &BTreeMap<StackId, Found>, dat
         // What protects the data is lifted while others go: nothing of it goes before them.
         let released = async {
             let released = released(context, id, stack, data_too, bucket).await;
-            if let Some(lift) = lifts.get(id) {
+            // Where it failed, the next run needs the bucket for it: dropped unset, the promise keeps that.
+            if let Some(lift) = lift
+                && released.is_ok()
+            {
                 lift.set(());
             }
             released
         };
         let lifted = lifted.iter().filter(|_| stack.template_bucket().is_some());
-        let lifted = join_all(lifted.map(async |lifted| lifted.clone().wait().await));
-        let (template, others, _) = tokio::join!(released, others, lifted);
-        let removed = match (template, others) {
-            (Ok(template), Ok(_)) => remove_one(context, id, stack, template.as_ref()).await,
-            (Err(error), _) => Err(error),
+        let lifted = try_join_all(lifted.map(async |lifted| lifted.clone().wait().await));
+        let (template, others, lifted) = tokio::join!(released, others, lifted);
+        let removed = match (template, others, lifted) {
+            (Ok(template), Ok(_), Ok(_)) => remove_one(context, id, stack, template.as_ref()).await,
+            (Err(error), ..) => Err(error),
             // What failed has said why.
-            (Ok(_), Err(_)) => return None,
+            (Ok(_), ..) => return None,
         };
         match &removed {
             Ok(()) => promise.set(()),

@@ -2,7 +2,7 @@
 //! template need a bucket that no template makes.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -101,7 +101,7 @@ const ADDED_TO_ROLE_BYTES: usize = 128;
 /// Room in a stack's name of 128 characters for project and stage (20 each), a region and the hyphens.
 const LONGEST_ID: usize = 64;
 
-/// Slips beside the first that an error tells: each is found by reading the text again.
+/// Slips beside the first that an error tells.
 const MOST_TOLD: usize = 9;
 
 /// Reads the templates of the folder `stacks`, by id.
@@ -183,13 +183,18 @@ impl StackTemplate {
             return Ok(());
         };
         let error = self.error(&keys(first), first.what.as_str()).hint(&first.next_step);
-        Err(others.iter().take(MOST_TOLD).fold(error, |error, slip| {
-            // What to do about it is a sentence, and perhaps more of them.
-            let end = slip
-                .next_step
-                .find(['?', '.'])
-                .map_or(slip.next_step.len(), |end| end + 1);
-            let label = format!("{}. {}", slip.what, &slip.next_step[..end]);
+        // What stands behind an alias is found as often as that stands somewhere.
+        let mut told = BTreeSet::from([(self.place(&keys(first)).to_string(), first.what.as_str())]);
+        let others = others
+            .iter()
+            .filter(|slip| told.insert((self.place(&keys(slip)).to_string(), slip.what.as_str())))
+            .take(MOST_TOLD);
+        Err(others.fold(error, |error, slip| {
+            // On a terminal a label has the rest of a line.
+            let label = match slip.next_step.split_once('?') {
+                Some((near, _)) => format!("{near}?"),
+                None => slip.what.clone(),
+            };
             self.point(error, &keys(slip), &label)
         }))
     }

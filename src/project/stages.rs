@@ -232,7 +232,7 @@ impl Stages {
         let missing = |name: &str| {
             Error::new(
                 ErrorKind::InvalidProject,
-                format!("{}: missing field `{name}`", file.display()),
+                format!("{} has no `{name}:`", file.display()),
             )
             .hint("The file begins with `project: NAME`, and has the stages under `stages:`.")
         };
@@ -313,7 +313,10 @@ impl Stages {
             let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
             return Err(Error::new(
                 ErrorKind::InvalidUsage,
-                format!("{file} has no stage `{name}`; it has {}", known.join(", ")),
+                match known.as_slice() {
+                    [] => format!("{file} has no stage `{name}`, and no other"),
+                    known => format!("{file} has no stage `{name}`; it has {}", known.join(", ")),
+                },
             )
             .hint(match did_you_mean(name, &known) {
                 Some(near) => format!("Did you mean `--stage {near}`?"),
@@ -666,7 +669,7 @@ impl Reader<'_> {
         let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
         let error = self.refuse(
             at,
-            &format!("unknown field `{key}`, expected one of {}", list.join(", ")),
+            &format!("there is no setting `{key}` here; there are {}", list.join(", ")),
         );
         match did_you_mean(key, known) {
             Some(near) => error.hint(format!("Did you mean `{near}`?")),
@@ -991,10 +994,15 @@ stages:
             let mut stages = parse(&format!("project: shop\nstages:\n  prod:\n    {key}: true\n"))?;
             stages.adopt_old_spelling(&declared)
         };
-        let error = refused(adopted("protcted"), "4:5", "protcted", "unknown field `protcted`");
+        let error = refused(
+            adopted("protcted"),
+            "4:5",
+            "protcted",
+            "there is no setting `protcted` here",
+        );
         assert_eq!(error.next_step(), Some("Did you mean `protected`?"));
         for near in ["tabelName", "TableName"] {
-            let error = refused(adopted(near), "4:5", near, "unknown field");
+            let error = refused(adopted(near), "4:5", near, "there is no setting");
             assert_eq!(
                 error.next_step(),
                 Some("Did you mean `TableName`, under `parameters:`?")
@@ -1002,19 +1010,24 @@ stages:
         }
         // Who doesn't ask the templates is told, too.
         let stages = parse("project: shop\nstages:\n  prod:\n    protcted: true\n  dev:\n").expect("undecided");
-        refused(stages.stage("dev"), "4:5", "protcted", "unknown field `protcted`");
+        refused(
+            stages.stage("dev"),
+            "4:5",
+            "protcted",
+            "there is no setting `protcted` here",
+        );
         let error = refused(
             parse("project: shop\nstags: {}\nstages: {}\n"),
             "2:1",
             "stags",
-            "unknown field `stags`",
+            "there is no setting `stags` here",
         );
         assert_eq!(error.next_step(), Some("Did you mean `stages`?"));
         refused(
             parse("project: shop\nstages: { dev: { tableName: [x] } }\n"),
             "2:18",
             "tableName",
-            "unknown field `tableName`",
+            "there is no setting `tableName` here",
         );
     }
 
@@ -1060,7 +1073,7 @@ defaults:
             parse(&of_stage).expect("undecided").adopt_old_spelling(&declared),
             "5:5",
             "stage",
-            "unknown field `stage`",
+            "there is no setting `stage` here",
         );
     }
 
@@ -1134,7 +1147,7 @@ defaults:
         );
         for missing in ["", "project: shop\n", "stages: { dev: }\n"] {
             let error = parse(missing).expect_err("missing").to_string();
-            assert!(error.starts_with("stacks/stages.yaml: missing field"), "{error}");
+            assert!(error.starts_with("stacks/stages.yaml has no `"), "{error}");
         }
         refused(parse("project: shop\nstages: {\n  prod: ]\n"), "3:9", "]", "");
     }

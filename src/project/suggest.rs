@@ -11,7 +11,10 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str>
             )
         })
         .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
+        // Of a word of one letter nothing is left once that is another.
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.chars().count() / 4 && *distance < word.chars().count()
+        })
         .map(|(_, candidate)| candidate)
 }
 
@@ -25,5 +28,6 @@ mod tests {
         assert_eq!(did_you_mean("tablename", &["tableName", "region"]), Some("tableName"));
         assert_eq!(did_you_mean("banana", &["dev", "prod"]), None);
         assert_eq!(did_you_mean("x", &[]), None);
+        assert_eq!(did_you_mean("x", &["T"]), None);
     }
 }

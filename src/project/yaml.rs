@@ -146,9 +146,14 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<Node> {
     let mut tree = Tree::new(whole, text, file);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            Position::of(error.marker())
-                .error(file, error.info())
-                .hint(correct(file))
+            let position = Position::of(error.marker());
+            let line = text.lines().nth(position.line as usize - 1).unwrap_or_default();
+            let problem = position.error(file, error.info());
+            problem.hint(if line.contains('\t') {
+                "There is a tab in this line: write blanks in its place.".to_owned()
+            } else {
+                correct(file)
+            })
         })?;
         tree.take(event, span)?;
     }
@@ -414,7 +419,17 @@ impl<'a> Tree<'a> {
                 None => {
                     let (position, span) = (node.position, node.span);
                     let Kind::Scalar { text, plain } = node.kind else {
-                        return refused(position, "a name in a map must be text".to_owned());
+                        let error = position.error(file, "a name in a map must be text");
+                        let is_braces = self
+                            .whole
+                            .get(..span.start as usize)
+                            .is_some_and(|before| before.ends_with('{'))
+                            && self.whole.get(span.range()).is_some_and(|inner| inner.starts_with('{'));
+                        return Err(error.hint(if is_braces {
+                            "Quote it, \"{{…}}\", if it is a dynamic reference or another placeholder.".to_owned()
+                        } else {
+                            correct(file)
+                        }));
                     };
                     if let Some(tag) = node.tag.as_deref().filter(|tag| !matches!(*tag, "!" | "!!str")) {
                         return refused(position, format!("a name in a map is text, and can't be `{tag}`"));

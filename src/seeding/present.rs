@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::attribute::{from_dynamodb, to_dynamodb};
 use super::place_of;
+use super::write::is_busy;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::explain;
+use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::seed::{Item, Key, KeyAttribute};
 
@@ -46,16 +47,36 @@ async fn existing_keys(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items:
     let mut found = BTreeSet::new();
     let first = HashMap::from([(table.to_owned(), key_request(table, keys, items)?)]);
     let complete = ask_for_all(first, async |request| {
+        let asked = request.get(table).map_or(0, |keys| keys.keys().len());
         let answer = cloud
             .dynamodb
             .batch_get_item()
-            .set_request_items(Some(request))
+            .set_request_items(Some(request.clone()))
             .send()
-            .await
-            .map_err(|error| explain(error, &format!("could not read the items of the table {table}")))?;
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // So it says that it could read none of them.
+            Err(error) if is_busy(code(&error)) => {
+                return Ok(Some(LeftOut {
+                    wanted: request,
+                    is_less: false,
+                }));
+            }
+            Err(error) => {
+                return Err(explain(
+                    error,
+                    &format!("could not read the items of the table {table}"),
+                ));
+            }
+        };
         let answered = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
         found.extend(answered.iter().filter_map(|item| key_of(item, keys)));
-        Ok(answer.unprocessed_keys.filter(|keys| !keys.is_empty()))
+        let left_out = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+        Ok(left_out.map(|wanted| LeftOut {
+            is_less: wanted.get(table).map_or(0, |keys| keys.keys().len()) < asked,
+            wanted,
+        }))
     });
     if complete.await? {
         Ok(found)
@@ -64,20 +85,29 @@ async fn existing_keys(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items:
     }
 }
 
-/// Asks, and asks again for what a busy table left out, ever later. False when it still left something out after
-/// [`LONGEST_BUSY`].
-async fn ask_for_all<R>(first: R, mut ask: impl AsyncFnMut(R) -> Result<Option<R>>) -> Result<bool> {
-    let end = Instant::now() + LONGEST_BUSY;
+/// What a busy table didn't answer.
+struct LeftOut<R> {
+    wanted: R,
+    /// Whether it answered some of what it was asked.
+    is_less: bool,
+}
+
+/// Asks, and asks again for what a busy table left out, ever later. False when it answered nothing for [`LONGEST_BUSY`].
+async fn ask_for_all<R>(first: R, mut ask: impl AsyncFnMut(R) -> Result<Option<LeftOut<R>>>) -> Result<bool> {
+    let mut end = Instant::now() + LONGEST_BUSY;
     let mut pause = Duration::from_millis(50);
     let mut wanted = first;
     while let Some(left_out) = ask(wanted).await? {
+        if left_out.is_less {
+            end = Instant::now() + LONGEST_BUSY;
+        }
         let next = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
         if next > end {
             return Ok(false);
         }
         sleep_until(next).await;
         pause = (pause * 2).min(Duration::from_secs(5));
-        wanted = left_out;
+        wanted = left_out.wanted;
     }
     Ok(true)
 }
@@ -159,13 +189,28 @@ mod tests {
         let mut left = 10;
         let complete = ask_for_all((), async |()| {
             left -= 1;
-            Ok((left > 0).then_some(()))
+            Ok((left > 0).then_some(LeftOut {
+                wanted: (),
+                is_less: false,
+            }))
         });
         assert!(complete.await.expect("answers"));
         assert_eq!(left, 0);
 
         let start = Instant::now();
-        let complete = ask_for_all((), async |()| Ok(Some(())));
+        let slow = ask_for_all(200_u32, async |wanted| {
+            Ok(wanted.checked_sub(1).map(|wanted| LeftOut { wanted, is_less: true }))
+        });
+        assert!(slow.await.expect("answers"), "as long as it answers something");
+        assert!(start.elapsed() > LONGEST_BUSY, "{:?}", start.elapsed());
+
+        let start = Instant::now();
+        let complete = ask_for_all((), async |()| {
+            Ok(Some(LeftOut {
+                wanted: (),
+                is_less: false,
+            }))
+        });
         assert!(!complete.await.expect("answers"));
         assert!(start.elapsed() <= LONGEST_BUSY, "{:?}", start.elapsed());
         assert!(start.elapsed() > LONGEST_BUSY - Duration::from_secs(10));

@@ -24,17 +24,17 @@ use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::seed::{Item, KeyAttribute};
 
-/// What a call takes: 100 items and 4 MB in a transaction, 25 items and 16 MB in a batch. Sizes are counted about, so
-/// that some is left.
+/// What a call takes: 100 items and 4 MB in a transaction, 25 items and 16 MB in a batch. Of large items fewer are sent at
+/// once, so that a slow line gets each call through in the time that it has.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const TRANSACTION: Limits = Limits {
     items: 100,
-    bytes: 3 << 20,
+    bytes: 1 << 20,
 };
 const BATCH: Limits = Limits {
     items: 25,
-    bytes: 8 << 20,
+    bytes: 1 << 20,
 };
 
 /// How many calls are made at once. A new table on demand takes 4,000 small items a second, half as many in transactions;
@@ -346,7 +346,7 @@ fn is_missing() -> String {
 }
 
 /// The codes that ask for another try. The SDK has tried a few times by then.
-fn is_busy(code: &str) -> bool {
+pub(super) fn is_busy(code: &str) -> bool {
     matches!(
         code,
         "ThrottlingException"

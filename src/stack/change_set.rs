@@ -60,6 +60,7 @@ pub(crate) async fn create(
     purpose: Purpose,
     mode: Mode,
 ) -> Result<Option<ChangeSet>> {
+    let template = Submitted::new(cloud, rendered).await?;
     let token = fresh_token();
     let entry = {
         let (cloud, stack, token) = (cloud.clone(), stack.to_owned(), token.clone());
@@ -67,7 +68,6 @@ pub(crate) async fn create(
         let undo = move || async move { undo_creation(&cloud, &stack, &token, purpose).await };
         journal.undoable(undo).await
     };
-    let template = Submitted::new(cloud, rendered).await?;
     let mut request = cloud
         .cloudformation
         .create_change_set()

@@ -1,7 +1,9 @@
 //! How a template reaches CloudFormation: in the request itself, or, if it is too large for one, as an object in the
 //! artifacts bucket that goes as soon as CloudFormation has read it.
 
-use aws_sdk_s3::primitives::ByteStream;
+use std::time::SystemTime;
+
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -17,6 +19,9 @@ use crate::project::stacks::LARGEST_IN_REQUEST_BYTES;
 
 /// What the keys of templates begin with, beside the packages in their bucket.
 const KEYS: &str = "templates/";
+
+/// After how long one that is still there was forgotten.
+const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
 /// A template as a request has it: in it, or by the address that it lies at meanwhile.
 #[derive(Debug)]
@@ -87,11 +92,12 @@ impl Submitted {
     /// Takes away what lay in the bucket: CloudFormation has its own copy once it has answered. What can't be removed now
     /// is tried again, and told, as the run ends.
     pub(super) async fn clear(self) {
-        if let Some((object, entry)) = self.object
-            && object.remove().await.is_ok()
-        {
+        let Some((object, entry)) = self.object else { return };
+        if object.remove().await.is_ok() {
             entry.done();
         }
+        // A run that was killed couldn't. Whatever hinders this, the next run comes.
+        let _ = object.remove_forgotten().await;
     }
 
     /// Why CloudFormation couldn't read the template, if that is what this refusal says; it has no code of its own for it.
@@ -134,6 +140,7 @@ impl Object {
             .checksum_sha256(sha256)
             .body(ByteStream::from(body.as_bytes().to_vec()))
             .customize()
+            .config_override(Cloud::for_sending(body.len() as u64))
             .interceptor(PlansOnly)
             .send()
             .await
@@ -143,23 +150,32 @@ impl Object {
 
     /// Removes all versions of it. By a list, since what an interrupted request made never told its version.
     async fn remove(&self) -> Result<()> {
-        let what = || format!("could not remove s3://{}/{}", self.bucket, self.key);
-        let listed = self
-            .cloud
-            .s3
-            .list_object_versions()
-            .bucket(&self.bucket)
-            .prefix(&self.key);
+        self.remove_below(&self.key, |_| true).await
+    }
+
+    /// Removes what other runs left a day ago or longer, which no CloudFormation still reads.
+    async fn remove_forgotten(&self) -> Result<()> {
+        let now = DateTime::from(SystemTime::now()).secs();
+        self.remove_below(KEYS, |put| put.is_some_and(|put| put.secs() < now - FORGOTTEN_SECONDS))
+            .await
+    }
+
+    async fn remove_below(&self, prefix: &str, is_meant: impl Fn(Option<&DateTime>) -> bool) -> Result<()> {
+        let what = || format!("could not remove s3://{}/{prefix}", self.bucket);
+        let listed = self.cloud.s3.list_object_versions().bucket(&self.bucket).prefix(prefix);
         let listed = match listed.send().await {
             // It went with its bucket.
             Err(error) if code(&error) == "NoSuchBucket" => return Ok(()),
             listed => listed.map_err(|error| explain(error, &what()))?,
         };
-        let versions = listed.versions().iter().map(|one| (one.key(), one.version_id()));
-        let markers = listed.delete_markers().iter().map(|one| (one.key(), one.version_id()));
+        let versions = listed.versions().iter();
+        let versions = versions.map(|one| (one.key(), one.version_id(), one.last_modified()));
+        let markers = listed.delete_markers().iter();
+        let markers = markers.map(|one| (one.key(), one.version_id(), one.last_modified()));
         let objects: Vec<ObjectIdentifier> = versions
             .chain(markers)
-            .filter_map(|(key, version)| {
+            .filter(|(.., put)| is_meant(*put))
+            .filter_map(|(key, version, _)| {
                 let object = ObjectIdentifier::builder().key(key?);
                 object.set_version_id(version.map(str::to_owned)).build().ok()
             })

@@ -31,7 +31,7 @@ fn what_is_wrong_in_the_folder_is_told_by_file_line_and_key() {
         .expect("there");
     up(&[
         &format!("stages.yaml:{line}:5"),
-        "unknown field `protcted`",
+        "there is no setting `protcted` here",
         // The line itself, and what is wrong in it.
         &format!("{line} |     protcted: true\n   |     ^^^^^^^^\n"),
         "Did you mean `protected`?",

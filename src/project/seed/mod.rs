@@ -22,7 +22,7 @@ pub(crate) use item::{Attribute, Item, Key, KeyAttribute, KeyKind};
 use item::{LARGEST_ITEM_BYTES, LONGEST_PARTITION_KEY_BYTES, LONGEST_SORT_KEY_BYTES, MOST_LEVELS};
 
 use super::suggest::did_you_mean;
-use super::yaml::{self, Kind, Name, Node, Position, correct};
+use super::yaml::{Kind, Name, Node, Position, correct};
 use super::{json, source};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -101,7 +101,7 @@ pub(crate) fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option
     let read = || match Format::of(file)? {
         Format::JsonLines => reader.lines(text, chosen),
         Format::Json if !text.trim().is_empty() => reader.document(reader.json(text)?, chosen),
-        Format::Json | Format::Yaml => reader.document(yaml::read(text, file)?.merged(file)?, chosen),
+        Format::Json | Format::Yaml => reader.document(source::tree(text, file)?.merged(file)?, chosen),
     };
     let mut by_table = read().map_err(|error| source::shown(error, file, text))?;
     by_table.retain(|index, items| !items.is_empty() && chosen.is_none_or(|chosen| chosen == *index));
@@ -376,7 +376,15 @@ impl Reader<'_> {
                 "this is one item, with its `{}`, where a list of items is due",
                 name.text
             );
-            self.error_with(name.position, what, "Put `- ` before it.")
+            {
+                let is_json = self.file.extension().is_some_and(|extension| extension == "json");
+                let next_step = if is_json {
+                    "Put it into a list: `[{…}]`."
+                } else {
+                    "Put `- ` before it."
+                };
+                self.error_with(name.position, what, next_step)
+            }
         } else {
             self.error_with(name.position, unknown.what, unknown.next_step)
         }

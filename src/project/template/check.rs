@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::read::{FUNCTIONS, nearest};
 use super::references::{placeholders, resource_of};
-use super::schema::{ResourceSchema, Schemas, service_of};
+use super::schema::{ResourceSchema, Schemas};
 use super::{LANGUAGE_EXTENSIONS, Template};
 use crate::project::did_you_mean;
 
@@ -172,6 +172,10 @@ impl<'t> Check<'t> {
         for (key, value) in entry.as_object().into_iter().flatten() {
             self.at(key, |check| match (key.as_str(), value) {
                 ("Condition", Value::String(name)) => check.condition(name),
+                ("Condition", _) => check.refuse(
+                    "`Condition` takes the name of a condition",
+                    "Write the name that it has under `Conditions:`.",
+                ),
                 ("DependsOn", Value::String(name)) => check.resource(name, "depends on"),
                 ("DependsOn", Value::Array(names)) => {
                     for (index, name) in names.iter().enumerate() {
@@ -209,8 +213,21 @@ impl<'t> Check<'t> {
             ("Ref", Value::String(name)) if is_alone => self.reference(name),
             ("Condition", Value::String(name)) if is_condition => self.condition(name),
             ("Fn::GetAtt", _) => {
-                if let Some(name) = resource_of(argument) {
-                    self.resource(name, "asks for an attribute of");
+                let attribute = match argument {
+                    Value::String(path) => path.split_once('.').map(|(_, attribute)| attribute),
+                    list => list
+                        .get(1)
+                        .map(|attribute| attribute.as_str().unwrap_or("a function's")),
+                };
+                match resource_of(argument) {
+                    Some(name) if attribute.is_none_or(str::is_empty) => self.refuse(
+                        "`Fn::GetAtt` names no attribute",
+                        format!(
+                            "Say which, as in `!GetAtt {name}.Arn`; the resource's own name or id is `!Ref {name}`."
+                        ),
+                    ),
+                    Some(name) => self.resource(name, "asks for an attribute of"),
+                    None => {}
                 }
                 self.walk(argument, false);
             }
@@ -228,7 +245,8 @@ impl<'t> Check<'t> {
             }
             ("Fn::And" | "Fn::Or" | "Fn::Not", _) => self.walk(argument, true),
             ("Fn::FindInMap", Value::Array(parts)) => {
-                if let Some(Value::String(name)) = parts.first()
+                // With a default as its fourth part it may look in vain.
+                if let [Value::String(name), _, _] = parts.as_slice()
                     && !self.has("Mappings", name)
                 {
                     self.unknown(format!("there is no mapping `{name}`"), name, &["Mappings"]);
@@ -236,14 +254,10 @@ impl<'t> Check<'t> {
                 self.walk(argument, false);
             }
             (key, _) => {
-                if let Some(name) = key
-                    .strip_prefix("Fn::")
-                    .filter(|name| is_alone && !FUNCTIONS.contains(name))
-                    && let Some(near) = nearest(name, FUNCTIONS)
-                {
+                if let Some(near) = misspelt_function(key).filter(|_| is_alone) {
                     self.refuse(
-                        format!("`Fn::{name}` is no function of CloudFormation"),
-                        format!("Did you mean `Fn::{near}`?"),
+                        format!("`{key}` is no function of CloudFormation"),
+                        format!("Did you mean `{near}`?"),
                     );
                 }
                 self.walk(argument, is_condition);
@@ -254,9 +268,19 @@ impl<'t> Check<'t> {
     fn reference(&mut self, name: &str) {
         if name.starts_with("AWS::") {
             self.pseudo_parameter(name);
+        } else if self.path.first().is_some_and(|section| section == "Conditions") {
+            // They are decided before there are any resources.
+            if !self.has("Parameters", name) {
+                self.unknown(format!("there is no parameter `{name}`"), name, &["Parameters"]);
+            }
         } else if !self.has("Parameters", name) && !self.has("Resources", name) {
             let what = format!("there is neither a parameter nor a resource `{name}`");
-            self.unknown(what, name, &["Parameters", "Resources"]);
+            match name.split_once('.') {
+                Some((resource, _)) if self.has("Resources", resource) => {
+                    self.refuse(what, format!("Did you mean `!GetAtt {name}`?"));
+                }
+                _ => self.unknown(what, name, &["Parameters", "Resources"]),
+            }
         }
     }
 
@@ -329,9 +353,8 @@ impl<'t> Check<'t> {
                     self.at(key, |check| check.refuse(what, format!("Did you mean `{near}`?")));
                 }
             }
-            // Whoever says so takes the responsibility: AWS has had something since this version.
-            let said = resource.get("Metadata").and_then(|said| said.get("Deployer"));
-            if said.and_then(|said| said.get("Unchecked")) == Some(&Value::Bool(true)) {
+            // Whoever says so takes the responsibility.
+            if is_unchecked(resource) {
                 continue;
             }
             let mut schemas = std::mem::replace(&mut self.schemas, Schemas::new());
@@ -350,8 +373,29 @@ impl<'t> Check<'t> {
     }
 
     fn unknown_type(&mut self, kind: &str, schemas: &mut Schemas) {
+        let parts: Vec<&str> = kind.split(':').filter(|part| !part.is_empty()).collect();
+        let is_aws = parts.first().is_some_and(|first| first.eq_ignore_ascii_case("AWS"));
+        let is_custom = kind.starts_with("Custom::") && parts.len() > 1;
+        if !is_custom
+            && kind
+                .split("::")
+                .filter(|part| !part.is_empty() && !part.contains(':'))
+                .count()
+                < 3
+        {
+            let next_step = match parts.as_slice() {
+                [_, service, resource] => format!("A type is like `AWS::{service}::{resource}`, with two colons."),
+                _ => "A type is like `AWS::SNS::Topic`.".to_owned(),
+            };
+            self.at("Type", |check| {
+                check.refuse(format!("there is no resource type `{kind}`"), next_step);
+            });
+            return;
+        }
         // Of AWS's own alone it is known which there are.
-        let Some(service) = service_of(kind) else { return };
+        let Some(service) = parts.get(1).copied().filter(|_| is_aws && parts.len() == 3) else {
+            return;
+        };
         let services = schemas.service_names();
         let known: Vec<&str> = services.iter().map(String::as_str).collect();
         let service = if known.contains(&service) {
@@ -471,11 +515,15 @@ impl<'t> Check<'t> {
     }
 
     fn attribute(&mut self, resource: &str, attribute: &str) {
-        let kind = self
-            .template
-            .resource(resource)
-            .map(Template::type_of)
-            .unwrap_or_default();
+        let Some(asked) = self.template.resource(resource) else {
+            return;
+        };
+        let kind = Template::type_of(asked);
+        // A custom resource's are its provider's own. Whether a part of an attribute has dots in its name differs from type to
+        // type.
+        if is_unchecked(asked) || kind == "AWS::CloudFormation::CustomResource" || attribute.contains('.') {
+            return;
+        }
         let Some(schema) = self.schemas.of_type(kind) else {
             return;
         };
@@ -486,10 +534,35 @@ impl<'t> Check<'t> {
         if let Some(near) = slip_of(attribute, &known).filter(|_| !is_known).map(str::to_owned) {
             self.refuse(
                 format!("{kind} has no attribute `{attribute}`"),
-                format!("Did you mean `{near}`?"),
+                format!("Did you mean `{near}`?{}", newer()),
             );
         }
     }
+}
+
+/// What was meant by a key that looks like a function's, in its long form or with the mark of the short one.
+fn misspelt_function(key: &str) -> Option<String> {
+    let long = key.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("fn:"));
+    let stem = if long {
+        key[3..].trim_start_matches(':')
+    } else {
+        key.strip_prefix('!')?
+    };
+    let is_known = |stem: &str| FUNCTIONS.contains(&stem) || stem.starts_with("ForEach::");
+    if key.strip_prefix("Fn::").is_some_and(is_known) {
+        return None;
+    }
+    let known: Vec<&str> = ["Ref", "Condition"].iter().chain(FUNCTIONS).copied().collect();
+    Some(match nearest(stem, &known)? {
+        near @ ("Ref" | "Condition") => near.to_owned(),
+        near => format!("Fn::{near}"),
+    })
+}
+
+/// Whether its template says that AWS has had something of it since this version.
+fn is_unchecked(resource: &Value) -> bool {
+    let said = resource.get("Metadata").and_then(|said| said.get("Deployer"));
+    said.and_then(|said| said.get("Unchecked")) == Some(&Value::Bool(true))
 }
 
 /// How to have it sent all the same.
@@ -555,6 +628,8 @@ Resources:
       Environment: { Variables: { Anyting: x, tablename: !Ref Table } }
       Brandnew: true
   Made: { Type: Custom::Thing, Properties: { Whatever: 1 } }
+  Resource: { Type: AWS::CloudFormation::CustomResource, Properties: { ServiceToken: !GetAtt Resource.Ip } }
+  Found: { Type: AWS::SNS::Topic, Properties: { DisplayName: !FindInMap [Nowhere, a, b, { DefaultValue: c }] } }
   Other: { Type: Datadog::Monitors::Monitor, Properties: { Whatever: !GetAtt Made.Anything } }
   Newest: { Type: AWS::Quantum::Teleporter, Properties: { To: !GetAtt Table.StreamArn } }
 Outputs:
@@ -572,7 +647,7 @@ Outputs:
             (
                 "!Ref Stage, prod",
                 "!Ref Stge, prod",
-                "Conditions/IsProd/Fn::Equals/0/Ref: there is neither a parameter nor a resource `Stge` Did you mean `Stage`?",
+                "Conditions/IsProd/Fn::Equals/0/Ref: there is no parameter `Stge` Did you mean `Stage`?",
             ),
             (
                 "!Condition IsProd]",
@@ -630,6 +705,31 @@ Outputs:
                 "Resources/Table/Properties/AttributeDefinitions/Fn::If/0: there is no condition `IsDve` Did you mean `IsDev`?",
             ),
             (
+                "!Equals [!Ref Stage, prod]",
+                "!Equals [!Ref Table, prod]",
+                "Conditions/IsProd/Fn::Equals/0/Ref: there is no parameter `Table` Declare it under `Parameters:`, or correct the name.",
+            ),
+            (
+                "!Join [\"-\", [!Ref Table",
+                "!Join [\"-\", [!Ref Table.Arn",
+                "Outputs/Id/Value/Fn::Join/1/0/Ref: there is neither a parameter nor a resource `Table.Arn` Did you mean `!GetAtt Table.Arn`?",
+            ),
+            (
+                "!Join [\"-\", [!Ref Table",
+                "!Join [\"-\", [{\"Fn::Ref\": Table}",
+                "Outputs/Id/Value/Fn::Join/1/0/Fn::Ref: `Fn::Ref` is no function of CloudFormation Did you mean `Ref`?",
+            ),
+            (
+                "!Join [\"-\", [!Ref Table",
+                "!Join [\"-\", [{\"FN:Sub\": Table}",
+                "Outputs/Id/Value/Fn::Join/1/0/FN:Sub: `FN:Sub` is no function of CloudFormation Did you mean `Fn::Sub`?",
+            ),
+            (
+                "!GetAtt [Function, Arn]",
+                "!GetAtt [Function]",
+                "Outputs/Id/Value/Fn::Join/1/1/Fn::GetAtt: `Fn::GetAtt` names no attribute Say which, as in `!GetAtt Function.Arn`; the resource's own name or id is `!Ref Function`.",
+            ),
+            (
                 "Outputs:",
                 "Output:",
                 "Output: a template has no section `Output` Did you mean `Outputs`?",
@@ -672,6 +772,21 @@ Outputs:
                 "SSEEnabled",
                 "SseEnabled",
                 "Resources/Table/Properties/SSESpecification/SseEnabled: AWS::DynamoDB::Table has no property `SSESpecification.SseEnabled` Did you mean `SSEEnabled`?",
+            ),
+            (
+                "AWS::DynamoDB::Table\n",
+                "AWS:DynamoDB:Table\n",
+                "Resources/Table/Type: there is no resource type `AWS:DynamoDB:Table` A type is like `AWS::DynamoDB::Table`, with two colons.",
+            ),
+            (
+                "AWS::DynamoDB::Table\n",
+                "aws::dynamodb::table\n",
+                "Resources/Table/Type: there is no resource type `aws::dynamodb::table` Did you mean `AWS::DynamoDB::Table`?",
+            ),
+            (
+                "AWS::DynamoDB::Table\n",
+                "AWS::DynamoDBTable\n",
+                "Resources/Table/Type: there is no resource type `AWS::DynamoDBTable` A type is like `AWS::SNS::Topic`.",
             ),
             (
                 "DependsOn:",

@@ -17,7 +17,7 @@ use super::naming::{self, NamedResource};
 use super::source;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use check::{Slip, slips};
-use read::Reading;
+use read::{Reading, nearest};
 pub(crate) use references::{references, rename_references};
 use resolve::{DYNAMIC, plain_text, resolve};
 
@@ -33,9 +33,6 @@ pub(crate) type Scope = BTreeMap<String, String>;
 
 /// The macro that only adds to the template language: loops, and functions where there were none.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
-
-/// Conditions that stand one on another; more than any template has.
-const LONGEST_CHAIN: usize = 64;
 
 impl Template {
     /// Parses a template file's text, YAML or JSON. Beside it what is to be warned of, a sentence each.
@@ -55,12 +52,26 @@ impl Template {
         let template = Self { root };
         match template.root.get("Resources") {
             Some(Value::Object(resources)) if !resources.is_empty() => {}
-            _ => {
-                return Err(Error::new(
+            Some(Value::Array(_)) => {
+                let error = Error::new(
+                    ErrorKind::InvalidProject,
+                    "`Resources` is a list, and takes names with resources",
+                );
+                let error = source::at(file, text, &["Resources"]).refuse(error);
+                return Err(error.hint("Give each resource a name: `Resources: { Topic: { Type: AWS::SNS::Topic } }`."));
+            }
+            found => {
+                let error = Error::new(
                     ErrorKind::InvalidProject,
                     format!("{} has no `Resources:`", file.display()),
-                )
-                .hint("A stack needs at least one resource."));
+                );
+                let names: Vec<&str> = template.root.keys().map(String::as_str).collect();
+                return Err(match nearest("Resources", &names).filter(|_| found.is_none()) {
+                    Some(near) => source::at(file, text, &[near])
+                        .show_in(error)
+                        .hint(format!("Did you mean `Resources` where `{near}` stands?")),
+                    None => error.hint("A stack needs at least one resource."),
+                });
             }
         }
         for (id, resource) in template.section("Resources") {
@@ -72,7 +83,10 @@ impl Template {
                         ErrorKind::InvalidProject,
                         format!("resource `{id}` has no `Type:`"),
                     ))
-                    .hint("Say what it is: `Type: AWS::…`."));
+                    .hint(match resource.get("type") {
+                        Some(_) => "Did you mean `Type` where `type` stands?",
+                        None => "Say what it is: `Type: AWS::…`.",
+                    }));
             }
         }
         Ok((template, warnings))
@@ -83,6 +97,10 @@ impl Template {
     /// # Errors
     /// It can't be read.
     pub(crate) fn of_deployed(text: &str) -> Result<Self> {
+        // What this deployer sends; of a name that is there twice the last counts.
+        if let Ok(root) = serde_json::from_str(text) {
+            return Ok(Self { root });
+        }
         let (value, _) = read::read(text, Path::new("deployed template"), Reading::Deployed)?;
         let root = match value {
             Value::Object(root) => root,
@@ -209,7 +227,7 @@ impl Template {
     fn is_made(&self, resource: &Value, scope: &Scope) -> Option<bool> {
         match resource.get("Condition") {
             None => Some(true),
-            Some(name) => self.condition_holds(name.as_str()?, scope, 0),
+            Some(name) => self.condition_holds(name.as_str()?, scope),
         }
     }
 
@@ -219,7 +237,7 @@ impl Template {
         let Some(branches) = branches.and_then(|map| map.get("Fn::If")) else {
             return Some(value);
         };
-        let holds = self.condition_holds(branches.get(0)?.as_str()?, scope, 0)?;
+        let holds = self.condition_holds(branches.get(0)?.as_str()?, scope)?;
         self.chosen(branches.get(if holds { 1 } else { 2 })?, scope)
     }
 
@@ -254,46 +272,62 @@ impl Template {
             .map(|(name, _)| name.as_str())
     }
 
-    fn condition_holds(&self, name: &str, scope: &Scope, depth: usize) -> Option<bool> {
-        // Conditions that refer to one another in a circle are CloudFormation's to refuse.
-        let deeper = depth < LONGEST_CHAIN;
-        self.condition(name)
-            .filter(|_| deeper)
-            .and_then(|condition| self.holds(condition, scope, depth + 1))
+    fn condition_holds(&self, name: &str, scope: &Scope) -> Option<bool> {
+        self.named_holds(name, scope, &mut BTreeMap::new())
+    }
+
+    /// A condition by its name; those that were looked at are in `known`. Where some refer to one another in a circle, which
+    /// is CloudFormation's to refuse, nothing can be told.
+    fn named_holds<'t>(
+        &'t self,
+        name: &str,
+        scope: &Scope,
+        known: &mut BTreeMap<&'t str, Option<bool>>,
+    ) -> Option<bool> {
+        let (name, condition) = self.root.get("Conditions")?.as_object()?.get_key_value(name)?;
+        if let Some(holds) = known.get(name.as_str()) {
+            return *holds;
+        }
+        known.insert(name, None);
+        let holds = self.holds(condition, scope, known);
+        known.insert(name, holds);
+        holds
     }
 
     /// Whether a condition holds, as far as it can be told: of several parts one alone may decide.
-    fn holds(&self, condition: &Value, scope: &Scope, depth: usize) -> Option<bool> {
+    fn holds<'t>(
+        &'t self,
+        condition: &Value,
+        scope: &Scope,
+        known: &mut BTreeMap<&'t str, Option<bool>>,
+    ) -> Option<bool> {
         let (function, argument) = condition.as_object()?.iter().next()?;
-        let each = || argument.as_array().into_iter().flatten();
-        let decided_by = |deciding: bool| {
-            let mut all = Some(!deciding);
-            for part in each() {
-                match self.holds(part, scope, depth) {
-                    Some(holds) if holds == deciding => return Some(deciding),
-                    Some(_) => {}
-                    None => all = None,
-                }
-            }
-            all
-        };
         match function.as_str() {
-            "Condition" => self.condition_holds(argument.as_str()?, scope, depth),
+            "Condition" => self.named_holds(argument.as_str()?, scope, known),
             "Fn::Equals" => Some(self.text_of(argument.get(0)?, scope)? == self.text_of(argument.get(1)?, scope)?),
-            "Fn::Not" => Some(!self.holds(argument.get(0)?, scope, depth)?),
-            "Fn::And" => decided_by(false),
-            "Fn::Or" => decided_by(true),
+            "Fn::Not" => Some(!self.holds(argument.get(0)?, scope, known)?),
+            "Fn::And" | "Fn::Or" => {
+                let deciding = function == "Fn::Or";
+                let mut all = Some(!deciding);
+                for part in argument.as_array().into_iter().flatten() {
+                    match self.holds(part, scope, known) {
+                        Some(holds) if holds == deciding => return Some(deciding),
+                        Some(_) => {}
+                        None => all = None,
+                    }
+                }
+                all
+            }
             _ => None,
         }
     }
 
     /// Whether what it makes depends on what stands elsewhere and may change without it: values that CloudFormation looks
-    /// up, and what macros and nested stacks read. Only CloudFormation can tell whether there is anything to do.
+    /// up, and what macros read. Only CloudFormation can tell whether there is anything to do.
     pub(crate) fn depends_on_outside(&self) -> bool {
         self.looked_up_parameters().next().is_some()
             || self.transforms().any(|name| name != Some(LANGUAGE_EXTENSIONS))
             || self.root.values().any(reads_outside)
-            || self.resources_of("AWS::CloudFormation::Stack").next().is_some()
     }
 
     /// The macros that the whole template goes through, by their names as far as they are text.
@@ -497,10 +531,34 @@ Resources:
             "Transform: [AWS::LanguageExtensions, Own]\nResources: { A: { Type: X } }",
             "Resources: { A: { Type: X, Properties: { P: [{ Q: 'a{{resolve:secretsmanager:x}}' }] } } }",
             "Resources: { A: { Type: X, Properties: { Fn::Transform: { Name: AWS::Include } } } }",
-            "Resources: { A: { Type: AWS::CloudFormation::Stack } }",
         ] {
             assert!(Template::of_text(outside).depends_on_outside(), "{outside}");
         }
+    }
+
+    #[test]
+    fn conditions_that_stand_on_one_another_are_looked_at_once() {
+        let mut text = "Conditions:\n  C0: !Equals [a, a]\n".to_owned();
+        for n in 1..60 {
+            let before = n - 1;
+            text.push_str(&format!(
+                "  C{n}: !And [!Condition C{before}, !Not [!Not [!Condition C{before}]]]\n"
+            ));
+        }
+        text.push_str("  A: !Or [!Condition B, !Condition C]\n  B: !Or [!Condition A, !Condition C]\n  C: !Or [!Condition A, !Condition B]\n");
+        text.push_str("Resources: { R: { Type: X, Condition: C59 }, Round: { Type: X, Condition: A } }\n");
+        let template = Template::of_text(&text);
+        let made = |id: &str| template.is_made(template.resource(id).expect("there"), &Scope::new());
+        assert_eq!(made("R"), Some(true));
+        assert_eq!(made("Round"), None);
+    }
+
+    #[test]
+    fn a_substitutions_own_variables_do_not_see_one_another() {
+        let template = template();
+        let value = json!({"Fn::Sub": ["${A}-${B}", {"A": "x", "B": {"Ref": "A"}}]});
+        let scope = Scope::from([("A".to_owned(), "outer".to_owned())]);
+        assert_eq!(template.text_of(&value, &scope).as_deref(), Some("x-outer"));
     }
 
     #[test]

@@ -327,8 +327,13 @@ impl Reader<'_> {
         if !self.is_strict() {
             return Ok(Value::String(text.to_owned()));
         }
+        let number = if text.contains(|c: char| c.is_ascii_digit()) {
+            "; else write the number in digits"
+        } else {
+            ""
+        };
         Err(self.refuse(span, format!("`{text}` is {what}")).hint(format!(
-            "Quote it, \"{text}\", if it is meant as it is written; else write the number in digits."
+            "Quote it, \"{text}\", if it is meant as it is written{number}."
         )))
     }
 

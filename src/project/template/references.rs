@@ -20,7 +20,10 @@ fn collect_references(value: &Value, names: &mut BTreeSet<String>) {
                     ("Ref" | "Condition", Value::String(name)) => {
                         names.insert(name.clone());
                     }
-                    ("Fn::GetAtt", _) => names.extend(resource_of(inner).map(str::to_owned)),
+                    ("Fn::GetAtt", _) => {
+                        names.extend(resource_of(inner).map(str::to_owned));
+                        collect_references(inner, names);
+                    }
                     ("Fn::If", _) => {
                         names.extend(inner.get(0).and_then(Value::as_str).map(str::to_owned));
                         collect_references(inner, names);
@@ -165,9 +168,12 @@ mod tests {
         let value = json!([
             {"Ref": "A"}, {"Fn::GetAtt": ["B", "Arn"]}, {"Fn::GetAtt": "C.Arn"}, {"Fn::Sub": "${D}${E.Arn}${!No}"},
             {"Fn::Sub": ["${F}${own}", {"own": {"Ref": "G"}}]}, {"Fn::If": ["H", {"Ref": "I"}, ""]},
-            {"Condition": "J"}, {"Fn::Join": ["", ["K", {"Ref": "AWS::Region"}]]},
+            {"Condition": "J"}, {"Fn::GetAtt": ["B", {"Ref": "L"}]}, {"Fn::Join": ["", ["K", {"Ref": "AWS::Region"}]]},
         ]);
         let found: Vec<String> = references(&value).into_iter().collect();
-        assert_eq!(found, ["A", "AWS::Region", "B", "C", "D", "E", "F", "G", "H", "I", "J"]);
+        assert_eq!(
+            found,
+            ["A", "AWS::Region", "B", "C", "D", "E", "F", "G", "H", "I", "J", "L"]
+        );
     }
 }

@@ -30,14 +30,15 @@ fn as_written(value: &Value, scope: &Scope) -> Option<String> {
                 "Fn::Sub" => match argument.as_array() {
                     None => substitute(argument.as_str()?, scope),
                     Some(parts) => {
-                        let mut scope = scope.clone();
+                        // None of its own variables sees another.
+                        let mut own = scope.clone();
                         for (name, value) in parts.get(1)?.as_object()? {
-                            match resolve(value, &scope) {
-                                Some(text) => scope.insert(name.clone(), text),
-                                None => scope.remove(name),
+                            match resolve(value, scope) {
+                                Some(text) => own.insert(name.clone(), text),
+                                None => own.remove(name),
                             };
                         }
-                        substitute(parts.first()?.as_str()?, &scope)
+                        substitute(parts.first()?.as_str()?, &own)
                     }
                 },
                 "Fn::Select" => {

@@ -71,7 +71,7 @@ impl Schemas {
 }
 
 /// `DynamoDB` of `AWS::DynamoDB::Table`.
-pub(super) fn service_of(resource_type: &str) -> Option<&str> {
+fn service_of(resource_type: &str) -> Option<&str> {
     match resource_type.split("::").collect::<Vec<_>>().as_slice() {
         ["AWS", service, _] => Some(service),
         _ => None,
