@@ -425,6 +425,17 @@ impl Reader<'_> {
         let (Kind::Map(mut entries), None | Some("!!map")) = (node.kind, node.tag.as_deref()) else {
             return Err(self.error(position, format!("an item is a map with {}", key_names(keys))));
         };
+        if let [(name, node)] = entries.as_slice()
+            && name.text == "DeleteRequest"
+            && is_map(node)
+        {
+            let what = "this asks to delete an item, and seeding only adds some";
+            return Err(self.error_with(
+                position,
+                what,
+                "Take it out: of such requests those with a `PutRequest` are read.",
+            ));
+        }
         // A key is never a map, so these are no items of plain values with one attribute. The first is what
         // `aws dynamodb batch-write-item` takes.
         if let Some(Node {

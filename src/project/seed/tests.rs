@@ -491,6 +491,15 @@ fn what_writes_and_incremental_exports_have_is_told_apart() {
 }
 
 #[test]
+fn a_request_to_delete_is_none_to_seed() {
+    let error = error_of("Users:\n- DeleteRequest: {Key: {id: {S: a}}}\n", &shop()).to_string();
+    assert_eq!(
+        error,
+        "seed.yaml:2:3: this asks to delete an item, and seeding only adds some"
+    );
+}
+
+#[test]
 fn of_several_that_are_there_twice_the_first_is_named() {
     let error = problem("- id: z\n- id: b\n- id: a\n- id: b\n- id: a\n- id: b\n");
     assert_eq!(error, "seed.yaml:4:3: `id \"b\"` is there twice; line 2 has it, too");

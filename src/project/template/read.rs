@@ -314,6 +314,10 @@ impl Reader<'_> {
                 self.differs(text, "no number to JSON, and one to some of its readers", span)
             }
             Format::Yaml if yaml::says_nothing(text) => Ok(Value::Null),
+            // Between brackets it begins a name to YAML 1.1, with or without a blank behind it.
+            Format::Yaml if text.starts_with('?') && self.begins_an_entry(span) => {
+                self.differs(text, "a name to some readers and text to others", span)
+            }
             Format::Yaml => match (flag(text), number(text)) {
                 (Some(flag), _) => Ok(Value::Bool(flag)),
                 (None, Scalar::Number(number)) => Ok(Value::Number(number)),
@@ -321,6 +325,12 @@ impl Reader<'_> {
                 (None, Scalar::Differs(what)) => self.differs(text, &what, span),
             },
         }
+    }
+
+    /// Whether it stands where a list or map in brackets has an entry begin.
+    fn begins_an_entry(&self, span: Span) -> bool {
+        let before = self.text.get(..span.range().start).unwrap_or_default();
+        before.trim_end().ends_with(['[', '{', ','])
     }
 
     fn differs(&self, text: &str, what: &str, span: Span) -> Result<Value> {
@@ -360,6 +370,9 @@ impl Reader<'_> {
                 (None, Scalar::Differs(what)) => {
                     let error = self.refuse(name.span, format!("the name `{text}` is {what}"));
                     return Err(error.hint(format!("Quote it: \"{text}\".")));
+                }
+                (None, Scalar::Text) if text.starts_with('?') && self.begins_an_entry(name.span) => {
+                    Some(format!("`{}`", text.trim_start_matches('?')))
                 }
                 (None, Scalar::Text) => None,
             }
