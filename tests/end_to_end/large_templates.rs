@@ -196,6 +196,15 @@ async fn the_bucket_stays_as_long_as_a_large_protected_stack() {
         kept.stdout
     );
     assert_eq!(bucket_count(&clients).await, 1);
+    // What isn't lifted now is lifted by the next run, through the same bucket.
+    let proxy = Proxy::before(emulator.port());
+    proxy.rule(|seen| {
+        let lifts = ["CreateChangeSet", "UpdateStack"].contains(&seen.operation.as_str());
+        lifts.then(|| refusal(403, "AccessDenied", "not now"))
+    });
+    let refused = project.deployer(&proxy.endpoint(), &["down", "--yes", "--delete-data"]);
+    refused.fails_with(1).says(&["not now"]);
+    assert_eq!(bucket_count(&clients).await, 1);
     run(&["down", "--yes", "--delete-data"]).success();
     assert_eq!(bucket_count(&clients).await, 0);
     let stacks = clients.cloudformation.describe_stacks().send().await.expect("stacks");
