@@ -2,13 +2,11 @@
 
 use std::env;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use crate::error::{Context as _, Result};
+use crate::process::last_words;
 use tokio::process::Command;
-
-/// So much of a program's output is shown when it fails.
-const LINES_SHOWN: usize = 20;
 
 /// A command of the deployer that knows nothing of the user's cloud, and keeps what it keeps in `state`.
 pub fn deployer(program: &Path, state: &Path) -> Command {
@@ -48,19 +46,10 @@ pub async fn run(command: &mut Command) -> Result<String> {
         .await
         .context(format_args!("could not start {called}"))?;
     if !output.status.success() {
-        return Err(format!("{called} failed ({}): {}", output.status, last_words(&output)).into());
+        let words = last_words(&[output.stdout, output.stderr].concat());
+        return Err(format!("{called} failed ({}): {words}", output.status).into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn last_words(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    match &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
-        [] => "it wrote nothing".to_owned(),
-        lines => format!("it wrote:\n{}", lines.join("\n")),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod cargo;
 #[cfg(feature = "publishing")]
 pub mod command;
+pub mod comparison;
 pub mod error;
 #[cfg(feature = "publishing")]
 pub mod local_cloud;

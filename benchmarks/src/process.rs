@@ -40,7 +40,7 @@ pub fn run(command: &mut Command) -> Result<Usage> {
     let ended = child.wait4().context(format_args!("could not look after {program}"))?;
     let wall = started.elapsed();
     if !ended.status.success() {
-        return Err(format!("{program} failed ({}): {}", ended.status, last_words(output)).into());
+        return Err(format!("{program} failed ({}): {}", ended.status, written_to(output)).into());
     }
     Ok(Usage {
         wall,
@@ -49,12 +49,17 @@ pub fn run(command: &mut Command) -> Result<Usage> {
     })
 }
 
-fn last_words(mut output: File) -> String {
+fn written_to(mut output: File) -> String {
     let mut text = Vec::new();
-    if let Err(error) = output.rewind().and_then(|()| output.read_to_end(&mut text)) {
-        return format!("its output can't be read: {error}");
+    match output.rewind().and_then(|()| output.read_to_end(&mut text)) {
+        Ok(_) => last_words(&text),
+        Err(error) => format!("its output can't be read: {error}"),
     }
-    let text = String::from_utf8_lossy(&text);
+}
+
+/// The end of what a program that failed has written, in a sentence.
+pub(crate) fn last_words(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
     let lines: Vec<&str> = text.lines().collect();
     match &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
         [] => "it wrote nothing".to_owned(),

@@ -18,12 +18,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use benchmarks::cargo;
+use benchmarks::comparison::Which;
 use benchmarks::error::{Context as _, Result};
 use benchmarks::progress::progress;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::measure::{Deployer, Which};
+use crate::measure::Deployer;
 use crate::project::Project;
 
 /// Counts the deployer's calls, and those that wait for one another.

@@ -1,8 +1,8 @@
 //! The result: every measure of every tool, and which targets are reached.
 
+use benchmarks::comparison::{cells, median, shown};
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
-use benchmarks::sample::Sample;
 use benchmarks::target::Target;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
@@ -23,8 +23,6 @@ const COLUMNS: [&str; 9] = [
     "Target",
     "Reached",
 ];
-/// For what there is none of.
-const NOTHING: &str = "–";
 
 /// What is measured of each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,35 +84,26 @@ pub(crate) fn table(results: &[(Kind, Vec<Run>)]) -> Result<Table> {
 }
 
 fn row(kind: Kind, scenario: Scenario, measure: Measure, runs: &[Run]) -> Result<[String; 9]> {
-    let median = |tool: Tool| -> Result<Option<Quantity>> {
+    let median_of = |tool: Tool| {
         let runs = runs.iter().filter(|run| run.tool == tool && run.scenario == scenario);
-        let values: Vec<Quantity> = runs.map(|run| measure.of(run)).collect();
-        if values.is_empty() {
-            // This tool was left out.
-            return Ok(None);
-        }
-        Ok(Some(Sample::new(values)?.median()))
+        median(runs.map(|run| measure.of(run)).collect())
     };
-    let [deployer, s5cmd, aws] = [median(Tool::Deployer)?, median(Tool::S5cmd)?, median(Tool::Aws)?];
-    let target = measure.target(scenario);
-    let reached = deployer
-        .zip(target)
-        .and_then(|(value, target)| target.is_reached(value, s5cmd));
-    let text = |value: Option<Quantity>| value.map_or(NOTHING.to_owned(), |value| value.to_string());
+    let [deployer, s5cmd, aws] = [
+        median_of(Tool::Deployer)?,
+        median_of(Tool::S5cmd)?,
+        median_of(Tool::Aws)?,
+    ];
+    let [ratio, target, reached] = cells(deployer, s5cmd, measure.target(scenario));
     Ok([
         kind.name(),
         scenario.name().to_owned(),
         measure.name().to_owned(),
-        text(deployer),
-        text(s5cmd),
-        text(aws),
-        deployer.zip(s5cmd).map_or(NOTHING.to_owned(), |(ours, theirs)| {
-            format!("{:.2}", ours.times(theirs))
-        }),
-        target.map_or(NOTHING.to_owned(), |target| target.to_string()),
-        reached
-            .map_or(NOTHING, |reached| if reached { "yes" } else { "no" })
-            .to_owned(),
+        shown(deployer),
+        shown(s5cmd),
+        shown(aws),
+        ratio,
+        target,
+        reached,
     ])
 }
 

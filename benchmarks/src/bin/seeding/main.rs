@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use benchmarks::cargo;
+use benchmarks::comparison::Which;
 use benchmarks::error::Result;
 use benchmarks::progress::progress;
 use clap::Parser;
 
-use crate::measure::{Deployer, Which};
+use crate::measure::Deployer;
 
 /// Times the seeding of many items.
 #[derive(Debug, Parser)]

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use benchmarks::command;
+use benchmarks::comparison::Which;
 use benchmarks::error::{Context as _, Result};
 use benchmarks::local_cloud::LocalCloud;
 use benchmarks::process;
@@ -58,15 +59,6 @@ impl Scenario {
             Self::ReadMore => "read ten times as many",
         }
     }
-}
-
-/// Which of the deployers it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
-    /// The one that is measured.
-    This,
-    /// The one that it is measured against.
-    Before,
 }
 
 /// A deployer.

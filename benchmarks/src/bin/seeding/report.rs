@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use benchmarks::comparison::{Which, cells, median, shown};
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
-use benchmarks::sample::Sample;
 use benchmarks::target::Target;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
-use crate::measure::{Run, Scenario, Which};
+use crate::measure::{Run, Scenario};
 
 const COLUMNS: [&str; 7] = [
     "Scenario",
@@ -20,8 +20,6 @@ const COLUMNS: [&str; 7] = [
     "Target",
     "Reached",
 ];
-/// For what there is none of.
-const NOTHING: &str = "–";
 /// The targets are for so many items.
 const ITEMS: usize = 10_000;
 
@@ -76,36 +74,22 @@ pub(crate) fn table(runs: &[Run], items: usize) -> Result<Table> {
 
 fn row(scenario: Scenario, measure: Measure, runs: &[Run], items: usize) -> Result<[String; 7]> {
     let of_scenario = || runs.iter().filter(|run| run.scenario == scenario);
-    let median = |which: Which| -> Result<Option<Quantity>> {
-        let values: Vec<Quantity> = of_scenario()
-            .filter(|run| run.which == which)
-            .filter_map(|run| measure.of(run))
-            .collect();
-        if values.is_empty() {
-            // There is no other deployer.
-            return Ok(None);
-        }
-        Ok(Some(Sample::new(values)?.median()))
+    let median_of = |which: Which| {
+        let runs = of_scenario().filter(|run| run.which == which);
+        median(runs.filter_map(|run| measure.of(run)).collect())
     };
-    let (deployer, before) = (median(Which::This)?, median(Which::Before)?);
+    let (deployer, before) = (median_of(Which::This)?, median_of(Which::Before)?);
     let file = of_scenario().find_map(|run| run.memory).map(|(_, size)| size);
     let target = measure.target(scenario, file).filter(|_| items == ITEMS);
-    let reached = deployer
-        .zip(target)
-        .and_then(|(value, target)| target.is_reached(value, before));
-    let text = |value: Option<Quantity>| value.map_or(NOTHING.to_owned(), |value| value.to_string());
+    let [ratio, target, reached] = cells(deployer, before, target);
     Ok([
         scenario.name().to_owned(),
         measure.name().to_owned(),
-        text(deployer),
-        text(before),
-        deployer.zip(before).map_or(NOTHING.to_owned(), |(ours, theirs)| {
-            format!("{:.2}", ours.times(theirs))
-        }),
-        target.map_or(NOTHING.to_owned(), |target| target.to_string()),
-        reached
-            .map_or(NOTHING, |reached| if reached { "yes" } else { "no" })
-            .to_owned(),
+        shown(deployer),
+        shown(before),
+        ratio,
+        target,
+        reached,
     ])
 }
 
