@@ -25,6 +25,29 @@ pub fn aws() -> PathBuf {
     TOOLS.get_or_init(|| installed("awscli", list)).join("aws")
 }
 
+/// What `aws` says, called with these arguments and variables, and with nothing of the user's accounts.
+///
+/// # Panics
+/// It fails.
+pub fn told_by_aws(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(aws());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    let output = command
+        .args(args)
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the AWS CLI starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 /// The command `checkov`.
 pub fn checkov() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();

@@ -962,26 +962,17 @@ fn local_env_writes_a_profile_for_the_aws_cli() {
     let mine = "[profile mine]\nregion = us-west-2\n\n";
     std::fs::write(&file, format!("{mine}{}", profile.stdout)).expect("written");
     let aws = |args: &[&str]| {
-        let mut command = Command::new(tools::aws());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
-                command.env_remove(name);
-            }
-        }
-        let output = command
-            .args(["--profile", "deployer-local"])
-            .args(args)
-            .current_dir(place.path())
-            .env("AWS_CONFIG_FILE", &file)
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_ACCESS_KEY_ID", "of another account")
-            .env("AWS_SECRET_ACCESS_KEY", "of another account")
-            .env("AWS_SESSION_TOKEN", "of another account")
-            .output()
-            .expect("the AWS CLI");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let file = file.to_str().expect("a name of text");
+        let of_another = "of another account";
+        tools::told_by_aws(
+            &[&["--profile", "deployer-local"], args].concat(),
+            &[
+                ("AWS_CONFIG_FILE", file),
+                ("AWS_ACCESS_KEY_ID", of_another),
+                ("AWS_SECRET_ACCESS_KEY", of_another),
+                ("AWS_SESSION_TOKEN", of_another),
+            ],
+        )
     };
     let identity = aws(&["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]);
     assert_eq!(identity, "arn:aws:iam::000000000000:root");

@@ -1,34 +1,23 @@
 //! What templates may say, and what of it only CloudFormation knows: taken as CloudFormation takes it, judged by the services
 //! and by the AWS CLI.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::support::{Clients, Deployer, Emulator, Project, Proxy, answers, tools};
 
 /// What the AWS CLI says of an emulator.
 fn aws(emulator: &Emulator, args: &[&str]) -> Value {
-    let mut command = Command::new(tools::aws());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
-            command.env_remove(name);
-        }
-    }
-    let output = command
-        .args(args)
-        .args(["--output", "json", "--endpoint-url", &emulator.endpoint()])
-        .env("AWS_ACCESS_KEY_ID", emulator.keys().id)
-        .env("AWS_SECRET_ACCESS_KEY", emulator.keys().secret)
-        .env("AWS_REGION", emulator.region())
-        .env("AWS_DEFAULT_REGION", emulator.region())
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .output()
-        .expect("the AWS CLI starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {said}");
-    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    let (keys, region, endpoint) = (emulator.keys(), emulator.region(), emulator.endpoint());
+    let told = tools::told_by_aws(
+        &[args, &["--output", "json", "--endpoint-url", &endpoint]].concat(),
+        &[
+            ("AWS_ACCESS_KEY_ID", &keys.id),
+            ("AWS_SECRET_ACCESS_KEY", &keys.secret),
+            ("AWS_REGION", &region),
+            ("AWS_DEFAULT_REGION", &region),
+        ],
+    );
+    serde_json::from_str(&told).unwrap_or(Value::Null)
 }
 
 const TEMPLATE: &str = r#"
