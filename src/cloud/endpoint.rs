@@ -170,17 +170,7 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
     distinct.dedup();
     match distinct.as_slice() {
         [place] if *place == "AWS" => Ok(Endpoint::Aws),
-        [place] if !place.starts_with("http://") && !place.starts_with("https://") => Err(Error::new(
-            ErrorKind::InvalidSetup,
-            format!("the endpoint `{place}` is no URL"),
-        )
-        .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
-        [place] => match reqwest::Url::parse(place) {
-            Ok(_) if !place.contains(|c: char| c.is_whitespace() || c.is_control()) => Ok(Endpoint::Other((*place).clone())),
-            parsed => Err(Error::new(ErrorKind::InvalidSetup, format!("the endpoint `{place}` is no URL"))
-                .cause(parsed.err().map_or("there is a blank in it".to_owned(), |error| error.to_string()))
-                .hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url.")),
-        },
+        [place] => checked_url(place).map(Endpoint::Other),
         _ => {
             let listed: Vec<String> = places
                 .iter()
@@ -192,6 +182,22 @@ fn one_place(places: &BTreeMap<&str, String>) -> Result<Endpoint> {
             ))
         }
     }
+}
+
+/// A URL that requests can be sent to.
+fn checked_url(place: &str) -> Result<String> {
+    let why = if !place.starts_with("http://") && !place.starts_with("https://") {
+        None
+    } else {
+        match reqwest::Url::parse(place) {
+            Ok(_) if !place.contains(|c: char| c.is_whitespace() || c.is_control()) => return Ok(place.to_owned()),
+            Ok(_) => Some("there is a blank in it".to_owned()),
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    let error = Error::new(ErrorKind::InvalidSetup, format!("the endpoint `{place}` is no URL"));
+    let error = why.into_iter().fold(error, Error::cause);
+    Err(error.hint("An endpoint is like http://127.0.0.1:4566. Check AWS_ENDPOINT_URL and the profile's endpoint_url."))
 }
 
 /// `http` and `:4566` of `http://[::1]:4566/`; no port if the URL names none.

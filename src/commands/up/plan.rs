@@ -67,7 +67,7 @@ impl Up<'_> {
                 format!("{} is too large to be sent: {bytes} bytes as JSON", stack.file.display()),
             )
             .cause(format!(
-                "CloudFormation takes {LARGEST_IN_REQUEST_BYTES} in a request; a larger template goes through the bucket of the                  output `{CODE_BUCKET}`, and {why}"
+                "CloudFormation takes {LARGEST_IN_REQUEST_BYTES} in a request; a larger template goes through the bucket of the output `{CODE_BUCKET}`, and {why}"
             ))
             .hint("Move some of its resources to another template in stacks/: each becomes a stack of its own."));
         }
