@@ -15,7 +15,7 @@ use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::functions::FUNCTION;
-use crate::project::stacks::{CODE_BUCKET, LARGEST_IN_REQUEST_BYTES, StackId};
+use crate::project::stacks::{self, CODE_BUCKET, StackId};
 use crate::project::template::Template;
 use crate::promise::{Dependency, promise};
 use crate::report::{CommandResult, Paint};
@@ -98,8 +98,7 @@ struct Found {
 impl Found {
     /// Whether its template is too large for a request.
     fn is_large(&self) -> bool {
-        let template = self.template.as_ref();
-        template.is_some_and(|template| template.to_json().len() > LARGEST_IN_REQUEST_BYTES)
+        self.template.as_ref().is_some_and(stacks::is_large)
     }
 
     /// The bucket that large templates go through, if it has it.

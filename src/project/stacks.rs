@@ -104,6 +104,11 @@ const LONGEST_ID: usize = 64;
 /// Slips beside the first that an error tells.
 const MOST_TOLD: usize = 9;
 
+/// Whether a template, as it is sent, is too large for a request.
+pub(crate) fn is_large(template: &Template) -> bool {
+    template.to_json().len() > LARGEST_IN_REQUEST_BYTES
+}
+
 /// Reads the templates of the folder `stacks`, by id.
 ///
 /// # Errors

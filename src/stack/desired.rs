@@ -13,8 +13,7 @@ use crate::cloud::Emulator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::naming::NamedResource;
-use crate::project::stacks::LARGEST_IN_REQUEST_BYTES;
-use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stacks::{StackId, StackTemplate, is_large};
 use crate::project::template::{Scope, Template};
 
 /// CloudFormation's limit for a template that is an object in S3, in bytes.
@@ -97,7 +96,7 @@ impl DesiredStack {
 
     /// Whether its template is too large for a request, and so goes through a bucket.
     pub(crate) fn is_large(&self) -> bool {
-        self.named().to_json().len() > LARGEST_IN_REQUEST_BYTES
+        is_large(&self.named())
     }
 
     /// Whether nothing can be asked about its template yet: it is large, and its bucket isn't there.

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::read::{FUNCTIONS, nearest};
+use super::read::FUNCTIONS;
 use super::references::{placeholders, resource_of};
 use super::schema::{ResourceSchema, Schemas};
 use super::{LANGUAGE_EXTENSIONS, Template};
@@ -141,7 +141,7 @@ impl<'t> Check<'t> {
         for name in template.root.keys() {
             if !SECTIONS.contains(&name.as_str()) {
                 let what = format!("a template has no section `{name}`");
-                let next_step = match nearest(name, SECTIONS) {
+                let next_step = match did_you_mean(name, SECTIONS) {
                     Some(near) => format!("Did you mean `{near}`?"),
                     None => "Take it out, or put it under `Metadata:`.".to_owned(),
                 };
@@ -285,7 +285,7 @@ impl<'t> Check<'t> {
     }
 
     fn pseudo_parameter(&mut self, name: &str) {
-        if let Some(near) = nearest(name, PSEUDO_PARAMETERS).filter(|near| *near != name) {
+        if let Some(near) = did_you_mean(name, PSEUDO_PARAMETERS).filter(|near| *near != name) {
             self.refuse(
                 format!("there is no pseudo parameter `{name}`"),
                 format!("Did you mean `{near}`?"),
@@ -347,7 +347,7 @@ impl<'t> Check<'t> {
             self.path = vec!["Resources".to_owned(), id.to_owned()];
             let kind = Template::type_of(resource);
             for key in resource.as_object().into_iter().flat_map(Map::keys) {
-                let near = nearest(key, RESOURCE_KEYS).filter(|_| !RESOURCE_KEYS.contains(&key.as_str()));
+                let near = did_you_mean(key, RESOURCE_KEYS).filter(|_| !RESOURCE_KEYS.contains(&key.as_str()));
                 if let Some(near) = near.filter(|near| resource.get(*near).is_none()) {
                     let what = format!("a resource has no `{key}`");
                     self.at(key, |check| check.refuse(what, format!("Did you mean `{near}`?")));
@@ -357,7 +357,7 @@ impl<'t> Check<'t> {
             if is_unchecked(resource) {
                 continue;
             }
-            let mut schemas = std::mem::replace(&mut self.schemas, Schemas::new());
+            let mut schemas = std::mem::take(&mut self.schemas);
             match schemas.of_type(kind) {
                 Some(schema) => {
                     if let Some(properties) = resource.get("Properties") {
@@ -553,7 +553,7 @@ fn misspelt_function(key: &str) -> Option<String> {
         return None;
     }
     let known: Vec<&str> = ["Ref", "Condition"].iter().chain(FUNCTIONS).copied().collect();
-    Some(match nearest(stem, &known)? {
+    Some(match did_you_mean(stem, &known)? {
         near @ ("Ref" | "Condition") => near.to_owned(),
         near => format!("Fn::{near}"),
     })

@@ -14,10 +14,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::naming::{self, NamedResource};
-use super::source;
+use super::{did_you_mean, source};
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use check::{Slip, slips};
-use read::{Reading, nearest};
+use read::Reading;
 pub(crate) use references::{references, rename_references};
 use resolve::{DYNAMIC, plain_text, resolve};
 
@@ -66,7 +66,7 @@ impl Template {
                     format!("{} has no `Resources:`", file.display()),
                 );
                 let names: Vec<&str> = template.root.keys().map(String::as_str).collect();
-                return Err(match nearest("Resources", &names).filter(|_| found.is_none()) {
+                return Err(match did_you_mean("Resources", &names).filter(|_| found.is_none()) {
                     Some(near) => source::at(file, text, &[near])
                         .show_in(error)
                         .hint(format!("Did you mean `Resources` where `{near}` stands?")),
@@ -119,7 +119,8 @@ impl Template {
 
     /// The whole template as compact JSON, which CloudFormation takes as well as YAML.
     pub(crate) fn to_json(&self) -> String {
-        Value::Object(self.root.clone()).to_string()
+        // Its names are text, so that nothing can be wrong with it.
+        serde_json::to_string(&self.root).unwrap_or_default()
     }
 
     /// The whole template as a value.

@@ -266,7 +266,7 @@ impl Reader<'_> {
         if self.is_strict() && !matches!(name, "Ref" | "Condition") && !FUNCTIONS.contains(&name) {
             let known: Vec<&str> = ["Ref", "Condition"].iter().chain(FUNCTIONS).copied().collect();
             let error = self.refuse(span, format!("`!{name}` is no function of CloudFormation"));
-            return Err(match nearest(name, &known) {
+            return Err(match did_you_mean(name, &known) {
                 Some(near) => error.hint(format!("Did you mean `!{near}`?")),
                 None => error.hint(format!(
                     "If it is one that this version doesn't know, write it in its long form, `Fn::{name}:`."
@@ -363,10 +363,7 @@ impl Reader<'_> {
         } else {
             match (flag(text), number(text)) {
                 (Some(flag), _) => Some(format!("`{flag}`")),
-                (None, Scalar::Number(number)) => {
-                    let written = python_number(&number.to_string());
-                    (written != *text).then(|| format!("`{written}`"))
-                }
+                (None, Scalar::Number(number)) => Some(format!("`{}`", python_number(&number.to_string()))),
                 (None, Scalar::Differs(what)) => {
                     let error = self.refuse(name.span, format!("the name `{text}` is {what}"));
                     return Err(error.hint(format!("Quote it: \"{text}\".")));
@@ -396,12 +393,6 @@ fn python_number(text: &str) -> String {
         _ if text == "-0" => "0".to_owned(),
         _ => text.to_owned(),
     }
-}
-
-/// The nearest of the known, whatever case it is written in.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let same = known.iter().find(|one| one.eq_ignore_ascii_case(name)).copied();
-    same.or_else(|| did_you_mean(name, known))
 }
 
 /// YAML 1.1's flags, as they are read: `y` and `n` are only in its text. <https://yaml.org/type/bool.html>

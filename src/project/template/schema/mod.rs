@@ -30,7 +30,8 @@ impl ResourceSchema {
     }
 }
 
-/// The schemas, read service by service as they are asked for.
+/// The schemas, read service by service as they are asked for; by default none.
+#[derive(Default)]
 pub(super) struct Schemas {
     archive: Option<ZipArchive<Cursor<&'static [u8]>>>,
     services: BTreeMap<String, BTreeMap<String, ResourceSchema>>,
