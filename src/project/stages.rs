@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::placeholder::{self, Values};
 use super::source::{self, Place};
 use super::suggest::did_you_mean;
-use super::yaml::{Kind, Name, Node, Span};
+use super::yaml::{self, Kind, Name, Node, Span};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The parsed file.
@@ -611,16 +611,17 @@ impl Reader<'_> {
     }
 
     fn flag(&self, entry: &Entry<'_>) -> Result<Option<bool>> {
-        match &entry.value.kind {
-            _ if entry.value.is_null() => Ok(None),
-            Kind::Scalar { text, plain: true } if matches!(text.as_str(), "true" | "True" | "TRUE") => Ok(Some(true)),
-            Kind::Scalar { text, plain: true } if matches!(text.as_str(), "false" | "False" | "FALSE") => {
-                Ok(Some(false))
-            }
-            _ => Err(self
-                .refuse(entry.value.span, &format!("`{}` is true or false", entry.name))
-                .hint("Write one of the two, without quotes.")),
+        if entry.value.is_null() {
+            return Ok(None);
         }
+        let flag = match &entry.value.kind {
+            Kind::Scalar { text, plain: true } => yaml::flag(text),
+            _ => None,
+        };
+        flag.map(Some).ok_or_else(|| {
+            self.refuse(entry.value.span, &format!("`{}` is true or false", entry.name))
+                .hint("Write one of the two, without quotes.")
+        })
     }
 
     fn seed(&self, entry: &Entry<'_>) -> Result<Option<Seeding>> {

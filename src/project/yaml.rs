@@ -496,6 +496,15 @@ pub(crate) fn says_nothing(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
+/// Whether a plain scalar of this text is a flag, and which, by YAML 1.2's core schema (10.3.2).
+pub(crate) fn flag(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
 impl Node {
     /// Bytes that a copy takes, about.
     fn memory(&self) -> usize {

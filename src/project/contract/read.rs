@@ -628,12 +628,11 @@ fn scalar(text: &str, plain: bool) -> Value {
     if !plain {
         return text_itself();
     }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
-        _ if !number::is_number(text) || number::has_leading_zero(text) => text_itself(),
-        _ => {
+    match yaml::flag(text) {
+        Some(flag) => Value::Bool(flag),
+        None if yaml::says_nothing(text) => Value::Null,
+        None if !number::is_number(text) || number::has_leading_zero(text) => text_itself(),
+        None => {
             let as_written = serde_json::from_str::<Number>(text).ok();
             let canonical = || serde_json::from_str(&number::canonical(text)?).ok();
             as_written.or_else(canonical).map_or_else(text_itself, Value::Number)

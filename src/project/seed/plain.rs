@@ -10,7 +10,7 @@ use super::item::{Attribute, KeyAttribute, KeyKind};
 use super::{refusal, refusal_with};
 use crate::error::{Error, Result};
 use crate::project::number;
-use crate::project::yaml::{Kind, Node, Position};
+use crate::project::yaml::{self, Kind, Node, Position};
 
 /// The value of a key attribute, whose length isn't looked at yet.
 pub(super) fn key_attribute(key: &KeyAttribute, node: Node, file: &Path) -> Result<Attribute> {
@@ -173,10 +173,11 @@ pub(super) fn scalar(node: &Node) -> Scalar {
 /// YAML 1.2's core schema (10.3.2).
 fn untagged(text: &str) -> Scalar {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let Some(flag) = yaml::flag(text) {
+        return Scalar::Flag(flag);
+    }
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
-        "true" | "True" | "TRUE" => Scalar::Flag(true),
-        "false" | "False" | "FALSE" => Scalar::Flag(false),
+        _ if yaml::says_nothing(text) => Scalar::Null,
         ".nan" | ".NaN" | ".NAN" => Scalar::NoNumber,
         _ if matches!(unsigned, ".inf" | ".Inf" | ".INF") => Scalar::NoNumber,
         _ if number::is_number(text) && !number::has_leading_zero(text) => Scalar::Number,

@@ -398,9 +398,9 @@ fn python_number(text: &str) -> String {
 /// YAML 1.1's flags, as they are read: `y` and `n` are only in its text. <https://yaml.org/type/bool.html>
 fn flag(text: &str) -> Option<bool> {
     match text {
-        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true),
-        "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Some(false),
-        _ => None,
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => yaml::flag(text),
     }
 }
 
