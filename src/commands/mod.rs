@@ -33,11 +33,7 @@ pub(crate) fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
 /// # Errors
 /// It holds no site, or something that can't be published.
 pub(crate) fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
-    let (site, warnings) = site::read(
-        &project.site_dir(),
-        project.stage.fingerprints,
-        Some(&project.site_cache()),
-    )?;
+    let (site, warnings) = site::read(&project.site_dir(), &project.stage.site, Some(&project.site_cache()))?;
     for warning in warnings {
         reporter.warn(warning);
     }

@@ -3,6 +3,7 @@
 //! Values are taken as they are written: to YAML `1.10` is the number 1.1, `012` perhaps 10, and an account's number loses
 //! the zeros that it begins with.
 
+mod site;
 #[cfg(test)]
 mod strings;
 
@@ -17,12 +18,17 @@ use super::source::{self, Place};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Kind, Name, Node, Span};
 use crate::error::{Error, ErrorKind, Result};
+use crate::site::settings::{Directive, Settings};
+use site::SiteSection;
+pub(crate) use site::SiteSource;
 
 /// The parsed file.
 #[derive(Debug)]
 pub(crate) struct Stages {
     /// The project's name, the first part of every stack's name.
     pub project: String,
+    /// Where the site's files come from.
+    pub site: SiteSource,
     defaults: Section,
     stages: BTreeMap<String, Section>,
     source: Source,
@@ -36,7 +42,7 @@ struct Section {
     account: Option<String>,
     profile: Option<Written>,
     boundary: Option<Written>,
-    fingerprints: Option<bool>,
+    site: SiteSection,
     seed: Option<Seeding>,
     site_config: Option<BTreeMap<String, Written>>,
     parameters: BTreeMap<String, Written>,
@@ -48,7 +54,6 @@ struct Section {
 const SETTINGS: &[&str] = &[
     "account",
     "boundary",
-    "fingerprints",
     "parameters",
     "profile",
     "protected",
@@ -56,6 +61,18 @@ const SETTINGS: &[&str] = &[
     "seed",
     "siteConfig",
 ];
+
+/// The same with those about the site, in order.
+fn settings() -> impl Iterator<Item = &'static str> {
+    let directives = Directive::ALL.iter().map(|directive| directive.setting());
+    let all: BTreeSet<&str> = SETTINGS
+        .iter()
+        .chain(site::SETTINGS)
+        .copied()
+        .chain(directives)
+        .collect();
+    all.into_iter()
+}
 
 /// The parameters that names and settings give; `parameters` may not, or there would be two sources of one value.
 const FROM_STAGE: &[&str] = &["Project", "Protected", "Stage"];
@@ -157,8 +174,8 @@ pub(crate) struct Stage {
     pub profile: Option<String>,
     /// The permissions boundary of each role whose template gives it none, if it says: a policy's name or ARN.
     pub boundary: Option<String>,
-    /// What the site's pages refer to is published under names with a hash of the content, too.
-    pub fingerprints: bool,
+    /// How its site is published.
+    pub site: Settings,
     /// When `up` adds seed items that are missing. A protected stage's data is its users': once, if it doesn't say.
     pub seed: Seeding,
     /// The names in the site's `config.json`, each with the output that has its value: `Output` or `stack.Output`.
@@ -216,15 +233,17 @@ impl Stages {
             .map_err(|error| source::shown(error, file, text))?;
         let reader = Reader { source: &source };
         let mut project = None;
+        let mut site = SiteSource::default();
         let mut defaults = Section::default();
         let mut stages = None;
         for entry in reader.entries(&root)? {
             match entry.name {
                 "project" => project = Some(reader.project(&entry)?),
+                "site" => site = reader.site_source(&entry)?,
                 "defaults" => defaults = reader.section(entry.value)?,
                 "stages" => stages = Some(reader.stages(entry.value)?),
                 name => {
-                    let error = reader.unknown(name, entry.key.span, &["project", "defaults", "stages"]);
+                    let error = reader.unknown(name, entry.key.span, &["project", "site", "defaults", "stages"]);
                     return Err(error.hint("Settings stand under `defaults:` or a stage."));
                 }
             }
@@ -238,6 +257,7 @@ impl Stages {
         };
         Ok(Self {
             project: project.ok_or_else(|| missing("project"))?,
+            site,
             defaults,
             stages: stages.ok_or_else(|| missing("stages"))?,
             source,
@@ -400,7 +420,9 @@ impl Stages {
             profile: text("profile", |section| section.profile.as_ref())?,
             boundary,
             account: own.account.clone().or_else(|| self.defaults.account.clone()),
-            fingerprints: own.fingerprints.or(self.defaults.fingerprints).unwrap_or(true),
+            site: SiteSection::settings(&own.site, &self.defaults.site, |what, written| {
+                Ok(expand(what, written)?.text)
+            })?,
             site_config: site_config.transpose()?,
             parameters,
             from_environment,
@@ -528,9 +550,11 @@ impl Reader<'_> {
     fn section(&self, node: &Node) -> Result<Section> {
         let mut section = Section::default();
         for entry in self.entries(node)? {
+            if section.site.take(self, &entry)? {
+                continue;
+            }
             match entry.name {
                 "protected" => section.protected = self.flag(&entry)?,
-                "fingerprints" => section.fingerprints = self.flag(&entry)?,
                 "seed" => section.seed = self.seed(&entry)?,
                 "account" => section.account = self.account(&entry)?,
                 "profile" => section.profile = self.setting(&entry)?,
@@ -688,7 +712,8 @@ impl Reader<'_> {
 
     /// A section's key that is neither a setting nor a parameter in the old spelling.
     fn unknown_setting(&self, key: &str, at: Span, declared: &BTreeSet<String>) -> Error {
-        let error = self.unknown(key, at, SETTINGS);
+        let known: Vec<&str> = settings().collect();
+        let error = self.unknown(key, at, &known);
         let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
         match did_you_mean(key, &declared) {
             Some(near) => error.hint(format!("Did you mean `{near}`, under `parameters:`?")),
@@ -800,7 +825,7 @@ stages:
         assert!(!dev.protected);
         assert_eq!(dev.parameters["TableName"], "Ledger-dev");
         assert_eq!(dev.parameters["LogRetentionDays"], "14");
-        assert!(prod.fingerprints && dev.fingerprints, "the default");
+        assert!(prod.site.fingerprints && dev.site.fingerprints, "the default");
 
         let text = "
 project: shop
@@ -812,7 +837,7 @@ stages:
         let stages = parse(text).expect("valid");
         let prod = stages.stage("prod").expect("listed");
         let dev = stages.stage("dev").expect("listed");
-        assert_eq!([prod.fingerprints, dev.fingerprints], [false, true]);
+        assert_eq!([prod.site.fingerprints, dev.site.fingerprints], [false, true]);
         assert_eq!([prod.protected, dev.protected], [true, false]);
         assert_eq!(prod.region.as_deref(), Some("eu-west-1"));
         assert_eq!(dev.region.as_deref(), Some("eu-dev-1"));
@@ -1151,6 +1176,105 @@ defaults:
             assert!(error.starts_with("stacks/stages.yaml has no `"), "{error}");
         }
         refused(parse("project: shop\nstages: {\n  prod: ]\n"), "3:9", "]", "");
+    }
+
+    #[test]
+    fn a_site_is_published_as_its_stage_says() {
+        use std::time::Duration;
+
+        use crate::site::settings::{Header, MaxDelete, Urls};
+
+        let text = "
+project: shop
+site: { build: npm run build, dir: dist }
+defaults:
+  urls: html
+  connect: [\"https://api-${stage}.example.com\", wss://live.example.com]
+  img: \"data:\"
+  immutable: assets/**
+  redirects: { /old: /new, /blog: https://blog.example.com/ }
+stages:
+  prod:
+    urls: folders
+    keepFor: 2w
+    maxDelete: 80%
+    asIs: [\"*.wasm\", /sw.js]
+    headers:
+      \"*.br\": { content-encoding: br, Content-Type: text/javascript }
+    connect: []
+    redirects: { /old: /newer }
+    siteConfigFile: deployed.json
+    hashes: true
+  dev: {}
+";
+        let stages = parse(text).expect("settings");
+        assert_eq!(
+            stages.site.build.as_deref(),
+            Some(&["npm", "run", "build"].map(str::to_owned)[..])
+        );
+        assert_eq!(stages.site.dir.as_deref(), Some(Path::new("dist")));
+        let prod = stages.stage("prod").expect("a stage").site;
+        assert_eq!(
+            (prod.urls, prod.keep_for),
+            (Urls::Folders, Duration::from_secs(14 * 86400))
+        );
+        assert_eq!(prod.max_delete, Some(MaxDelete::Percent(80)));
+        assert!(prod.as_is.have("a/b.wasm") && prod.as_is.have("sw.js") && prod.immutable.have("assets/x"));
+        assert_eq!(prod.headers[0].headers[&Header::ContentEncoding], "br");
+        assert!(prod.headers[0].files.have("a/b.js.br"));
+        assert_eq!(prod.allowed[&Directive::Connect], [""; 0]);
+        assert_eq!(prod.allowed[&Directive::Img], ["data:"]);
+        assert_eq!(prod.redirects["/old"], "/newer");
+        assert_eq!(prod.redirects["/blog"], "https://blog.example.com/");
+        assert_eq!((&*prod.config_file, prod.hashes), ("deployed.json", true));
+        let dev = stages.stage("dev").expect("a stage").site;
+        assert_eq!(dev.urls, Urls::Html);
+        assert_eq!(
+            dev.allowed[&Directive::Connect],
+            ["https://api-dev.example.com", "wss://live.example.com"]
+        );
+        assert_eq!(dev.config_file, "config.json");
+        for (line, marked, word) in [
+            ("urls: folder", "folder", "`urls` is auto, folders, html"),
+            ("keepFor: soon", "soon", "`keepFor` is a time"),
+            ("keepFor: 30", "30", "`keepFor` is a time"),
+            ("maxDelete: 120%", "120%", "a number of files or a percentage"),
+            (
+                "connect: \"https://a; script-src *\"",
+                "\"https://a; script-src *\"",
+                "no source that a policy can have",
+            ),
+            ("connect: { a: b }", "{ a: b }", "a text, or a list"),
+            ("asIs: \"[z-a]\"", "\"[z-a]\"", "no pattern"),
+            (
+                "headers: { \"*.x\": { X-Frame-Options: DENY } }",
+                "X-Frame-Options",
+                "S3 serves no",
+            ),
+            (
+                "headers: { \"*.x\": { Content-Type: ü } }",
+                "ü",
+                "no value that a header can have",
+            ),
+            ("redirects: { old: /new }", "old", "no path of this site"),
+            ("redirects: { /old: new }", "new", "neither a path nor an address"),
+            ("siteConfigFile: ../x.json", "../x.json", "no name of a JSON file"),
+        ] {
+            let text = format!("project: shop\nstages:\n  prod:\n    {line}\n");
+            let column = 5 + line.rfind(marked).expect("marked");
+            refused(parse(&text).map(drop), &format!("4:{column}"), marked, word);
+        }
+        for (line, marked, word) in [
+            ("build: a && b", "a && b", "no shell reads"),
+            ("build: \"\"", "\"\"", "names no program"),
+            ("dir: /tmp", "/tmp", "no folder of this project"),
+            ("dir: ../x", "../x", "no folder of this project"),
+            ("out: x", "out", "no setting `out`"),
+        ] {
+            let text = format!("project: shop\nsite:\n  {line}\nstages: {{}}\n");
+            let column = 3 + line.rfind(marked).expect("marked");
+            refused(parse(&text).map(drop), &format!("3:{column}"), marked, word);
+        }
     }
 
     #[test]

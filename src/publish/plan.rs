@@ -163,7 +163,7 @@ fn class(object: &Object) -> String {
 }
 
 fn headers_of(object: &Object) -> String {
-    format!("{}; {}", object.content_type, object.cache_control)
+    format!("{}; {}", object.headers.content_type, object.headers.cache_control)
 }
 
 /// Where an object is seen.
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::publish::contents::Contents;
     use crate::site::sum::Sum;
-    use crate::site::{Content, IMMUTABLE, NO_CACHE};
+    use crate::site::{Content, Headers, IMMUTABLE, NO_CACHE};
 
     /// An object with a text for its content; an asset's name follows it, as in a site.
     fn object(kind: ObjectKind, key: &str, text: &str) -> Object {
@@ -192,8 +192,11 @@ mod tests {
             content: Content::Made(text.as_bytes().into()),
             size: text.len() as u64,
             sum,
-            content_type: "text/plain".into(),
-            cache_control: if kind == ObjectKind::Asset { IMMUTABLE } else { NO_CACHE },
+            headers: Headers::new(
+                "text/plain",
+                if kind == ObjectKind::Asset { IMMUTABLE } else { NO_CACHE },
+            )
+            .into(),
             stat: None,
         }
     }
@@ -327,7 +330,7 @@ mod tests {
     fn other_headers_are_a_change_and_not_believed_before_they_are_sent() {
         let (there, ledger) = after(&site("1"), &Listing::new(), &Ledger::default());
         let mut objects = site("1");
-        objects[1].cache_control = "public, max-age=0";
+        objects[1].headers = Headers::new("text/plain", "public, max-age=0").into();
         let (begun, done) = {
             let plan = plan(&objects, &there, &ledger);
             assert_eq!(keys(&plan.waves[1]), ["style.css"]);
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn objects_of_one_type_that_are_cached_otherwise_are_no_change() {
         let mut data = object(ObjectKind::Plain, "data.json", "{}");
-        data.cache_control = "public, max-age=0";
+        data.headers = Headers::new("text/plain", "public, max-age=0").into();
         let objects = [data, config()];
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());
         assert!(plan(&objects, &there, &ledger).is_empty(&ledger));

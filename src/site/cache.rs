@@ -153,6 +153,14 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::site::read;
+    use crate::site::settings::Settings;
+
+    fn plain() -> Settings {
+        Settings {
+            fingerprints: false,
+            ..Settings::default()
+        }
+    }
 
     /// A folder whose files are old enough to be remembered.
     fn folder() -> tempfile::TempDir {
@@ -185,27 +193,27 @@ mod tests {
         let (dir, kept) = (folder(), tempfile::TempDir::new().expect("a folder"));
         let cache = kept.path().join("deep/er/site.json");
         let objects = |site: &crate::site::Site| format!("{:?}", site.objects());
-        let (fresh, _) = read(dir.path(), true, None).expect("a site");
-        let (first, _) = read(dir.path(), true, Some(&cache)).expect("a site");
+        let (fresh, _) = read(dir.path(), &Settings::default(), None).expect("a site");
+        let (first, _) = read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert!(cache.exists());
-        let (second, _) = read(dir.path(), true, Some(&cache)).expect("a site");
+        let (second, _) = read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert_eq!([objects(&first), objects(&second)], [objects(&fresh), objects(&fresh)]);
         for object in second.objects() {
             second.body(object).expect("the same bytes can be made again");
         }
 
-        let (plain, _) = read(dir.path(), false, Some(&cache)).expect("a site");
+        let (plain, _) = read(dir.path(), &plain(), Some(&cache)).expect("a site");
         assert_ne!(objects(&plain), objects(&fresh), "another setting");
         write(&dir, "a.js", "2");
-        let (changed, _) = read(dir.path(), true, Some(&cache)).expect("a site");
+        let (changed, _) = read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert_ne!(objects(&changed), objects(&fresh), "a changed file of the same size");
-        let (again, _) = read(dir.path(), true, None).expect("a site");
+        let (again, _) = read(dir.path(), &Settings::default(), None).expect("a site");
         assert_eq!(objects(&changed), objects(&again));
         fs::remove_file(dir.path().join("film.mp4")).expect("removed");
-        let (gone, _) = read(dir.path(), true, Some(&cache)).expect("a site");
+        let (gone, _) = read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert!(!objects(&gone).contains("film"));
         fs::write(&cache, "{").expect("written");
-        read(dir.path(), true, Some(&cache)).expect("what can't be read isn't used");
+        read(dir.path(), &Settings::default(), Some(&cache)).expect("what can't be read isn't used");
     }
 
     #[test]
@@ -221,12 +229,12 @@ mod tests {
         };
         // As if it were written while it is read.
         set(SystemTime::now() + Duration::from_secs(60));
-        read(dir.path(), true, Some(&cache)).expect("a site");
+        read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert!(!cache.exists());
         // Whole seconds: a clock that tells no parts of them.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("later");
         set(SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs()));
-        read(dir.path(), true, Some(&cache)).expect("a site");
+        read(dir.path(), &Settings::default(), Some(&cache)).expect("a site");
         assert!(!cache.exists());
     }
 }

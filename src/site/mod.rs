@@ -12,6 +12,7 @@ mod folder;
 mod input;
 mod names;
 mod object;
+pub(crate) mod settings;
 mod source;
 pub(crate) mod sum;
 
@@ -30,7 +31,8 @@ pub(crate) use file_stat::FileStat;
 use fingerprint::Names;
 use input::{FILES, Input, PIECE_BYTES, Problems};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
-pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+use settings::Settings;
 use source::Source;
 use sum::Sum;
 
@@ -123,8 +125,7 @@ impl Site {
             path,
             sum: object.sum,
             size: object.size,
-            content_type: Arc::clone(&object.content_type),
-            cache_control: object.cache_control,
+            headers: Arc::clone(&object.headers),
         };
         let root = self.objects.iter().find(|object| &*object.key == "index.html");
         let root = root.map(|object| served("/".to_owned(), object));
@@ -148,13 +149,14 @@ fn changed(file: &Path) -> Error {
 
 const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever writes the site has finished.";
 
-/// Reads the folder; with `fingerprints`, what pages refer to gets a second name (see [`fingerprint`]). Returns what is to
+/// Reads the folder as the `settings` say; with `fingerprints`, what pages refer to gets a second name (see [`fingerprint`]). Returns what is to
 /// be published, and what to know of it. No file is kept in memory. What is found is remembered in the file `cache`, and
 /// used again as long as no file of the site has changed.
 ///
 /// # Errors
 /// It holds no site, or something that can't be published (exit 2).
-pub(crate) fn read(folder: &Path, fingerprints: bool, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
+pub(crate) fn read(folder: &Path, settings: &Settings, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
+    let fingerprints = settings.fingerprints;
     let listing = folder::list(folder)?;
     let mut warnings = listing.warnings;
     let recalled = cache
@@ -220,12 +222,11 @@ fn plainly(folder: &Path, keys: Vec<String>, meant: &BTreeSet<String>, mut probl
 /// What is published of the files.
 fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
     let keys: HashSet<&str> = sources.iter().map(|source| &*source.key).collect();
-    let mut types: HashMap<String, Arc<str>> = HashMap::new();
+    let mut all_headers: HashMap<Headers, Arc<Headers>> = HashMap::new();
+    let mut shared =
+        |headers: Headers| Arc::clone(all_headers.entry(headers).or_insert_with_key(|new| new.clone().into()));
     let mut objects = Vec::with_capacity(sources.len());
     for source in sources {
-        let content_type = types
-            .entry(content_type(Path::new(&*source.key)))
-            .or_insert_with_key(|name| name.as_str().into());
         let is_page = source.sort == AssetClass::Page;
         let file = Arc::clone(&source.key);
         let plain = Object {
@@ -238,12 +239,14 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
             },
             size: source.size,
             sum: source.sum,
-            content_type: Arc::clone(content_type),
-            cache_control: if is_page || fingerprints {
-                NO_CACHE
-            } else {
-                ASK_THE_EDGE
-            },
+            headers: shared(Headers::new(
+                content_type(Path::new(&*source.key)),
+                if is_page || fingerprints {
+                    NO_CACHE
+                } else {
+                    ASK_THE_EDGE
+                },
+            )),
             stat: Some(source.stat),
         };
         // A file that has that name already has that content, too.
@@ -252,7 +255,7 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
             objects.push(Object {
                 key: hashed_name.into(),
                 kind: ObjectKind::Asset,
-                cache_control: IMMUTABLE,
+                headers: shared(Headers::new(plain.headers.content_type.clone(), IMMUTABLE)),
                 ..plain.clone()
             });
         }

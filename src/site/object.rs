@@ -49,6 +49,38 @@ pub(crate) enum Content {
     Made(Arc<[u8]>),
 }
 
+/// What an object is served with: what S3 keeps with it, as far as it serves that as headers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Headers {
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Cache-Control`.
+    pub cache_control: String,
+    /// `Content-Encoding`, if it has one.
+    pub content_encoding: Option<String>,
+    /// `Content-Disposition`, if it has one.
+    pub content_disposition: Option<String>,
+    /// `Content-Language`, if it has one.
+    pub content_language: Option<String>,
+    /// Where it leads, a path or an address: `x-amz-website-redirect-location`, which CloudFront passes on. Edges that run
+    /// the template's function make a redirect of it; elsewhere the object's own content leads there.
+    pub redirect: Option<String>,
+}
+
+impl Headers {
+    /// Those that every object has.
+    pub(crate) fn new(content_type: impl Into<String>, cache_control: impl Into<String>) -> Self {
+        Self {
+            content_type: content_type.into(),
+            cache_control: cache_control.into(),
+            content_encoding: None,
+            content_disposition: None,
+            content_language: None,
+            redirect: None,
+        }
+    }
+}
+
 /// One object as it will be served.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
@@ -62,10 +94,8 @@ pub(crate) struct Object {
     pub size: u64,
     /// What they are, in short.
     pub sum: Sum,
-    /// Its `Content-Type`.
-    pub content_type: Arc<str>,
-    /// Its `Cache-Control`.
-    pub cache_control: &'static str,
+    /// What it is served with.
+    pub headers: Arc<Headers>,
     /// The file that it comes from, as it was when it was read; none for what was made.
     pub stat: Option<FileStat>,
 }
@@ -79,8 +109,7 @@ impl Object {
             kind: ObjectKind::Plain,
             size: text.len() as u64,
             sum: Sum::of(&text),
-            content_type: content_type(Path::new(CONFIG)).into(),
-            cache_control: NO_CACHE,
+            headers: Headers::new(content_type(Path::new(CONFIG)), NO_CACHE).into(),
             stat: None,
             content: Content::Made(text.into()),
         }
@@ -98,8 +127,6 @@ pub(crate) struct Served {
     pub sum: Sum,
     /// How many bytes it has.
     pub size: u64,
-    /// Its `Content-Type`.
-    pub content_type: Arc<str>,
-    /// Its `Cache-Control`.
-    pub cache_control: &'static str,
+    /// What it is served with.
+    pub headers: Arc<Headers>,
 }

@@ -47,7 +47,11 @@ fn publication(files: &[(&str, &str)]) -> Publication {
 }
 
 fn published(dir: TempDir, fingerprints: bool) -> Publication {
-    let (site, warnings) = read(dir.path(), fingerprints, None).expect("a site");
+    let settings = Settings {
+        fingerprints,
+        ..Settings::default()
+    };
+    let (site, warnings) = read(dir.path(), &settings, None).expect("a site");
     let mut texts = BTreeMap::new();
     for object in site.objects() {
         let bytes = match site.body(object).expect("its bytes") {
@@ -82,8 +86,11 @@ impl Publication {
             .objects
             .get(&name)
             .unwrap_or_else(|| panic!("no {name} in {:?}", self.keys()));
-        assert_eq!((object.kind, object.cache_control), (ObjectKind::Asset, IMMUTABLE));
-        assert_eq!(object.content_type, self.objects[key].content_type);
+        assert_eq!(
+            (object.kind, &*object.headers.cache_control),
+            (ObjectKind::Asset, IMMUTABLE)
+        );
+        assert_eq!(object.headers.content_type, self.objects[key].headers.content_type);
         assert_eq!(self.texts[&name], self.texts[key]);
         name
     }
@@ -125,11 +132,14 @@ fn what_a_page_loads_is_published_twice_and_the_page_names_the_second() {
     );
     assert_eq!(site.objects.len(), 7 + 3, "{:?}", site.keys());
     for key in ["index.html", "style.css", "other.css", "data.json", "empty.txt"] {
-        assert_eq!(site.objects[key].cache_control, NO_CACHE, "{key}");
+        assert_eq!(site.objects[key].headers.cache_control, NO_CACHE, "{key}");
     }
     let kinds = ["index.html", "style.css", &style].map(|key| site.objects[key].kind);
     assert_eq!(kinds, [ObjectKind::Page, ObjectKind::Plain, ObjectKind::Asset]);
-    assert_eq!(&*site.objects["style.css"].content_type, "text/css; charset=utf-8");
+    assert_eq!(
+        &*site.objects["style.css"].headers.content_type,
+        "text/css; charset=utf-8"
+    );
     assert!(site.warnings.is_empty(), "{:?}", site.warnings);
 }
 
@@ -304,7 +314,7 @@ fn a_file_that_has_the_name_already_is_no_trouble() {
         format!("<link rel=stylesheet href={}>", name("a{}"))
     );
     assert_eq!(site.objects.len(), 3, "{:?}", site.keys());
-    assert_eq!(site.objects[&name("a{}")].cache_control, NO_CACHE);
+    assert_eq!(site.objects[&name("a{}")].headers.cache_control, NO_CACHE);
     // Another content: both stay.
     let site = publication(&[
         ("index.html", "<link rel=stylesheet href=style.css>"),
@@ -385,7 +395,7 @@ fn without_fingerprints_everything_is_published_as_it_is_under_its_name() {
     for (key, text) in files {
         assert_eq!(site.texts[key], text);
         let expected = if key == "index.html" { NO_CACHE } else { ASK_THE_EDGE };
-        assert_eq!(site.objects[key].cache_control, expected, "{key}");
+        assert_eq!(site.objects[key].headers.cache_control, expected, "{key}");
     }
 }
 
@@ -396,7 +406,7 @@ fn what_changed_since_it_was_read_is_not_published() {
         ("a.css", "a{}"),
         ("b.css", "b{}"),
     ]);
-    let (site, _) = read(dir.path(), true, None).expect("a site");
+    let (site, _) = read(dir.path(), &Settings::default(), None).expect("a site");
     let object = |key: &str| site.objects().iter().find(|object| &*object.key == key).expect("there");
     write(dir.path(), "a.css", b"changed{}");
     write(dir.path(), "index.html", b"changed");
@@ -452,14 +462,14 @@ fn all_that_cannot_be_read_is_named() {
 #[test]
 fn the_root_and_every_object_are_served() {
     let site = publication(&[("index.html", "<img src='ü 1.png'>"), ("ü 1.png", "x")]);
-    let (read, _) = read(site.dir.path(), true, None).expect("a site");
+    let (read, _) = read(site.dir.path(), &Settings::default(), None).expect("a site");
     let served: Vec<Served> = read.served().collect();
     let paths: Vec<&str> = served.iter().map(|served| served.path.as_str()).collect();
     let hashed_name = url_path(&site.hashed_name("ü 1.png"));
     assert_eq!(paths, ["/", hashed_name.as_str(), "/%C3%BC%201.png", "/index.html"]);
-    assert_eq!(served[1].cache_control, IMMUTABLE);
+    assert_eq!(served[1].headers.cache_control, IMMUTABLE);
     assert_eq!(
-        (served[0].size, &*served[0].content_type),
+        (served[0].size, &*served[0].headers.content_type),
         (site.objects["index.html"].size, "text/html; charset=utf-8")
     );
 }

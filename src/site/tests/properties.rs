@@ -145,7 +145,7 @@ proptest! {
                 prop_assert!(site.texts.contains_key(&new), "{key} leads to {new}, which isn't published");
                 prop_assert_eq!(&site.texts[&old], &site.texts[&new], "the same content under both names");
                 if new != old {
-                    prop_assert_eq!(site.objects[&new].cache_control, IMMUTABLE);
+                    prop_assert_eq!(&*site.objects[&new].headers.cache_control, IMMUTABLE);
                     used.insert(new);
                 }
             }

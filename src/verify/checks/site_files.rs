@@ -227,8 +227,8 @@ async fn is_served(
         ));
     }
     for (name, wanted) in [
-        ("content-type", &*file.content_type),
-        ("cache-control", file.cache_control),
+        ("content-type", &*file.headers.content_type),
+        ("cache-control", &*file.headers.cache_control),
     ] {
         let is = answer.header(name);
         if is != wanted {
@@ -247,6 +247,7 @@ async fn is_served(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::Headers;
 
     #[test]
     fn what_was_sent_is_fetched_and_some_of_the_rest() {
@@ -255,8 +256,7 @@ mod tests {
             path: format!("/{key}"),
             sum: Hasher::new(Some(0)).finish(),
             size: 0,
-            content_type: "image/png".into(),
-            cache_control: "no-cache",
+            headers: Headers::new("image/png", "no-cache").into(),
         };
         let mut files: Vec<Served> = (0..500).map(|number| file(&format!("{number}.png"))).collect();
         files.push(file("index.html"));
