@@ -338,7 +338,10 @@ impl Reader<'_> {
                 "build" => source.build = self.command(&entry)?,
                 "dir" => source.dir = self.folder(&entry)?,
                 "in" => source.from = self.folder(&entry)?,
-                name => return Err(self.unknown(name, entry.key.span, SOURCE)),
+                name => {
+                    let error = self.unknown(name, entry.key.span, SOURCE);
+                    return Err(error.hint("`site:` says what makes the files and where they are: `site: { build: npm run build, dir: dist }`."));
+                }
             }
         }
         Ok(source)
