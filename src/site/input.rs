@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::file_stat::FileStat;
-use super::sum::{Hasher, Sum};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a file is read in; a whole one may not fit into memory.
@@ -76,16 +75,6 @@ impl Input {
         } else {
             Err(changed())
         }
-    }
-
-    /// Reads it for its sum alone.
-    ///
-    /// # Errors
-    /// As [`Self::stream`].
-    pub(super) fn sum(self, buffer: &mut [u8]) -> io::Result<Sum> {
-        let mut hasher = Hasher::new(Some(self.stat.size()));
-        self.stream(buffer, |piece| hasher.update(piece))?;
-        Ok(hasher.finish())
     }
 
     /// Reads it whole; the caller has looked at its size.

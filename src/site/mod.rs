@@ -4,34 +4,37 @@
 //! [`object`] is what is published in the end.
 
 mod asset_class;
-mod cache;
 mod content_hash;
+mod content_named;
+mod facts;
 mod file_stat;
 mod fingerprint;
 mod folder;
 mod input;
+mod memo;
 mod names;
 mod object;
+mod read;
 pub(crate) mod settings;
 mod source;
 pub(crate) mod sum;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
-
 use crate::error::{Error, ErrorKind, Result};
 use asset_class::{AssetClass, content_type};
+use content_named::content_named;
+use facts::Rewritten;
 pub(crate) use file_stat::FileStat;
-use fingerprint::Names;
-use input::{FILES, Input, PIECE_BYTES, Problems};
+use fingerprint::{Names, Notes};
+use input::{Input, PIECE_BYTES};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
 pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+use read::Reader;
 use settings::Settings;
 use source::Source;
 use sum::Sum;
@@ -149,74 +152,53 @@ fn changed(file: &Path) -> Error {
 
 const ONCE_IT_IS_WRITTEN: &str = "Run the same command again when whatever writes the site has finished.";
 
-/// Reads the folder as the `settings` say; with `fingerprints`, what pages refer to gets a second name (see [`fingerprint`]). Returns what is to
-/// be published, and what to know of it. No file is kept in memory. What is found is remembered in the file `cache`, and
-/// used again as long as no file of the site has changed.
+/// Reads the folder as the `settings` say; with fingerprints, what pages refer to gets a second name (see [`fingerprint`]).
+/// Returns what is to be published, and what to know of it. No file is kept in memory. What is found in a file is remembered
+/// in the file `memo`, and used again as long as it hasn't changed.
 ///
 /// # Errors
 /// It holds no site, or something that can't be published (exit 2).
-pub(crate) fn read(folder: &Path, settings: &Settings, cache: Option<&Path>) -> Result<(Site, Vec<String>)> {
-    let fingerprints = settings.fingerprints;
+pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> Result<(Site, Vec<String>)> {
     let listing = folder::list(folder)?;
     let mut warnings = listing.warnings;
-    let recalled = cache
-        .filter(|_| listing.problems.is_empty())
-        .and_then(|cache| cache::load(cache, folder, &listing.keys, &listing.meant, fingerprints));
-    let (sources, names) = if let Some((sources, more)) = recalled {
-        warnings.extend(more);
-        let names = Names::of(&sources);
-        (sources, names)
-    } else {
-        let began = SystemTime::now();
-        let (sources, names, more) = if fingerprints {
-            fingerprint::read(folder, listing.keys, &listing.meant, listing.problems)?
-        } else {
-            (
-                plainly(folder, listing.keys, &listing.meant, listing.problems)?,
-                Names::default(),
-                Vec::new(),
-            )
-        };
-        if let Some(cache) = cache.filter(|_| names.are_told_by_marks()) {
-            cache::store(cache, began, &sources, &listing.meant, fingerprints, &more);
+    let began = SystemTime::now();
+    let reader = Reader::new(folder, &listing.meant);
+    let (mut sources, is_remembered) = reader.read(listing.keys, memo, listing.problems)?;
+    let notes = Notes::default();
+    let keys: Vec<Arc<str>> = sources.iter().map(|source| Arc::clone(&source.key)).collect();
+    let named = content_named(keys.iter().map(|key| &**key));
+    for source in &mut sources {
+        source.is_immutable = !settings.as_is.have(&source.key)
+            && source.sort != AssetClass::Page
+            && (named.contains(&*source.key) || settings.immutable.have(&source.key));
+    }
+    let known: Vec<Option<Rewritten>> = sources.iter().map(|source| source.facts.rewritten).collect();
+    let names = if settings.fingerprints {
+        for source in &sources {
+            if let Some(note) = source.facts.says.note {
+                notes.add(note, &source.key);
+            }
         }
-        warnings.extend(more);
-        (sources, names)
+        let is_fixed = |source: &Source| source.is_immutable || settings.as_is.have(&source.key);
+        fingerprint::give(&reader, &mut sources, is_fixed, &notes)?
+    } else {
+        Names::default()
     };
+    let is_same = is_remembered
+        && sources
+            .iter()
+            .zip(known)
+            .all(|(source, known)| source.facts.rewritten == known);
+    if let Some(memo) = memo.filter(|_| !is_same) {
+        memo::store(memo, began, &sources, &listing.meant);
+    }
+    warnings.extend(notes.warnings());
     let site = Site {
         root: folder.to_owned(),
-        objects: objects(&sources, fingerprints).into(),
+        objects: objects(&sources, settings.fingerprints).into(),
         names: Arc::new(names),
     };
     Ok((site, warnings))
-}
-
-/// Reads files that are published as they are, under their own names alone.
-fn plainly(folder: &Path, keys: Vec<String>, meant: &BTreeSet<String>, mut problems: Problems) -> Result<Vec<Source>> {
-    let read = |buffer: &mut Vec<u8>, key: &String| {
-        let input = Input::open(&folder.join(key))?.without_keys(meant.contains(key));
-        let stat = input.stat;
-        Ok((stat, input.sum(buffer)?))
-    };
-    let keys_at_once = keys.par_iter().with_max_len(FILES);
-    let read: Vec<io::Result<_>> = keys_at_once.map_init(|| vec![0; PIECE_BYTES], read).collect();
-    let mut sources = Vec::with_capacity(keys.len());
-    for (key, read) in keys.into_iter().zip(read) {
-        match read {
-            Ok((stat, sum)) => sources.push(Source {
-                sort: AssetClass::of(&key),
-                key: key.into(),
-                stat,
-                size: stat.size(),
-                sum,
-                is_rewritten: false,
-                mark: None,
-            }),
-            Err(error) => problems.unreadable(&folder.join(&key), &error),
-        }
-    }
-    problems.check(folder)?;
-    Ok(sources)
 }
 
 /// What is published of the files.
@@ -227,27 +209,25 @@ fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
         |headers: Headers| Arc::clone(all_headers.entry(headers).or_insert_with_key(|new| new.clone().into()));
     let mut objects = Vec::with_capacity(sources.len());
     for source in sources {
-        let is_page = source.sort == AssetClass::Page;
         let file = Arc::clone(&source.key);
+        let (kind, cache_control) = match source.sort {
+            _ if source.is_immutable => (ObjectKind::Asset, IMMUTABLE),
+            AssetClass::Page => (ObjectKind::Page, NO_CACHE),
+            _ if fingerprints => (ObjectKind::Plain, NO_CACHE),
+            _ => (ObjectKind::Plain, ASK_THE_EDGE),
+        };
         let plain = Object {
             key: Arc::clone(&source.key),
-            kind: if is_page { ObjectKind::Page } else { ObjectKind::Plain },
+            kind,
             content: if source.is_rewritten {
                 Content::Rewritten(file)
             } else {
                 Content::OnDisk(file)
             },
-            size: source.size,
-            sum: source.sum,
-            headers: shared(Headers::new(
-                content_type(Path::new(&*source.key)),
-                if is_page || fingerprints {
-                    NO_CACHE
-                } else {
-                    ASK_THE_EDGE
-                },
-            )),
-            stat: Some(source.stat),
+            size: source.size(),
+            sum: source.sum(),
+            headers: shared(Headers::new(content_type(Path::new(&*source.key)), cache_control)),
+            stat: Some(source.facts.stat),
         };
         // A file that has that name already has that content, too.
         let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));

@@ -303,7 +303,7 @@ fn a_file_that_has_the_name_already_is_no_trouble() {
     let hashed_name = "style.6cfb1a5f5d6b2a97.css";
     let name = |text: &str| format!("style.{}.css", &Sum::of(text).to_string()[..16]);
     assert_ne!(name("a{}"), hashed_name);
-    // The same content: one object, which is a file's and so may change.
+    // The same content: one object, which says by its name that it never changes.
     let site = publication(&[
         ("index.html", "<link rel=stylesheet href=style.css>"),
         ("style.css", "a{}"),
@@ -314,7 +314,7 @@ fn a_file_that_has_the_name_already_is_no_trouble() {
         format!("<link rel=stylesheet href={}>", name("a{}"))
     );
     assert_eq!(site.objects.len(), 3, "{:?}", site.keys());
-    assert_eq!(site.objects[&name("a{}")].headers.cache_control, NO_CACHE);
+    assert_eq!(site.objects[&name("a{}")].headers.cache_control, IMMUTABLE);
     // Another content: both stay.
     let site = publication(&[
         ("index.html", "<link rel=stylesheet href=style.css>"),
@@ -328,15 +328,13 @@ fn a_file_that_has_the_name_already_is_no_trouble() {
         "{:?}",
         site.warnings
     );
-    // One that only looks like a hashed_name name is a file like any other.
+    // What has a hash in its name already has no second.
     let site = publication(&[
         ("index.html", &format!("<link rel=stylesheet href={hashed_name}>")),
         (hashed_name, "a{}"),
     ]);
-    assert_eq!(
-        site.hashed_name(hashed_name),
-        format!("style.6cfb1a5f5d6b2a97.{}.css", &Sum::of("a{}").to_string()[..16])
-    );
+    assert_eq!(site.keys(), ["index.html", hashed_name]);
+    assert_eq!(site.objects[hashed_name].headers.cache_control, IMMUTABLE);
 }
 
 #[test]
@@ -347,12 +345,14 @@ fn what_cannot_be_rewritten_is_published_as_it_is() {
             "<link rel=stylesheet href=a.css><link rel=stylesheet href=latin.css>",
         ),
         ("a.css", "a{}"),
+        ("b.css", "b{}"),
     ]);
     let page = "<link rel=stylesheet href=a.css>";
+    let small = "<link rel=stylesheet href=b.css>";
     write(dir.path(), "latin.html", &[page.as_bytes(), b"\xe9"].concat());
     write(dir.path(), "latin.css", b"a{b:url(a.png)}/*\xe9*/");
     write(dir.path(), "a.png", b"x");
-    let limit = usize::try_from(fingerprint::LARGEST_BYTES).expect("few");
+    let limit = usize::try_from(read::LARGEST_BYTES).expect("few");
     write(
         dir.path(),
         "big.html",
@@ -361,13 +361,15 @@ fn what_cannot_be_rewritten_is_published_as_it_is() {
     write(
         dir.path(),
         "just.html",
-        &[page.as_bytes(), &vec![b' '; limit - page.len()]].concat(),
+        &[small.as_bytes(), &vec![b' '; limit - small.len()]].concat(),
     );
     let site = published(dir, true);
-    let style = site.hashed_name("a.css");
+    let style = site.hashed_name("b.css");
+    // What refers to it can't follow, so nothing does.
+    site.has_no_mark("a.css");
     assert!(site.texts["latin.html"].starts_with(page));
     assert!(site.texts["big.html"].starts_with(page));
-    assert!(site.texts["just.html"].starts_with(&page.replace("a.css", &style)));
+    assert!(site.texts["just.html"].starts_with(&small.replace("b.css", &style)));
     site.hashed_name("latin.css");
     site.has_no_mark("a.png");
     let warnings = &site.warnings;
@@ -432,30 +434,25 @@ fn what_changed_since_it_was_read_is_not_published() {
 
 #[test]
 fn all_that_cannot_be_read_is_named() {
-    for fingerprints in [true, false] {
-        let dir = folder(&[("index.html", ""), ("a\\b.css", "")]);
-        let mut listing = folder::list(dir.path()).expect("a site");
-        listing
-            .keys
-            .extend(["gone.css".to_owned(), "gone.html".to_owned(), "gone.txt".to_owned()]);
-        listing.keys.sort();
-        let error = if fingerprints {
-            fingerprint::read(dir.path(), listing.keys, &listing.meant, listing.problems).map(|_| ())
-        } else {
-            plainly(dir.path(), listing.keys, &listing.meant, listing.problems).map(|_| ())
-        };
-        let error = error.expect_err("files are gone");
-        assert_eq!(error.kind(), ErrorKind::InvalidProject);
-        let text = error.to_string();
-        for part in [
-            "4 files",
-            "a\\b.css has a backslash",
-            "gone.css",
-            "gone.html",
-            "gone.txt",
-        ] {
-            assert!(text.contains(part), "{text}");
-        }
+    let dir = folder(&[("index.html", ""), ("a\\b.css", "")]);
+    let mut listing = folder::list(dir.path()).expect("a site");
+    listing
+        .keys
+        .extend(["gone.css".to_owned(), "gone.html".to_owned(), "gone.txt".to_owned()]);
+    listing.keys.sort();
+    let reader = Reader::new(dir.path(), &listing.meant);
+    let error = reader.read(listing.keys, None, listing.problems).map(drop);
+    let error = error.expect_err("files are gone");
+    assert_eq!(error.kind(), ErrorKind::InvalidProject);
+    let text = error.to_string();
+    for part in [
+        "4 files",
+        "a\\b.css has a backslash",
+        "gone.css",
+        "gone.html",
+        "gone.txt",
+    ] {
+        assert!(text.contains(part), "{text}");
     }
 }
 

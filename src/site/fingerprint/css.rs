@@ -1,5 +1,7 @@
 //! References in CSS, found by a real tokenizer (CSS Syntax, as Firefox has it), and changed by their places alone.
 
+use std::ops::Range;
+
 use cssparser::{Parser, ParserInput, SourcePosition, Token, serialize_string};
 
 use super::edit::Edit;
@@ -16,11 +18,16 @@ pub(super) enum Place {
 /// Blocks may be in blocks, and each level takes stack; nobody writes so many. What is deeper keeps its references.
 const DEEPEST: usize = 100;
 
-/// The changes that make a style sheet's references what `rename` says; none keeps one as it is.
+/// The changes that make a style sheet's references what `rename` says, which is told where in the text each is; none keeps
+/// one as it is.
 ///
 /// References are `url(…)`, quoted and not, what `@import` names, and the strings of `image-set(…)`. Nothing else is
 /// touched: other strings are text, and what `@namespace` names is an identifier.
-pub(super) fn edits(css: &str, place: Place, rename: &mut dyn FnMut(&str) -> Option<String>) -> Vec<Edit> {
+pub(super) fn edits(
+    css: &str,
+    place: Place,
+    rename: &mut dyn FnMut(&str, Range<usize>) -> Option<String>,
+) -> Vec<Edit> {
     let mut input = ParserInput::new(css);
     let mut parser = Parser::new(&mut input);
     let start = parser.position();
@@ -55,7 +62,7 @@ enum Rule {
 }
 
 struct Finder<'a> {
-    rename: &'a mut dyn FnMut(&str) -> Option<String>,
+    rename: &'a mut dyn FnMut(&str, Range<usize>) -> Option<String>,
     start: SourcePosition,
     edits: Vec<Edit>,
 }
@@ -111,10 +118,10 @@ impl Finder<'_> {
 
     /// `token` is `url( x )`, `value` is `x` with its escapes resolved.
     fn unquoted(&mut self, position: SourcePosition, token: &str, value: &str) {
-        let Some(new) = (self.rename)(value) else {
+        let start = position.byte_index() - self.start.byte_index();
+        let Some(new) = (self.rename)(value, start..start + token.len()) else {
             return;
         };
-        let start = position.byte_index() - self.start.byte_index();
         let inner = token.find('(').map_or(token.len(), |open| open + 1);
         let inner = inner + (token[inner..].len() - token[inner..].trim_start().len());
         let written = token[inner..].trim_end_matches(')').trim_end();
@@ -130,10 +137,10 @@ impl Finder<'_> {
 
     /// `token` is `"x"` or `'x'`, `value` is `x` with its escapes resolved.
     fn quoted(&mut self, position: SourcePosition, token: &str, value: &str) {
-        let Some(new) = (self.rename)(value) else {
+        let start = position.byte_index() - self.start.byte_index();
+        let Some(new) = (self.rename)(value, start..start + token.len()) else {
             return;
         };
-        let start = position.byte_index() - self.start.byte_index();
         self.edits.push(if token.get(1..=value.len()) == Some(value) {
             Edit::between(start + 1, value, &new)
         } else {
@@ -179,7 +186,7 @@ mod tests {
 
     /// Renames `x…` to `N…`; other references stay.
     fn rewritten(css: &str, place: Place) -> String {
-        let mut rename = |reference: &str| reference.strip_prefix('x').map(|rest| format!("N{rest}"));
+        let mut rename = |reference: &str, _| reference.strip_prefix('x').map(|rest| format!("N{rest}"));
         apply(css, &edits(css, place, &mut rename))
     }
 
@@ -282,7 +289,7 @@ mod tests {
         ) {
             let css = tokens.concat();
             let mut seen = Vec::new();
-            let mut rename = |reference: &str| {
+            let mut rename = |reference: &str, _| {
                 seen.push(reference.to_owned());
                 Some(reference.to_owned())
             };
@@ -293,7 +300,7 @@ mod tests {
             // The same names again: only how they are written may change, and that only once.
             let again = apply(&css, &edits);
             let mut seen_again = Vec::new();
-            let same = super::edits(&again, Place::Sheet, &mut |reference| {
+            let same = super::edits(&again, Place::Sheet, &mut |reference, _| {
                 seen_again.push(reference.to_owned());
                 Some(reference.to_owned())
             });

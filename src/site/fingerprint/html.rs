@@ -24,8 +24,14 @@ pub(super) trait Targets {
     /// file; none if that needs no change.
     fn integrity(&self, key: &str, value: &str) -> Option<String>;
 
-    /// The text of a script or an import map.
-    fn script(&self, text: &str);
+    /// Where the text of a script or an import map is.
+    fn script(&self, place: Range<usize>);
+
+    /// Where a reference is, or a text with references, that is followed if it leads to a file of the site.
+    fn understood(&self, place: Range<usize>);
+
+    /// Where a link leads that a visitor may follow.
+    fn link(&self, href: &str);
 }
 
 /// The changes that make the references of the page with this key follow the files' new names.
@@ -59,7 +65,7 @@ pub(super) fn edits(page: &str, key: &str, targets: &dyn Targets) -> Result<Vec<
 
 /// Elements whose attributes refer to files, or say how others do, and those with a text that does.
 static ELEMENTS: LazyLock<Option<Selector>> = LazyLock::new(|| {
-    "link,script,style,noscript,img,source,video,audio,input,image,use,feImage,base,meta,[style]"
+    "a,link,script,style,noscript,img,source,video,audio,input,image,use,feImage,base,meta,[style]"
         .parse()
         .ok()
 });
@@ -126,6 +132,12 @@ struct Value<'a> {
     meant: Cow<'a, str>,
 }
 
+impl Value<'_> {
+    fn place(&self) -> Range<usize> {
+        self.start..self.start + self.written.len()
+    }
+}
+
 impl<'a> Finder<'a> {
     fn element(&mut self, element: &Element<'_, '_>, offset: usize) {
         let page = self.page;
@@ -144,6 +156,11 @@ impl<'a> Finder<'a> {
             value(name).is_some_and(|value| value.meant.trim_ascii().eq_ignore_ascii_case(expected))
         };
         match element.tag_name().as_str() {
+            "a" => {
+                if let Some(href) = value("href") {
+                    self.targets.link(&href.meant);
+                }
+            }
             "link" => {
                 let rel = value("rel");
                 let mut rels = rel.iter().flat_map(|rel| rel.meant.split_ascii_whitespace());
@@ -191,7 +208,10 @@ impl<'a> Finder<'a> {
         if let Some(style) = value("style")
             && !self.has_hashes
         {
-            let edits = css::edits(&style.meant, Place::Attribute, &mut |reference| self.renamed(reference));
+            self.targets.understood(style.place());
+            let edits = css::edits(&style.meant, Place::Attribute, &mut |reference, _| {
+                self.renamed(reference)
+            });
             self.change(&style, edits);
         }
     }
@@ -200,6 +220,7 @@ impl<'a> Finder<'a> {
         let Some(value) = value else {
             return;
         };
+        self.targets.understood(value.place());
         if let Some(integrity) = integrity
             && let Some(key) = target(&value.meant, &self.base)
             && let Some(new) = self.targets.integrity(&key, &integrity.meant)
@@ -215,6 +236,7 @@ impl<'a> Finder<'a> {
 
     fn srcset(&mut self, value: Option<Value<'a>>) {
         if let Some(value) = value {
+            self.targets.understood(value.place());
             let edits = srcset::edits(&value.meant, |reference| self.renamed(reference));
             self.change(&value, edits);
         }
@@ -253,7 +275,7 @@ impl<'a> Finder<'a> {
         {
             match self.within {
                 Within::Style => self.style(range, chunk.text_type()),
-                Within::Script => self.targets.script(&self.page[range]),
+                Within::Script => self.targets.script(range),
                 Within::Noscript if chunk.text_type() == TextType::RawText => self.noscripts.push(range),
                 Within::Noscript | Within::Other => {}
             }
@@ -266,7 +288,8 @@ impl<'a> Finder<'a> {
         if self.has_hashes || (kind == TextType::Data && css.contains('&')) {
             return;
         }
-        let edits = css::edits(css, Place::Sheet, &mut |reference| self.renamed(reference));
+        self.targets.understood(range.clone());
+        let edits = css::edits(css, Place::Sheet, &mut |reference, _| self.renamed(reference));
         // It can't be escaped there.
         let harmless = edits.into_iter().filter(|edit| !edit.text.contains(['<', '&']));
         self.edits.extend(harmless.map(|edit| edit.moved_by(range.start)));

@@ -22,6 +22,11 @@ impl Digests {
         ])
     }
 
+    /// What is published, in short.
+    pub(super) fn published(&self) -> &str {
+        &self.0[0].2
+    }
+
     /// The attribute's value with the file's hashes replaced by those of what is published. A hash that isn't the file's
     /// stays: the browser shall refuse what the author didn't vouch for, as it did before.
     pub(super) fn follow(&self, value: &str) -> Option<String> {

@@ -5,35 +5,38 @@
 //! finds what belongs to it, a new one never gets what belonged to the old, and nothing is asked for twice. Everything
 //! keeps its own name as well: scripts, manifests and other sites fetch files by names that no tool can see.
 //!
-//! [`html`] and [`css`] find references, [`mod@reference`] knows where they lead, [`mentions`] finds the scripts that have to
-//! keep their name, [`order`] says which style sheet gets its name first, and [`mod@read`] brings it together.
+//! That is for files of which all references are seen and understood. A file that anything else names, or whose name a
+//! script may put together, has its own name alone, wherever it is referred to. See [`names`].
+//!
+//! [`html`] and [`css`] find references, [`mod@reference`] knows where they lead, [`mentions`] finds names elsewhere, and
+//! [`order`] says which style sheet gets its name first.
 
 mod css;
 mod edit;
-mod found;
 mod html;
 mod integrity;
 mod mentions;
+mod names;
 mod notes;
 mod order;
-mod read;
 mod reference;
+mod said;
 mod srcset;
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::asset_class::AssetClass;
 use super::content_hash::ContentHash;
-use super::source::Source;
 use edit::Edit;
 use integrity::Digests;
-pub(super) use read::read;
+pub(super) use mentions::{Habit, Kind, Mentions, Scanner};
+pub(super) use names::give;
+pub(super) use notes::{Note, Notes};
 use reference::{Base, hashed_name, target};
-
-/// Pages and style sheets that are bigger are published as they are, so that none needs much memory.
-pub(super) const LARGEST_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) use said::{kind_of_data, said_by_page, said_by_style};
 
 /// The files that have a second name, and what else their references follow. The same names make the same bytes of the
 /// same file, so that what is published needn't be kept until it is sent.
@@ -48,41 +51,16 @@ pub(super) struct Names {
 struct Name {
     mark: ContentHash,
     is_script: bool,
-    /// Only what is referred to is published under its second name.
-    is_used: AtomicBool,
 }
 
 impl Names {
-    /// Those that read files have.
-    pub(super) fn of(sources: &[Source]) -> Self {
-        let mut names = Self::default();
-        for source in sources {
-            if let Some(mark) = source.mark {
-                names.add(&source.key, mark, source.sort);
-            }
-        }
-        names
-    }
-
-    /// Whether the files' marks are all that there is to know.
-    pub(super) fn are_told_by_marks(&self) -> bool {
-        self.digests.is_empty()
-    }
-
     fn add(&mut self, key: &Arc<str>, mark: ContentHash, sort: AssetClass) {
-        let name = Name {
-            mark,
-            is_script: sort == AssetClass::Script,
-            is_used: AtomicBool::new(false),
-        };
-        self.marks.insert(Arc::clone(key), name);
+        let is_script = sort == AssetClass::Script;
+        self.marks.insert(Arc::clone(key), Name { mark, is_script });
     }
 
-    /// The mark of a file that is referred to.
-    fn used(&self, key: &str) -> Option<ContentHash> {
-        let name = self.marks.get(key)?;
-        name.is_used.store(true, Ordering::Relaxed);
-        Some(name.mark)
+    fn mark(&self, key: &str) -> Option<ContentHash> {
+        self.marks.get(key).map(|name| name.mark)
     }
 
     /// A page's or style sheet's text with references that follow.
@@ -90,39 +68,59 @@ impl Names {
     /// # Errors
     /// A page can't be parsed.
     pub(super) fn rewritten(&self, text: &str, key: &str, sort: AssetClass) -> Result<String, String> {
-        let edits = match sort {
-            AssetClass::Page => html::edits(text, key, &Following(self))?,
-            AssetClass::Style => self.style(text, key),
-            AssetClass::Script | AssetClass::Media | AssetClass::Other => Vec::new(),
-        };
-        Ok(edit::apply(text, &edits))
+        Ok(edit::apply(text, &self.edits(text, key, sort)?.0))
+    }
+
+    /// The changes, and whether the text vouches for another content than a file has.
+    fn edits(&self, text: &str, key: &str, sort: AssetClass) -> Result<(Vec<Edit>, bool), String> {
+        match sort {
+            AssetClass::Page => {
+                let following = Following {
+                    names: self,
+                    is_wrong: Cell::new(false),
+                };
+                let edits = html::edits(text, key, &following)?;
+                Ok((edits, following.is_wrong.get()))
+            }
+            AssetClass::Style => Ok((self.style(text, key), false)),
+            AssetClass::Script | AssetClass::Media | AssetClass::Other => Ok((Vec::new(), false)),
+        }
     }
 
     /// The changes that make a style sheet's references follow.
     fn style(&self, text: &str, key: &str) -> Vec<Edit> {
         let base = Base::of(key);
-        css::edits(text, css::Place::Sheet, &mut |reference| {
+        css::edits(text, css::Place::Sheet, &mut |reference, _| {
             let key = target(reference, &base)?;
-            // No style loads a script; and which scripts keep their names is known only after the pages were read.
-            if self.marks.get(&*key)?.is_script {
-                return None;
-            }
-            hashed_name(reference, &key, self.used(&key)?)
+            let name = self.marks.get(&*key)?;
+            // No style loads a script.
+            let mark = (!name.is_script).then_some(name.mark)?;
+            hashed_name(reference, &key, mark)
         })
     }
 }
 
-/// All is known: references follow, and nothing is noted.
-struct Following<'a>(&'a Names);
+/// All is known: references follow.
+struct Following<'a> {
+    names: &'a Names,
+    is_wrong: Cell<bool>,
+}
 
 impl html::Targets for Following<'_> {
     fn mark(&self, key: &str) -> Option<ContentHash> {
-        self.0.used(key)
+        self.names.mark(key)
     }
 
     fn integrity(&self, key: &str, value: &str) -> Option<String> {
-        self.0.digests.get(key)?.follow(value)
+        let new = self.names.digests.get(key)?.follow(value);
+        self.is_wrong
+            .set(self.is_wrong.get() || (new.is_none() && !value.trim_ascii().is_empty()));
+        new
     }
 
-    fn script(&self, _: &str) {}
+    fn script(&self, _: Range<usize>) {}
+
+    fn understood(&self, _: Range<usize>) {}
+
+    fn link(&self, _: &str) {}
 }

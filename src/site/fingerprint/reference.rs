@@ -90,7 +90,7 @@ fn stripped(reference: &str) -> &str {
 }
 
 /// The path of a reference, if it is one to this site: without its query and fragment, and not empty.
-fn path_of(reference: &str) -> Option<&str> {
+pub(super) fn path_of(reference: &str) -> Option<&str> {
     let reference = stripped(reference);
     // Browsers remove these anywhere, and take a backslash for a slash.
     if reference.contains(['\t', '\n', '\r', '\\']) || reference.starts_with("//") {

@@ -11,7 +11,8 @@ use crate::site::tests::config;
 /// A site in which each file named `x…` has a second name; notes what is asked.
 #[derive(Default)]
 struct Files {
-    scripts: RefCell<Vec<String>>,
+    scripts: RefCell<Vec<Range<usize>>>,
+    links: RefCell<Vec<String>>,
     asked: RefCell<Vec<String>>,
 }
 
@@ -28,8 +29,16 @@ impl Targets for Files {
         (key == "x.css" && value == "old").then(|| "new&\"".to_owned())
     }
 
-    fn script(&self, text: &str) {
-        self.scripts.borrow_mut().push(text.to_owned());
+    fn script(&self, place: Range<usize>) {
+        self.scripts.borrow_mut().push(place);
+    }
+
+    fn understood(&self, place: Range<usize>) {
+        assert!(place.start <= place.end);
+    }
+
+    fn link(&self, href: &str) {
+        self.links.borrow_mut().push(href.to_owned());
     }
 }
 
@@ -272,12 +281,8 @@ fn scripts_and_import_maps_in_a_page_are_told() {
     let page = "<script type=importmap>{\"imports\":{}}</script><script>a</script><script src=x.js></script>\
                 <svg><script>b</script></svg><script>c";
     edits(page, "index.html", &files).expect("it parses");
-    let told: Vec<String> = files
-        .scripts
-        .into_inner()
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect();
+    let told = files.scripts.into_inner().into_iter().map(|place| &page[place]);
+    let told: Vec<&str> = told.filter(|text| !text.is_empty()).collect();
     assert_eq!(told, ["{\"imports\":{}}", "a", "b", "c"]);
 }
 
