@@ -11,11 +11,13 @@ mod file_stat;
 mod fingerprint;
 mod folder;
 mod input;
+mod media_type;
 mod memo;
 mod names;
 mod object;
 mod read;
 pub(crate) mod settings;
+mod sniffed;
 mod source;
 pub(crate) mod sum;
 
