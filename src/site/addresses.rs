@@ -21,7 +21,7 @@ pub(super) struct Evidence {
 }
 
 /// How a site's addresses lead to its files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Addresses {
     /// What was chosen, and never [`Urls::Auto`].
     pub(crate) urls: Urls,
@@ -111,7 +111,9 @@ fn found(keys: &[&str], evidence: Evidence) -> (Urls, Cow<'static, str>) {
     let is_page = |key: &&&str| key.ends_with(".html") || key.ends_with(".htm");
     let names: Vec<(&str, &str)> = keys.iter().filter(is_page).map(|key| folder_and_name(key)).collect();
     let others: BTreeSet<&str> = keys.iter().copied().filter(|key| UNADDRESSED.contains(key)).collect();
-    let addressed = names.iter().filter(|(folder, name)| !folder.is_empty() || !UNADDRESSED.contains(name));
+    let addressed = names
+        .iter()
+        .filter(|(folder, name)| !folder.is_empty() || !UNADDRESSED.contains(name));
     let folder = names.iter().find(|(folder, name)| !folder.is_empty() && *name == INDEX);
     let page = names.iter().find(|(_, name)| !UNADDRESSED.contains(name));
     if evidence.app_by_rule {
@@ -129,7 +131,10 @@ fn found(keys: &[&str], evidence: Evidence) -> (Urls, Cow<'static, str>) {
     match (folder, page) {
         (_, Some((folder, name))) if evidence.links_clean => {
             let stem = name.trim_end_matches(".html");
-            (Urls::Html, format!("there is {folder}{name}, and pages link as to /{folder}{stem}").into())
+            (
+                Urls::Html,
+                format!("there is {folder}{name}, and pages link as to /{folder}{stem}").into(),
+            )
         }
         (Some((folder, name)), _) => (Urls::Folders, format!("there is {folder}{name}").into()),
         (None, Some(_)) => (Urls::Plain, "pages link to files, as x.html".into()),
@@ -190,23 +195,54 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_there() {
-        let keys = ["index.html", "404.html", "about.html", "docs/index.html", "docs/a b/index.html", "LICENSE", "x.js"];
+        let keys = [
+            "index.html",
+            "404.html",
+            "about.html",
+            "docs/index.html",
+            "docs/a b/index.html",
+            "LICENSE",
+            "x.js",
+        ];
         let plain = of(&keys, Urls::Plain, CLEAN);
         assert!(plain.pages.is_empty() && plain.redirects.is_empty());
         let folders = of(&keys, Urls::Folders, CLEAN);
-        assert_eq!(shown(&folders.pages), ["docs/ docs/index.html", "docs/a b/ docs/a b/index.html"]);
+        assert_eq!(
+            shown(&folders.pages),
+            ["docs/ docs/index.html", "docs/a b/ docs/a b/index.html"]
+        );
         assert_eq!(shown(&folders.redirects), ["docs /docs/", "docs/a b /docs/a%20b/"]);
         for urls in [Urls::Html, Urls::App] {
             let html = of(&keys, urls, CLEAN);
             assert_eq!(
                 shown(&html.pages),
-                ["about about.html", "docs/ docs/index.html", "docs/a b/ docs/a b/index.html"]
+                [
+                    "about about.html",
+                    "docs/ docs/index.html",
+                    "docs/a b/ docs/a b/index.html"
+                ]
             );
             assert_eq!(html.redirects, folders.redirects);
         }
-        let both = of(&["index.html", "x.html", "x/index.html", "y", "y.html", "z", "z/index.html"], Urls::Html, CLEAN);
+        let both = of(
+            &[
+                "index.html",
+                "x.html",
+                "x/index.html",
+                "y",
+                "y.html",
+                "z",
+                "z/index.html",
+            ],
+            Urls::Html,
+            CLEAN,
+        );
         assert_eq!(shown(&both.pages), ["x x.html", "x/ x/index.html", "z/ z/index.html"]);
-        assert!(both.redirects.is_empty(), "files and pages go before: {:?}", both.redirects);
+        assert!(
+            both.redirects.is_empty(),
+            "files and pages go before: {:?}",
+            both.redirects
+        );
     }
 
     #[test]
@@ -228,11 +264,36 @@ mod tests {
             (&["index.html", "200.html"], none, Urls::App, "200.html"),
             (&["index.html", "a/index.html"], by_rule, Urls::App, "_redirects"),
             (&["index.html", "a.html"], none, Urls::Plain, "link to files"),
-            (&["index.html", "b/a.html"], CLEAN, Urls::Html, "there is b/a.html, and pages link as to /b/a"),
-            (&["index.html", "a/index.html"], none, Urls::Folders, "there is a/index.html"),
-            (&["index.html", "a/index.html"], CLEAN, Urls::Folders, "there is a/index.html"),
-            (&["index.html", "about.html", "docs/index.html"], CLEAN, Urls::Html, "about.html"),
-            (&["index.html", "about.html", "docs/index.html"], moving, Urls::Folders, "docs/index.html"),
+            (
+                &["index.html", "b/a.html"],
+                CLEAN,
+                Urls::Html,
+                "there is b/a.html, and pages link as to /b/a",
+            ),
+            (
+                &["index.html", "a/index.html"],
+                none,
+                Urls::Folders,
+                "there is a/index.html",
+            ),
+            (
+                &["index.html", "a/index.html"],
+                CLEAN,
+                Urls::Folders,
+                "there is a/index.html",
+            ),
+            (
+                &["index.html", "about.html", "docs/index.html"],
+                CLEAN,
+                Urls::Html,
+                "about.html",
+            ),
+            (
+                &["index.html", "about.html", "docs/index.html"],
+                moving,
+                Urls::Folders,
+                "docs/index.html",
+            ),
         ] {
             let mut keys = keys.to_vec();
             keys.sort_unstable();
@@ -244,11 +305,19 @@ mod tests {
 
     #[test]
     fn redirects_lead_from_where_nothing_is() {
-        let wanted = [("/old", "/new"), ("/docs/", "/x"), ("/a%20b", "https://a.example/"), ("/x.js", "/y.js")];
+        let wanted = [
+            ("/old", "/new"),
+            ("/docs/", "/x"),
+            ("/a%20b", "https://a.example/"),
+            ("/x.js", "/y.js"),
+        ];
         let wanted = wanted.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
         let keys = ["docs/index.html", "index.html", "x.js"];
         let found = addresses(&keys, Urls::Folders, Evidence::default(), &wanted);
-        assert_eq!(shown(&found.redirects), ["a b https://a.example/", "docs /docs/", "docs/ /x", "old /new"]);
+        assert_eq!(
+            shown(&found.redirects),
+            ["a b https://a.example/", "docs /docs/", "docs/ /x", "old /new"]
+        );
         assert!(found.pages.is_empty());
         assert_eq!(hidden(&keys, &wanted), ["/x.js"]);
     }

@@ -37,41 +37,9 @@ fn guess(path: &Path) -> Mime {
     MimeGuess::from_path(path).first_or_octet_stream()
 }
 
-/// The type by extension, with the character set where there is text.
-pub(super) fn content_type(path: &Path) -> String {
-    let guess = guess(path);
-    let text = guess.type_() == "text"
-        || matches!(
-            guess.subtype().as_str(),
-            "javascript" | "json" | "xml" | "manifest+json"
-        )
-        || guess.suffix().is_some_and(|suffix| suffix == "xml" || suffix == "json");
-    if text && guess.get_param("charset").is_none() {
-        format!("{guess}; charset=utf-8")
-    } else {
-        guess.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn types_have_their_character_set() {
-        for (name, expected) in [
-            ("index.html", "text/html; charset=utf-8"),
-            ("script.js", "text/javascript; charset=utf-8"),
-            ("style.css", "text/css; charset=utf-8"),
-            ("config.json", "application/json; charset=utf-8"),
-            ("favicon.svg", "image/svg+xml; charset=utf-8"),
-            ("photo.jpg", "image/jpeg"),
-            ("font.woff2", "font/woff2"),
-            ("unknown.zzz", "application/octet-stream"),
-        ] {
-            assert_eq!(content_type(Path::new(name)), expected, "{name}");
-        }
-    }
 
     #[test]
     fn only_what_pages_load_is_an_asset() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_stat::FileStat;
 use super::fingerprint::{Mentions, Note};
+use super::sniffed::Sniffed;
 use super::sum::Sum;
 
 /// A file as it was read.
@@ -17,6 +18,8 @@ pub(super) struct Facts {
     pub(super) stat: FileStat,
     /// Of the file itself.
     pub(super) sum: Sum,
+    /// What it is, by what it holds.
+    pub(super) sniffed: Sniffed,
     /// What it says of other files.
     pub(super) says: Arc<Says>,
     /// The same with references that follow what they name, for the names that are told by it.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{Facts, Interner, Rewritten, Says};
 use super::file_stat::FileStat;
 use super::read::TICK;
+use super::sniffed::Sniffed;
 use super::source::Source;
 
 /// Changes with all that decides what is found in a file.
@@ -48,6 +49,7 @@ struct Entry<'a> {
     key: std::borrow::Cow<'a, str>,
     stat: FileStat,
     sum: String,
+    sniffed: Sniffed,
     /// It may have private keys in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_meant: bool,
@@ -101,6 +103,7 @@ fn recall(
                     facts[next] = Some(Facts {
                         stat: entry.stat,
                         sum: entry.sum.parse().ok()?,
+                        sniffed: entry.sniffed,
                         says: Arc::clone(said.get(entry.says)?),
                         rewritten: entry.rewritten,
                     });
@@ -137,6 +140,7 @@ pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &
                 key: (&*source.key).into(),
                 stat: source.facts.stat,
                 sum: source.facts.sum.to_string(),
+                sniffed: source.facts.sniffed,
                 is_meant: meant.contains(&*source.key),
                 says: index,
                 rewritten: source.facts.rewritten,

@@ -3,6 +3,7 @@
 //! [`folder`] lists the files and [`names`] judges what they are called, [`fingerprint`] gives them second names, and
 //! [`object`] is what is published in the end.
 
+mod addresses;
 mod asset_class;
 mod content_hash;
 mod content_named;
@@ -21,23 +22,27 @@ mod sniffed;
 mod source;
 pub(crate) mod sum;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
-use asset_class::{AssetClass, content_type};
+pub(crate) use addresses::{Addresses, FALLBACK, NOT_FOUND};
+use addresses::{Evidence, LEADING_SCRIPT, NOTHING_THERE, addresses, page_that_leads_to};
+use asset_class::AssetClass;
+use content_hash::ContentHash;
 use content_named::content_named;
 use facts::Rewritten;
 pub(crate) use file_stat::FileStat;
-use fingerprint::{Names, Notes};
+use fingerprint::{Habit, Names, Notes};
 use input::{Input, PIECE_BYTES};
+use media_type::{Representation, representation};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
 pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
 use read::Reader;
-use settings::Settings;
+use settings::{Settings, Urls};
 use source::Source;
 use sum::Sum;
 
@@ -47,6 +52,7 @@ pub(crate) struct Site {
     root: PathBuf,
     objects: Arc<[Object]>,
     names: Arc<Names>,
+    addresses: Arc<Addresses>,
 }
 
 /// What is sent.
@@ -62,6 +68,11 @@ impl Site {
     /// What is published, beside what the deployer makes; by kind, then by key.
     pub(crate) fn objects(&self) -> &[Object] {
         &self.objects
+    }
+
+    /// How its addresses lead to what is published.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// Whether the site brings a `config.json` of its own.
@@ -195,56 +206,135 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
         memo::store(memo, began, &sources, &listing.meant);
     }
     warnings.extend(notes.warnings());
+    let keys: Vec<&str> = sources.iter().map(|source| &*source.key).collect();
+    let evidence = Evidence {
+        links_clean: sources.iter().any(|source| source.facts.says.links.clean),
+        changes_addresses: sources
+            .iter()
+            .any(|source| source.facts.says.mentions.any(Habit::ChangesAddress)),
+        app_by_rule: false,
+    };
+    let hidden = addresses::hidden(&keys, &settings.redirects);
+    if !hidden.is_empty() {
+        warnings.push(format!(
+            "redirects in stacks/stages.yaml that lead nowhere, since the site has a file there: {}",
+            names::list(&hidden)
+        ));
+    }
+    let addresses = addresses(&keys, settings.urls, evidence, &settings.redirects);
     let site = Site {
         root: folder.to_owned(),
-        objects: objects(&sources, settings.fingerprints).into(),
+        objects: objects(&sources, settings, &addresses).into(),
         names: Arc::new(names),
+        addresses: Arc::new(addresses),
     };
     Ok((site, warnings))
 }
 
-/// What is published of the files.
-fn objects(sources: &[Source], fingerprints: bool) -> Vec<Object> {
-    let keys: HashSet<&str> = sources.iter().map(|source| &*source.key).collect();
+/// What is published: the files, what other addresses lead to, and what the site lacks and visitors need.
+fn objects(sources: &[Source], settings: &Settings, addresses: &Addresses) -> Vec<Object> {
+    let by_key: HashMap<&str, &Source> = sources.iter().map(|source| (&*source.key, source)).collect();
     let mut all_headers: HashMap<Headers, Arc<Headers>> = HashMap::new();
     let mut shared =
         |headers: Headers| Arc::clone(all_headers.entry(headers).or_insert_with_key(|new| new.clone().into()));
-    let mut objects = Vec::with_capacity(sources.len());
+    let mut objects = Vec::with_capacity(sources.len() + addresses.pages.len() + addresses.redirects.len());
     for source in sources {
-        let file = Arc::clone(&source.key);
-        let (kind, cache_control) = match source.sort {
-            _ if source.is_immutable => (ObjectKind::Asset, IMMUTABLE),
-            AssetClass::Page => (ObjectKind::Page, NO_CACHE),
-            _ if fingerprints => (ObjectKind::Plain, NO_CACHE),
-            _ => (ObjectKind::Plain, ASK_THE_EDGE),
-        };
-        let plain = Object {
-            key: Arc::clone(&source.key),
-            kind,
-            content: if source.is_rewritten {
-                Content::Rewritten(file)
-            } else {
-                Content::OnDisk(file)
-            },
-            size: source.size(),
-            sum: source.sum(),
-            headers: shared(Headers::new(content_type(Path::new(&*source.key)), cache_control)),
-            stat: Some(source.facts.stat),
-        };
+        let plain = as_is(source, settings, |key| by_key.contains_key(key), &mut shared);
         // A file that has that name already has that content, too.
         let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));
-        if let Some(hashed_name) = hashed_name.filter(|hashed_name| !keys.contains(hashed_name.as_str())) {
+        if let Some(hashed_name) = hashed_name.filter(|hashed_name| !by_key.contains_key(hashed_name.as_str())) {
             objects.push(Object {
                 key: hashed_name.into(),
                 kind: ObjectKind::Asset,
-                headers: shared(Headers::new(plain.headers.content_type.clone(), IMMUTABLE)),
+                headers: shared(Headers {
+                    cache_control: IMMUTABLE.to_owned(),
+                    ..Headers::clone(&plain.headers)
+                }),
                 ..plain.clone()
             });
         }
         objects.push(plain);
     }
+    let is_fallback_made = addresses.urls == Urls::App && !by_key.contains_key(FALLBACK);
+    let fallback = is_fallback_made.then_some((FALLBACK, "index.html"));
+    let pages = addresses.pages.iter().map(|(key, file)| (key.as_str(), file.as_str()));
+    for (key, file) in pages.chain(fallback) {
+        if let Some(source) = by_key.get(file) {
+            objects.push(Object {
+                key: key.into(),
+                ..as_is(source, settings, |key| by_key.contains_key(key), &mut shared)
+            });
+        }
+    }
+    if !addresses.redirects.is_empty() {
+        let sum = Sum::of(LEADING_SCRIPT);
+        let script = ContentHash::of(&sum).put_into("leads-on.js").unwrap_or_default();
+        for (key, to) in &addresses.redirects {
+            objects.push(Object {
+                headers: shared(Headers {
+                    redirect: Some(to.clone()),
+                    ..Headers::new(HTML, NO_CACHE)
+                }),
+                ..Object::made(key, ObjectKind::Page, &page_that_leads_to(to, &script))
+            });
+        }
+        objects.push(Object {
+            headers: shared(Headers::new("text/javascript; charset=utf-8", IMMUTABLE)),
+            ..Object::made(&script, ObjectKind::Asset, LEADING_SCRIPT)
+        });
+    }
+    if !by_key.contains_key(NOT_FOUND) {
+        objects.push(Object {
+            headers: shared(Headers::new(HTML, NO_CACHE)),
+            ..Object::made(NOT_FOUND, ObjectKind::Page, NOTHING_THERE)
+        });
+    }
     objects.sort_unstable_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
     objects
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// A file under its own name.
+fn as_is(
+    source: &Source,
+    settings: &Settings,
+    has: impl Fn(&str) -> bool,
+    shared: &mut impl FnMut(Headers) -> Arc<Headers>,
+) -> Object {
+    let (kind, cache_control) = match source.sort {
+        _ if source.is_immutable => (ObjectKind::Asset, IMMUTABLE),
+        AssetClass::Page => (ObjectKind::Page, NO_CACHE),
+        _ if settings.fingerprints => (ObjectKind::Plain, NO_CACHE),
+        _ => (ObjectKind::Plain, ASK_THE_EDGE),
+    };
+    let Representation {
+        content_type,
+        content_encoding,
+    } = representation(&source.key, source.facts.sniffed, has);
+    let mut headers = Headers {
+        content_encoding: content_encoding.map(str::to_owned),
+        ..Headers::new(content_type, cache_control)
+    };
+    for rule in settings.headers.iter().filter(|rule| rule.files.have(&source.key)) {
+        for (header, value) in &rule.headers {
+            headers.set(*header, value.clone());
+        }
+    }
+    let file = Arc::clone(&source.key);
+    Object {
+        key: Arc::clone(&source.key),
+        kind,
+        content: if source.is_rewritten {
+            Content::Rewritten(file)
+        } else {
+            Content::OnDisk(file)
+        },
+        size: source.size(),
+        sum: source.sum(),
+        headers: shared(headers),
+        stat: Some(source.facts.stat),
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! What is published: objects with all that S3, CloudFront and visitors have to know of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::asset_class::content_type;
 use super::file_stat::FileStat;
+use super::settings::Header;
 use super::sum::Sum;
 
 /// The object that tells the page its API's address. The page asks for it; nobody edits it.
@@ -79,6 +78,17 @@ impl Headers {
             redirect: None,
         }
     }
+
+    /// Gives one of them another value.
+    pub(super) fn set(&mut self, header: Header, value: String) {
+        match header {
+            Header::CacheControl => self.cache_control = value,
+            Header::ContentDisposition => self.content_disposition = Some(value),
+            Header::ContentEncoding => self.content_encoding = Some(value),
+            Header::ContentLanguage => self.content_language = Some(value),
+            Header::ContentType => self.content_type = value,
+        }
+    }
 }
 
 /// One object as it will be served.
@@ -101,6 +111,19 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// One with a text that no file has, with the headers of a page.
+    pub(super) fn made(key: &str, kind: ObjectKind, text: &str) -> Self {
+        Self {
+            key: key.into(),
+            kind,
+            size: text.len() as u64,
+            sum: Sum::of(text),
+            headers: Headers::new("text/html; charset=utf-8", NO_CACHE).into(),
+            stat: None,
+            content: Content::Made(text.as_bytes().into()),
+        }
+    }
+
     /// The object that tells the page what it is to know of what is deployed.
     pub(crate) fn config(values: &BTreeMap<String, String>) -> Self {
         let text = format!("{}\n", json!(values)).into_bytes();
@@ -109,7 +132,7 @@ impl Object {
             kind: ObjectKind::Plain,
             size: text.len() as u64,
             sum: Sum::of(&text),
-            headers: Headers::new(content_type(Path::new(CONFIG)), NO_CACHE).into(),
+            headers: Headers::new("application/json; charset=utf-8", NO_CACHE).into(),
             stat: None,
             content: Content::Made(text.into()),
         }

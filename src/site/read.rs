@@ -14,6 +14,7 @@ use super::file_stat::FileStat;
 use super::fingerprint::{self, Note, Scanner};
 use super::input::{FILES, Input, PIECE_BYTES, Problems};
 use super::memo;
+use super::sniffed::Sniffer;
 use super::source::Source;
 use super::sum::{Hasher, Sum};
 use crate::error::Result;
@@ -133,9 +134,12 @@ impl<'a> Reader<'a> {
                 }
             }
         };
+        let mut sniffer = Sniffer::new();
+        sniffer.update(&bytes);
         Ok(Facts {
             stat,
             sum: Sum::of(&bytes),
+            sniffed: sniffer.finish(),
             says: self.all_said.one(says),
             rewritten: None,
         })
@@ -147,9 +151,11 @@ impl<'a> Reader<'a> {
         let stat = input.stat;
         let mut hasher = Hasher::new(Some(stat.size()));
         let mut scanner = Scanner::default();
+        let mut sniffer = Sniffer::new();
         let mut stream = kind.map(|kind| scanner.stream(kind));
         input.stream(buffer, |piece| {
             hasher.update(piece);
+            sniffer.update(piece);
             if let Some(stream) = &mut stream {
                 stream.add(piece);
             }
@@ -164,6 +170,7 @@ impl<'a> Reader<'a> {
         Ok(Facts {
             stat,
             sum: hasher.finish(),
+            sniffed: sniffer.finish(),
             says: self.all_said.one(says),
             rewritten: None,
         })

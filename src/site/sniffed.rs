@@ -2,12 +2,14 @@
 
 use std::str;
 
+use serde::{Deserialize, Serialize};
+
 /// As far as browsers look for a declaration (WHATWG HTML, "prescan a byte stream to determine its encoding"); enough for
 /// all else, too.
 const HEAD_BYTES: usize = 1024;
 
 /// The character set that a file declares itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Declared {
     Nothing,
     Utf8,
@@ -16,7 +18,7 @@ pub(super) enum Declared {
 }
 
 /// Formats that begin with something that nothing else begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Magic {
     /// RFC 1952, 2.3.1.
     Gzip,
@@ -27,7 +29,7 @@ pub(super) enum Magic {
 }
 
 /// What a file without an extension may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Shape {
     /// Not UTF-8, or with what no text has.
     Binary,
@@ -37,7 +39,7 @@ pub(super) enum Shape {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Sniffed {
     /// All of it is.
     pub(super) is_utf8: bool,

@@ -53,7 +53,11 @@ fn published(dir: TempDir, fingerprints: bool) -> Publication {
     };
     let (site, warnings) = read(dir.path(), &settings, None).expect("a site");
     let mut texts = BTreeMap::new();
-    for object in site.objects() {
+    let files = || {
+        let objects = site.objects().iter();
+        objects.filter(|object| !matches!(object.content, Content::Made(_)))
+    };
+    for object in files() {
         let bytes = match site.body(object).expect("its bytes") {
             Body::Bytes(bytes) => bytes,
             Body::File(file) => fs::read(file).expect("readable"),
@@ -62,8 +66,8 @@ fn published(dir: TempDir, fingerprints: bool) -> Publication {
         assert_eq!(bytes.len() as u64, object.size, "{}", object.key);
         texts.insert(object.key.to_string(), String::from_utf8_lossy(&bytes).into_owned());
     }
-    let objects: BTreeMap<String, Object> = site.objects().iter().map(|o| (o.key.to_string(), o.clone())).collect();
-    assert_eq!(objects.len(), site.objects().len(), "each key once");
+    let objects: BTreeMap<String, Object> = files().map(|o| (o.key.to_string(), o.clone())).collect();
+    assert_eq!(objects.len(), files().count(), "each key once");
     Publication {
         objects,
         texts,
@@ -463,10 +467,240 @@ fn the_root_and_every_object_are_served() {
     let served: Vec<Served> = read.served().collect();
     let paths: Vec<&str> = served.iter().map(|served| served.path.as_str()).collect();
     let hashed_name = url_path(&site.hashed_name("ü 1.png"));
-    assert_eq!(paths, ["/", hashed_name.as_str(), "/%C3%BC%201.png", "/index.html"]);
+    assert_eq!(
+        paths,
+        ["/", hashed_name.as_str(), "/%C3%BC%201.png", "/404.html", "/index.html"]
+    );
     assert_eq!(served[1].headers.cache_control, IMMUTABLE);
     assert_eq!(
         (served[0].size, &*served[0].headers.content_type),
         (site.objects["index.html"].size, "text/html; charset=utf-8")
+    );
+}
+
+fn with(files: &[(&str, &str)], settings: &Settings) -> (Site, Vec<String>) {
+    let dir = folder(files);
+    read(dir.path(), settings, None).expect("a site")
+}
+
+fn object<'a>(site: &'a Site, key: &str) -> &'a Object {
+    let found = site.objects().iter().find(|object| &*object.key == key);
+    found.unwrap_or_else(|| {
+        panic!(
+            "no {key} in {:?}",
+            site.objects().iter().map(|o| &o.key).collect::<Vec<_>>()
+        )
+    })
+}
+
+#[test]
+fn other_addresses_have_what_files_have_or_lead_on() {
+    let (site, _) = with(
+        &[
+            ("index.html", "<a href=/docs/>docs</a> <a href=/about>about</a>"),
+            ("about.html", "<link rel=stylesheet href=style.css>about"),
+            ("docs/index.html", "docs"),
+            ("style.css", "a{}"),
+        ],
+        &Settings::default(),
+    );
+    assert_eq!(site.addresses().urls, Urls::Html);
+    for (key, file) in [("about", "about.html"), ("docs/", "docs/index.html")] {
+        let (one, other) = (object(&site, key), object(&site, file));
+        assert_eq!(
+            (one.sum, &one.content, &one.headers),
+            (other.sum, &other.content, &other.headers)
+        );
+        assert_eq!(one.kind, ObjectKind::Page);
+    }
+    assert!(matches!(object(&site, "about").content, Content::Rewritten(_)));
+    let leading = object(&site, "docs");
+    assert_eq!(leading.headers.redirect.as_deref(), Some("/docs/"));
+    assert_eq!(leading.headers.content_type, HTML);
+    let script = site.objects().iter().find(|object| object.key.starts_with("leads-on."));
+    let script = script.expect("what it runs");
+    assert_eq!(script.headers.cache_control, IMMUTABLE);
+    let Content::Made(page) = &leading.content else {
+        panic!("made")
+    };
+    assert!(String::from_utf8_lossy(page).contains(&*script.key));
+    assert_eq!(object(&site, "404.html").headers.cache_control, NO_CACHE);
+
+    let app = Settings {
+        urls: Urls::App,
+        ..Settings::default()
+    };
+    let (site, _) = with(&[("index.html", "app"), ("404.html", "no")], &app);
+    assert_eq!(object(&site, FALLBACK).sum, object(&site, "index.html").sum);
+    let (site, warnings) = with(
+        &[("index.html", "app"), ("200.html", "own"), ("x", "x")],
+        &Settings {
+            redirects: [("/x", "/y"), ("/z", "/y")]
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .into(),
+            ..Settings::default()
+        },
+    );
+    assert_eq!(object(&site, FALLBACK).sum, Sum::of("own"));
+    assert_eq!(object(&site, "x").headers.redirect, None);
+    assert_eq!(object(&site, "z").headers.redirect.as_deref(), Some("/y"));
+    assert!(
+        warnings[0].contains("lead nowhere") && warnings[0].ends_with(": /x"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_file_is_served_as_what_it_is_or_is_said_to_be() {
+    let files = [
+        ("index.html", "<meta charset=iso-8859-1>"),
+        ("plain.html", "x"),
+        ("app.js", "1"),
+        ("app.js.gz", "\u{1f}"),
+        (".well-known/apple-app-site-association", "{}"),
+        ("data.pf", "x"),
+        ("assets/app.txt", "x"),
+    ];
+    let dir = folder(&files);
+    write(dir.path(), "app.js.gz", b"\x1f\x8b\x08");
+    let rule = |pattern: &str, header, value: &str| settings::HeaderRule {
+        files: settings::Patterns::new(vec![pattern.to_owned()]).expect("a pattern"),
+        headers: [(header, value.to_owned())].into(),
+    };
+    let settings = Settings {
+        headers: vec![
+            rule("*.pf", settings::Header::ContentType, "application/x-pagefind"),
+            rule("assets/**", settings::Header::CacheControl, "max-age=60"),
+        ],
+        ..Settings::default()
+    };
+    let (site, _) = read(dir.path(), &settings, None).expect("a site");
+    for (key, expected) in [
+        ("index.html", "text/html"),
+        ("plain.html", "text/html; charset=utf-8"),
+        ("app.js.gz", "text/javascript; charset=utf-8"),
+        (
+            ".well-known/apple-app-site-association",
+            "application/json; charset=utf-8",
+        ),
+        ("data.pf", "application/x-pagefind"),
+    ] {
+        assert_eq!(object(&site, key).headers.content_type, expected, "{key}");
+    }
+    assert_eq!(
+        object(&site, "app.js.gz").headers.content_encoding.as_deref(),
+        Some("gzip")
+    );
+    assert_eq!(object(&site, "assets/app.txt").headers.cache_control, "max-age=60");
+}
+
+#[test]
+fn names_that_code_knows_keep_their_names() {
+    let page = "<link rel=stylesheet href=a.css><img src=btn_off.png><img src=plain.png><script src=x.js></script>";
+    let others = [
+        ("a.css", "a{}"),
+        ("btn_off.png", "0"),
+        ("btn_on.png", "1"),
+        ("plain.png", "2"),
+    ];
+    for (script, kept, marked) in [
+        ("0", &[][..], &["a.css", "btn_off.png", "plain.png", "x.js"][..]),
+        (
+            "i.src = i.src.replace('off', 'on')",
+            &["btn_off.png"],
+            &["a.css", "x.js"],
+        ),
+        ("load('plain.png')", &["plain.png"], &["a.css", "btn_off.png", "x.js"]),
+        ("name + '.png'", &["btn_off.png", "plain.png"], &["a.css", "x.js"]),
+        ("q('link[href$=\"a.css\"]')", &["a.css"], &["btn_off.png", "x.js"]),
+        (
+            "q('img[src*=plain]')",
+            &["plain.png"],
+            &["a.css", "btn_off.png", "x.js"],
+        ),
+    ] {
+        let mut files = vec![("index.html", page), ("x.js", script)];
+        files.extend(others);
+        let site = publication(&files);
+        kept.iter().for_each(|key| site.has_no_mark(key));
+        marked.iter().for_each(|key| drop(site.hashed_name(key)));
+    }
+    // Data, a manifest, another page's attribute: each knows the name.
+    for (file, text) in [
+        ("list.json", "[\"a.css\"]"),
+        ("app.webmanifest", "{\"icons\":[{\"src\":\"./a.css\"}]}"),
+        ("about.html", "<div data-theme='/a.css'></div>"),
+        ("about.html", "<body onload=\"go('a.css')\">"),
+        ("b.css.map", "{\"file\":\"a.css\"}"),
+    ] {
+        let mut files = vec![("index.html", page), ("x.js", "0"), (file, text)];
+        files.extend(others);
+        publication(&files).has_no_mark("a.css");
+    }
+}
+
+#[test]
+fn what_a_worker_knows_by_its_bytes_keeps_them() {
+    let page = "<link rel=stylesheet href=a.css>";
+    let files = |worker: &'static str| {
+        [
+            ("index.html", page),
+            ("about.html", page),
+            ("a.css", "a{}"),
+            ("sw.js", worker),
+        ]
+    };
+    let site = publication(&files("self.skipWaiting(); [{url: 'index.html', revision: '1'}]"));
+    assert_eq!(site.texts["index.html"], page);
+    // Who keeps its bytes refers to the plain name, and so do all.
+    assert_eq!(site.texts["about.html"], page);
+    site.has_no_mark("a.css");
+    let site = publication(&files("['index.html']"));
+    assert_ne!(site.texts["index.html"], page);
+}
+
+#[test]
+fn what_has_its_hash_or_is_said_to_never_change_is_published_once() {
+    let settings = Settings {
+        immutable: settings::Patterns::new(vec!["fixed/**".to_owned()]).expect("patterns"),
+        as_is: settings::Patterns::new(vec!["raw.css".to_owned(), "raw.html".to_owned()]).expect("patterns"),
+        ..Settings::default()
+    };
+    let (site, _) = with(
+        &[
+            (
+                "index.html",
+                "<script src=assets/app-B3x9Qk2a.js></script><link rel=stylesheet href=raw.css>\
+                 <link rel=stylesheet href=assets/main.4f3c2b1a.css><img src=fixed/x.png><img src=y.png>",
+            ),
+            ("raw.html", "<img src=z.png>"),
+            ("assets/app-B3x9Qk2a.js", "1"),
+            ("assets/main.4f3c2b1a.css", "a{b:url(../logo.png)}"),
+            ("raw.css", "b{}"),
+            ("fixed/x.png", "x"),
+            ("y.png", "y"),
+            ("z.png", "z"),
+            ("logo.png", "l"),
+        ],
+        &settings,
+    );
+    for key in ["assets/app-B3x9Qk2a.js", "assets/main.4f3c2b1a.css", "fixed/x.png"] {
+        assert_eq!(object(&site, key).headers.cache_control, IMMUTABLE, "{key}");
+        assert!(matches!(object(&site, key).content, Content::OnDisk(_)), "{key}");
+    }
+    for key in ["raw.css", "raw.html", "logo.png", "z.png"] {
+        assert_eq!(object(&site, key).headers.cache_control, NO_CACHE, "{key}");
+    }
+    let hashed: Vec<&str> = site
+        .objects()
+        .iter()
+        .map(|o| &*o.key)
+        .filter(|key| key.starts_with("y."))
+        .collect();
+    assert_eq!(hashed.len(), 2, "{hashed:?}");
+    assert_eq!(
+        site.objects().len(),
+        9 + 1 + 1,
+        "a second name and the page for nothing there"
     );
 }

@@ -17,9 +17,16 @@ use crate::site::names::folder_and_name;
 /// Extensions of what may have a second name, and of pages, which a worker may know by their bytes.
 const EXTENSIONS: &[&[u8]] = &[
     b"apng", b"avif", b"bmp", b"cjs", b"css", b"cur", b"eot", b"gif", b"htm", b"html", b"ico", b"jfif", b"jpe",
-    b"jpeg", b"jpg", b"js", b"jxl", b"mjs", b"otf", b"png", b"svg", b"tif", b"tiff", b"ttf", b"webp", b"woff",
+    b"jpeg", b"jpg", b"js", b"jxl", b"mjs", b"otf", b"png", b"svg", b"svgz", b"tif", b"tiff", b"ttf", b"webp", b"woff",
     b"woff2",
 ];
+
+/// Whether names like this file's are looked for.
+pub(super) fn is_looked_for(key: &str) -> bool {
+    let extension = key.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let is_it = |known: &&[u8]| known.eq_ignore_ascii_case(extension.as_bytes());
+    EXTENSIONS.iter().any(is_it)
+}
 
 /// The longest of them.
 const LONGEST_EXTENSION: usize = 5;

@@ -16,7 +16,7 @@ use md5::{Digest as _, Md5};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::integrity::Digests;
-use super::mentions::{Habit, Mentioned, hash};
+use super::mentions::{Habit, Mentioned, hash, is_looked_for};
 use super::notes::{Note, Notes};
 use super::order::order;
 use super::{Names, edit};
@@ -128,7 +128,11 @@ impl Site {
         wanted.retain(|index| {
             let source = &sources[*index];
             let is_asset = matches!(source.sort, AssetClass::Style | AssetClass::Script | AssetClass::Media);
-            is_asset && !self.is_fixed[*index] && !kept.contains(index) && !self.mentioned.has(&source.key)
+            is_asset
+                && is_looked_for(&source.key)
+                && !self.is_fixed[*index]
+                && !kept.contains(index)
+                && !self.mentioned.has(&source.key)
         });
         if self.mentioned.computes() {
             let alike = Alike::of(sources, &wanted, &self.mentioned);

@@ -1,6 +1,7 @@
 //! Which files of `site/` are the site's.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
@@ -30,7 +31,7 @@ pub(super) struct Listing {
     pub(super) problems: Problems,
 }
 
-/// Finds the site's files. Left out are hidden ones, unless the ignore file takes them in again (`!.well-known`), and what
+/// Finds the site's files. Left out are hidden ones but for `.well-known/`, unless the ignore file takes them in again (`!.name`), and what
 /// it names. Links are followed as long as they stay in the folder, and count for what they lead to. No file is opened but the ignore file.
 ///
 /// # Errors
@@ -167,7 +168,7 @@ impl Walk {
         let name = path.file_name().unwrap_or_default();
         let is_meant = match self.ignored.matched(path, is_dir) {
             Match::Ignore(_) => return Ok(()),
-            Match::None if name.as_encoded_bytes().starts_with(b".") => return Ok(()),
+            Match::None if is_hidden(name, prefix) => return Ok(()),
             Match::None => false,
             Match::Whitelist(_) => true,
         };
@@ -237,7 +238,11 @@ impl Walk {
         while let Some(part) = parts.next() {
             path.push(part);
             let is_dir = is_dir || parts.peek().is_some();
-            if part.as_encoded_bytes().starts_with(b".") && !self.ignored.matched(&path, is_dir).is_whitelist() {
+            let is_well_known = path == self.folder.join(".well-known");
+            if part.as_encoded_bytes().starts_with(b".")
+                && !is_well_known
+                && !self.ignored.matched(&path, is_dir).is_whitelist()
+            {
                 return true;
             }
         }
@@ -253,6 +258,12 @@ impl Walk {
         );
         Ok(())
     }
+}
+
+/// Whether a file or folder in the folder `prefix` isn't for visitors. One that begins with a dot is: other hosts and
+/// clients ask for it (RFC 8615).
+fn is_hidden(name: &OsStr, prefix: &str) -> bool {
+    name.as_encoded_bytes().starts_with(b".") && !(prefix.is_empty() && name == ".well-known")
 }
 
 fn what_it_is(kind: FileType) -> &'static str {
