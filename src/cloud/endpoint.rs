@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
@@ -83,6 +84,14 @@ impl Endpoint {
             Self::Aws => None,
             Self::Other(url) => Some(url),
         }
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let url = self.url().and_then(|url| reqwest::Url::parse(url).ok());
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// What templates are bent to for this endpoint; nothing for AWS.
@@ -255,6 +264,23 @@ mod tests {
             "http://d1.cloudfront.localhost:4566 and http://abc.execute-api.localhost:4566/prod/x, \
              http://u1.lambda-url.eu-west-1.localhost:4566/ https://www.example.com"
         );
+    }
+
+    #[test]
+    fn what_is_on_this_machine_is_known() {
+        for (url, expected) in [
+            ("http://127.0.0.1:4566", true),
+            ("http://127.1.2.3", true),
+            ("http://[::1]:4566/", true),
+            ("http://localhost:4566", true),
+            ("http://s3.localhost", true),
+            ("http://10.0.0.1:4566", false),
+            ("https://localhost.example.com", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(Endpoint::Other(url.to_owned()).is_loopback(), expected, "{url}");
+        }
+        assert!(!Endpoint::Aws.is_loopback());
     }
 
     #[test]

@@ -190,6 +190,7 @@ fn from(source: &Source) -> String {
         Source::Parameters(_) => "`parameters:` in stacks/stages.yaml".to_owned(),
         Source::Stage(_) => "the stage itself".to_owned(),
         Source::Package => "the function's package".to_owned(),
+        Source::Site => "the site's files".to_owned(),
         Source::Default(_) => "its default".to_owned(),
         Source::Output(edge) => {
             let why = match edge.rule {

@@ -297,7 +297,7 @@ impl Project {
     pub(crate) fn known_values(&self, stack: &StackId) -> BTreeMap<String, String> {
         let known = self.wiring.sources(stack).filter_map(|(name, source)| match source {
             Source::Parameters(value) | Source::Stage(value) => Some((name.to_owned(), value.clone())),
-            Source::Output(_) | Source::Package | Source::Default(_) => None,
+            Source::Output(_) | Source::Package | Source::Site | Source::Default(_) => None,
         });
         known.collect()
     }

@@ -2,7 +2,8 @@
 //!
 //! What is said beats what is inferred. A parameter gets its value from the first of: the template's own
 //! `Metadata: { Deployer: { Inputs: { Parameter: stack.Output } } }`; the stage's `parameters:`; the package of a function
-//! whose code's key it is; the one other template that has an output of that name; a setting of the stage; its default.
+//! whose code's key it is; the site's files, for the few names of [`SITE_PARAMETERS`] in the template that makes the
+//! site's place; the one other template that has an output of that name; a setting of the stage; its default.
 //! By an output's name alone only a parameter is filled that has no default or an empty one, and none that names a
 //! resource or a parameter of Systems Manager: a copied template renames nothing by accident.
 //!
@@ -18,6 +19,7 @@ use serde::Serialize;
 use super::did_you_mean;
 use super::functions::Function;
 use super::stacks::{CODE_BUCKET, StackId, StackTemplate};
+use super::is_site;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a parameter's value comes from.
@@ -31,9 +33,27 @@ pub(crate) enum Source {
     Output(Edge),
     /// The key of a function's package, once it is uploaded.
     Package,
+    /// What the site's files tell, by the parameter's name: see [`SITE_PARAMETERS`].
+    Site,
     /// The template.
     Default(String),
 }
+
+/// The Content-Security-Policy, up to what scripts may call.
+pub(crate) const SITE_POLICY: &str = "SitePolicy";
+/// Whether the site's pages may be in its own frames, as `X-Frame-Options` says it.
+pub(crate) const SITE_FRAMES: &str = "SiteFrames";
+/// Whether there are addresses that lead to others, and edges that make redirects of them.
+pub(crate) const SITE_REDIRECTS: &str = "SiteRedirects";
+/// How paths that nobody published show `index.html`.
+pub(crate) const SITE_FALLBACK: &str = "SiteFallback";
+/// The paths without an extension that are published, where others show `index.html`.
+pub(crate) const SITE_APP_PATHS: &str = "SiteAppPaths";
+
+/// The parameters that the site's files give, where the template that makes its place declares them. One that doesn't is
+/// left alone.
+pub(crate) const SITE_PARAMETERS: [&str; 5] =
+    [SITE_POLICY, SITE_FRAMES, SITE_REDIRECTS, SITE_FALLBACK, SITE_APP_PATHS];
 
 /// What a stack gets from another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -190,6 +210,8 @@ impl Wiring {
                 Some(Source::Parameters(value.clone()))
             } else if is_key {
                 Some(Source::Package)
+            } else if SITE_PARAMETERS.contains(&parameter) && is_site(stack) {
+                Some(Source::Site)
             } else if takes_outputs && let Some(producer) = self.producer_of(stack, parameter, given.stacks) {
                 Some(edge(&producer, parameter, Rule::Name))
             } else if is_bucket

@@ -18,6 +18,8 @@ mod media_type;
 mod memo;
 mod names;
 mod object;
+pub(crate) mod parameters;
+pub(crate) mod policy;
 mod read;
 pub(crate) mod settings;
 mod sniffed;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use serde::{Deserialize, Serialize};
 
 use super::object::CONFIG;
 
@@ -161,7 +162,8 @@ pub(crate) enum MaxDelete {
 }
 
 /// What kind of thing a page loads or calls: a directive of the Content-Security-Policy, by its short name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Directive {
     /// `connect-src`: what scripts call.
     Connect,

@@ -323,9 +323,9 @@ impl<'a> Stage<'a> {
 impl<'a> Stack<'a> {
     fn new(context: &'a Context<'_>, definition: &'a StackTemplate, deployed: &'a Deployed) -> Self {
         let cloud = context.cloud_of(&definition.id);
-        // What others and the build gave it is what is deployed; what the settings give it is what they say now.
+        // What others, the build and the site gave it is what is deployed; what the settings give it is what they say now.
         let given = context.project.wiring().sources(&definition.id);
-        let given = given.filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package));
+        let given = given.filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package | Source::Site));
         let given = given.filter_map(|(name, _)| Some((name.to_owned(), deployed.stack.parameters.get(name)?.clone())));
         let wanted = context.desired(definition, given.collect());
         let scope = scope(cloud, &wanted, deployed);

@@ -8,6 +8,7 @@ pub(crate) mod packages;
 mod plan;
 mod provision;
 mod scope;
+mod site_parameters;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,10 +25,12 @@ use crate::package::Package;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
+use crate::project::wiring::Source;
 use crate::promise::{Promise, promise};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
+use crate::site::parameters::SiteParameters;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::{DesiredStack, TemplateBucket};
 use crate::stack::ownership::Adoption;
@@ -52,7 +55,17 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         Some(site) => project.site_config(site.has_config())?,
         None => Vec::new(),
     };
+    let site_parameters = match (&site, project.site_stack()) {
+        (Some(site), Some(stack)) if project.wiring().sources(&stack.id).any(|(_, source)| *source == Source::Site) => {
+            Some(SiteParameters::of(site, &project.stage.site)?)
+        }
+        _ => None,
+    };
+    for warning in site_parameters.iter().flat_map(|site| &site.policy.warnings) {
+        reporter.warn(warning);
+    }
     let context = Context::connect(project, session).await?;
+    let edges = site_parameters::edges(&context.cloud.endpoint);
     if args.revert_drift && !context.cloud.endpoint.is_aws() {
         return Err(Error::new(
             ErrorKind::InvalidUsage,
@@ -83,6 +96,11 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         seeds: &seeds,
         site: site.as_ref(),
         site_config: &site_config,
+        site_wants: site_parameters
+            .as_ref()
+            .map(|site| site_parameters::wanted(site, edges))
+            .unwrap_or_default(),
+        site_parameters,
         before: &before,
     };
     let (deployed, packages, known) = up.run(packages).await?;
@@ -168,6 +186,10 @@ struct Up<'a> {
     site: Option<&'a Site>,
     /// What the site is told: each name with the stack and the output that has its value.
     site_config: &'a [(String, StackId, String)],
+    /// What the site wants the parameters to be that it gives; nothing without a site in this run.
+    site_wants: BTreeMap<&'static str, String>,
+    /// What they are made of.
+    site_parameters: Option<SiteParameters>,
     before: &'a BTreeMap<StackId, Deployed>,
 }
 
@@ -221,6 +243,7 @@ impl Up<'_> {
             .iter()
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
+        self.tell_of_policy();
         let (outcomes, stacks, known) = self.provision(plans, packages, &seeded_before).await;
         let is_skipped = outcomes.iter().any(|outcome| matches!(outcome, Err(Stop::Skipped)));
         let failures: Vec<Error> = outcomes
@@ -294,7 +317,8 @@ impl Up<'_> {
     }
 
     /// A stack as it is wanted, with these values beside what its settings give it.
-    fn desired(&self, stack: &StackTemplate, inputs: BTreeMap<String, String>) -> DesiredStack {
+    fn desired(&self, stack: &StackTemplate, mut inputs: BTreeMap<String, String>) -> DesiredStack {
+        self.add_site_values(&stack.id, &mut inputs);
         let mut wanted = self.context.desired(stack, inputs);
         wanted.mode = match (self.revert_drift, self.is_protected()) {
             (true, _) => Mode::RevertDrift,

@@ -142,7 +142,8 @@ impl Up<'_> {
                 Source::Package => packages
                     .get(&(stack.id.clone(), parameter.to_owned()))
                     .map(|package| package.key.clone()),
-                Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
+                // Given wherever a stack is wanted.
+                Source::Site | Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
             };
             if let Some(value) = value {
                 inputs.insert(parameter.to_owned(), value);

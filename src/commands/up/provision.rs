@@ -8,6 +8,7 @@
 //!
 //! Some values are known before their stack is complete ([`early`]): who waits for those goes on.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -160,7 +161,7 @@ impl Up<'_> {
             uploading.push((asked, package, promise));
         }
         let (dependencies, uploads) = (&dependencies, &Uploads::default());
-        let known = Known::default();
+        let (known, tightened) = (Known::default(), RefCell::new(None));
         let mut parts: Vec<_> = stacks
             .into_iter()
             .map(|(stack, planned, promises)| {
@@ -174,7 +175,8 @@ impl Up<'_> {
         }));
         let seeding = self.seed(dependencies, seeded_before, &known);
         parts.push(self.part(SEED, seeding).boxed_local());
-        parts.push(self.part("site", self.site(dependencies, &known)).boxed_local());
+        let site = self.site(dependencies, &known, &tightened);
+        parts.push(self.part("site", site).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
         for stack in self.context.project.stacks() {
@@ -183,6 +185,7 @@ impl Up<'_> {
             let before = || self.before.get(&stack.id).cloned();
             stacks.extend(known.or_else(before).map(|known| (stack.id.clone(), known)));
         }
+        stacks.extend(tightened.into_inner());
         (outcomes, stacks, known)
     }
 
@@ -320,7 +323,8 @@ impl Up<'_> {
                         None => dependencies.built.get(&asked).cloned(),
                     }
                 }
-                Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
+                // Given wherever a stack is wanted.
+                Source::Site | Source::Parameters(_) | Source::Stage(_) | Source::Default(_) => None,
             };
             Ok(value.map(|value| (parameter.to_owned(), value)))
         });
@@ -448,17 +452,8 @@ impl Up<'_> {
             .collect();
         let told = told.join(", ");
         let part = stack.id.as_str();
-        // What the stack was given before, whatever has become of what gave it.
-        let own: BTreeMap<String, String> = self
-            .context
-            .project
-            .wiring()
-            .sources(&stack.id)
-            .filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package))
-            .filter_map(|(parameter, _)| Some((parameter.to_owned(), deployed.parameters.get(parameter)?.clone())))
-            .collect();
         // `--only` another part doesn't bring along what else was changed in the template.
-        let is_current = || deployed.digest() == Some(&self.desired(stack, own.clone()).digest());
+        let is_current = || deployed.digest() == Some(&self.desired(stack, self.given(stack, &deployed)).digest());
         if !self.scope.has(&stack.id) && !is_current() {
             self.reporter().warn(format!(
                 "{} isn't deployed with {told} yet, and {} has other changes that aren't deployed: run `deployer up --only \
@@ -468,9 +463,33 @@ impl Up<'_> {
             ));
             return Ok(Some(deployed));
         }
+        self.updated_with(stack, deployed, values, &told, dependencies)
+            .await
+            .map(Some)
+    }
+
+    /// What a deployed stack was given, whatever has become of what gave it.
+    fn given(&self, stack: &StackTemplate, deployed: &Stack) -> BTreeMap<String, String> {
+        let sources = self.context.project.wiring().sources(&stack.id);
+        sources
+            .filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package | Source::Site))
+            .filter_map(|(parameter, _)| Some((parameter.to_owned(), deployed.parameters.get(parameter)?.clone())))
+            .collect()
+    }
+
+    /// Updates a stack that this run has deployed, or left as it was, with a few `values` beside what it was given.
+    async fn updated_with(
+        &self,
+        stack: &StackTemplate,
+        deployed: Stack,
+        values: Vec<(String, String)>,
+        told: &str,
+        dependencies: &Dependencies,
+    ) -> Result<Stack, Stop> {
+        let part = stack.id.as_str();
         self.reporter().working(part, format!("updating with {told}"));
-        let mut inputs = own;
-        inputs.extend(values.iter().cloned());
+        let mut inputs = self.given(stack, &deployed);
+        inputs.extend(values);
         let mut wanted = self.desired(stack, inputs);
         self.await_bucket(&mut wanted, dependencies).await?;
         if wanted.mode == Mode::Express && wanted.holds_data() {
@@ -486,7 +505,26 @@ impl Up<'_> {
         let updated = deploy::apply(cloud, &wanted, planned, self.reporter(), |event| watched.saw(event)).await?;
         tokio::try_join!(watched.tables(cloud), watched.functions(cloud))?;
         self.reporter().finished(part, format!("updated with {told}"), true);
-        Ok(Some(updated))
+        Ok(updated)
+    }
+
+    /// Updates the site's stack with what only the site that is published now lets it have: a tighter policy. Returns the
+    /// stack, if that was anything.
+    async fn tighten(&self, stack: &StackTemplate, dependencies: &Dependencies) -> Result<Option<Deployed>, Stop> {
+        let deployed = wait(dependencies.looked_into.get(&stack.id)).await?;
+        let news = self.tightened(&stack.id, &deployed.stack.parameters);
+        if news.is_empty() {
+            return Ok(None);
+        }
+        let told = "the policy that the site needs now";
+        let updated = self
+            .updated_with(stack, deployed.stack, news, told, dependencies)
+            .await?;
+        let resources = read::resources(self.context.cloud_of(&stack.id), &updated.arn).await?;
+        Ok(Some(Deployed {
+            stack: updated,
+            resources,
+        }))
     }
 
     async fn upload(
@@ -583,7 +621,7 @@ impl Up<'_> {
         Ok(match project.wiring().source(stack, parameter) {
             Some(Source::Output(edge)) => Some(dependencies.output(edge).await?.ok_or(ProducerFailed)?),
             Some(Source::Parameters(value) | Source::Stage(value) | Source::Default(value)) => Some(value.clone()),
-            Some(Source::Package) | None => None,
+            Some(Source::Package | Source::Site) | None => None,
         })
     }
 
@@ -643,12 +681,19 @@ impl Up<'_> {
         Ok(())
     }
 
-    async fn site(&self, dependencies: &Dependencies, known: &Known) -> Done {
+    /// Publishes the site. Its stack, should it be updated once more, is put into `tightened`.
+    async fn site(
+        &self,
+        dependencies: &Dependencies,
+        known: &Known,
+        tightened: &RefCell<Option<(StackId, Deployed)>>,
+    ) -> Done {
         let project = &self.context.project;
         let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
             return Ok(());
         };
         let settled = wait(dependencies.settled.get(&stack.id)).await?;
+        self.warn_of_site_values(&stack.id, &settled.parameters);
         let artifacts = project
             .artifacts_stack()
             .and_then(|stack| dependencies.complete.get(&stack.id));
@@ -673,6 +718,11 @@ impl Up<'_> {
         known.has_sent(published.sent);
         if let Some(there) = published.there {
             known.has_objects(&place, there).await;
+        }
+        if self.scope.has(&stack.id)
+            && let Some(deployed) = self.tighten(stack, dependencies).await?
+        {
+            *tightened.borrow_mut() = Some((stack.id.clone(), deployed));
         }
         Ok(())
     }

@@ -120,6 +120,8 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
         .collect();
     methods.sort_unstable();
     assert_eq!(methods, ["GET", "HEAD"]);
+    let functions = behavior.function_associations().map_or(0, |functions| functions.quantity());
+    assert_eq!(functions, 0, "a site that needs no function costs nothing more a request");
     let origins = config.origins().expect("origins").items();
     assert_eq!(origins.len(), 1);
     assert_eq!(
@@ -180,8 +182,8 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
 fn content_security_policy(api_url: &str) -> String {
     let api = api_url.split('/').take(3).collect::<Vec<_>>().join("/");
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-         connect-src 'self' {api}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'; connect-src 'self' {api}"
     )
 }
 
