@@ -183,11 +183,11 @@ impl Project {
         self.stacks.values().find(|stack| is_site(stack))
     }
 
-    /// What the site's `config.json` is to have: each name with the stack and the output that has its value. Nothing unless
+    /// What the object is to have that tells pages what is deployed: each name with the stack and the output that has its value. Nothing unless
     /// the stage asks for it, where the site `has_own` or no template says the API's address.
     ///
     /// # Errors
-    /// An output isn't there, or several stacks have it; or the site has a `config.json` of its own beside what the stage
+    /// An output isn't there, or several stacks have it; or the site has a file of its name beside what the stage
     /// asks for.
     pub(crate) fn site_config(&self, has_own: bool) -> Result<Vec<(String, StackId, String)>> {
         let Some(said) = &self.stage.site_config else {
@@ -202,10 +202,10 @@ impl Project {
             });
         };
         if has_own && !said.is_empty() {
-            let file = self.site_dir().join("config.json");
+            let file = self.site_dir().join(&self.stage.site.config_file);
             return Err(Error::new(ErrorKind::InvalidProject, format!("{} is in the way", file.display())).hint(
-                "`siteConfig` in stacks/stages.yaml makes a file of that name: rename or remove the one, or leave out the \
-                 other.",
+                "`siteConfig` in stacks/stages.yaml makes a file of that name. Keep both with another name for that one, as in \
+                 `siteConfigFile: deployed.json`, or leave out one of them.",
             ));
         }
         said.iter()

@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use super::did_you_mean;
 use super::functions::Function;
-use super::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use super::is_site;
+use super::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a parameter's value comes from.
@@ -52,8 +52,7 @@ pub(crate) const SITE_APP_PATHS: &str = "SiteAppPaths";
 
 /// The parameters that the site's files give, where the template that makes its place declares them. One that doesn't is
 /// left alone.
-pub(crate) const SITE_PARAMETERS: [&str; 5] =
-    [SITE_POLICY, SITE_FRAMES, SITE_REDIRECTS, SITE_FALLBACK, SITE_APP_PATHS];
+pub(crate) const SITE_PARAMETERS: [&str; 5] = [SITE_POLICY, SITE_FRAMES, SITE_REDIRECTS, SITE_FALLBACK, SITE_APP_PATHS];
 
 /// What a stack gets from another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -116,7 +116,7 @@ impl Published {
 /// How long another publication is waited for that goes on and on.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Makes the bucket hold the site and, if there is something to tell the page, a `config.json` with it; and CloudFront
+/// Makes the bucket hold the site and, if there is something to tell pages, the object `config_file` with it; and CloudFront
 /// forget what changed; with `wait`, until it has.
 ///
 /// # Errors
@@ -126,12 +126,17 @@ pub(crate) async fn publish(
     cloud: &Cloud,
     site: &Site,
     place: &Destination,
-    config: &BTreeMap<String, String>,
+    (config_file, config): (&str, &BTreeMap<String, String>),
     wait: bool,
     reporter: &Reporter,
 ) -> Result<Published> {
-    let objects = site.with_config(config);
-    let (plan, mut lease) = match begin(cloud, place, &objects, reporter).await? {
+    let config = (!config.is_empty()).then(|| Object::config(config_file, config));
+    let others = site
+        .objects()
+        .iter()
+        .filter(|object| config.is_none() || &*object.key != config_file);
+    let objects: Vec<Object> = others.chain(&config).cloned().collect();
+    let (plan, mut lease) = match begin(cloud, place, &objects, config_file, reporter).await? {
         Begun::Nothing(published) => return Ok(published),
         Begun::Work(work) => *work,
     };
@@ -176,6 +181,7 @@ async fn begin<'a>(
     cloud: &'a Cloud,
     place: &'a Destination,
     objects: &'a [Object],
+    config_file: &str,
     reporter: &Reporter,
 ) -> Result<Begun<'a>> {
     let mut abandoned = None;
@@ -191,7 +197,7 @@ async fn begin<'a>(
             // What it did meanwhile isn't in the listing.
             continue;
         }
-        let plan = plan::plan(objects, &there, &before.ledger);
+        let plan = plan::plan(objects, config_file, &there, &before.ledger);
         if plan.is_empty(&before.ledger) {
             let outcome = plan.outcome;
             return Ok(Begun::Nothing(Published {

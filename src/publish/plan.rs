@@ -6,7 +6,7 @@ use super::Published;
 use super::ledger::{Ledger, Outdated};
 use crate::bucket::Listing;
 use crate::ident::fresh_token;
-use crate::site::{CONFIG, Object, ObjectKind, folder_and_name, is_hashed_name, url_path};
+use crate::site::{Object, ObjectKind, folder_and_name, is_hashed_name, url_path};
 
 /// For how many publications that change something an asset stays after the last page that refers to it has gone: a page
 /// that was opened before them still gets what it loads later.
@@ -47,14 +47,14 @@ impl Plan<'_> {
     }
 }
 
-/// What it takes to get from `there`, the bucket's keys and ETags, to `objects`.
-pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) -> Plan<'a> {
+/// What it takes to get from `there`, the bucket's keys and ETags, to `objects`, of which `config` tells pages what is deployed.
+pub(super) fn plan<'a>(objects: &'a [Object], config: &str, there: &Listing, ledger: &Ledger) -> Plan<'a> {
     let mut outcome = Published::default();
     let mut waves: [Vec<&Object>; 3] = Default::default();
     let mut outdated: BTreeSet<String> = ledger.outdated.iter().flat_map(|one| one.paths.clone()).collect();
     let mut headers = BTreeMap::new();
     for object in objects {
-        let class = class(object);
+        let class = class(object, config);
         let sent_with = headers_of(object);
         let same_headers = ledger.headers.get(&class) == Some(&sent_with);
         headers.entry(class).or_insert(sent_with);
@@ -74,7 +74,7 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
             None => outcome.new += 1,
         }
         outcome.bytes += object.size;
-        waves[wave(object)].push(object);
+        waves[wave(object, config)].push(object);
     }
     let wanted: HashSet<&str> = objects.iter().map(|object| &*object.key).collect();
     let gone = || there.iter().filter(|(key, _)| !wanted.contains(key.as_str()));
@@ -142,19 +142,19 @@ pub(super) fn plan<'a>(objects: &'a [Object], there: &Listing, ledger: &Ledger) 
 }
 
 /// The address of the API comes with the pages that ask for it.
-fn wave(object: &Object) -> usize {
+fn wave(object: &Object, config: &str) -> usize {
     match object.kind {
         ObjectKind::Asset => 0,
-        ObjectKind::Plain if &*object.key != CONFIG => 1,
+        ObjectKind::Plain if &*object.key != config => 1,
         ObjectKind::Plain | ObjectKind::Page => 2,
     }
 }
 
 /// Objects of a class are sent with the same headers: those with the same extension, but for assets and the API's address,
 /// which are cached otherwise. S3 doesn't list headers, so this is how a change of them is noticed.
-fn class(object: &Object) -> String {
-    if &*object.key == CONFIG {
-        return CONFIG.to_owned();
+fn class(object: &Object, config: &str) -> String {
+    if &*object.key == config {
+        return config.to_owned();
     }
     let (_, name) = folder_and_name(&object.key);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -213,7 +213,7 @@ mod tests {
         ledger: &Ledger,
         etag: impl Fn(&Object) -> String,
     ) -> (Listing, Ledger) {
-        let plan = plan(objects, there, ledger);
+        let plan = plan(objects, "config.json", there, ledger);
         let (mut now, mut done) = (there.clone(), plan.done);
         for object in plan.waves.iter().flatten() {
             let etag = etag(object);
@@ -232,7 +232,7 @@ mod tests {
 
     fn config() -> Object {
         let address = ("apiUrl".to_owned(), "https://api.example/things".to_owned());
-        Object::config(&BTreeMap::from([address]))
+        Object::config("config.json", &BTreeMap::from([address]))
     }
 
     fn site(version: &str) -> Vec<Object> {
@@ -248,9 +248,9 @@ mod tests {
     #[test]
     fn what_pages_need_comes_first_and_the_address_with_the_pages() {
         let objects = site("1");
-        let plan = plan(&objects, &Listing::new(), &Ledger::default());
+        let plan = plan(&objects, "config.json", &Listing::new(), &Ledger::default());
         assert_eq!(keys(&plan.waves[1]), ["style.css", "robots.txt"]);
-        assert_eq!(keys(&plan.waves[2]), ["index.html", CONFIG]);
+        assert_eq!(keys(&plan.waves[2]), ["index.html", "config.json"]);
         assert!(keys(&plan.waves[0])[0].starts_with("style."));
         assert_eq!(plan.outcome.new, 5);
         assert_eq!(plan.begun.outdated, None, "nothing is in any cache yet");
@@ -261,7 +261,7 @@ mod tests {
     fn a_second_publication_of_the_same_does_nothing() {
         let objects = site("1");
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());
-        let again = plan(&objects, &there, &ledger);
+        let again = plan(&objects, "config.json", &there, &ledger);
         assert!(again.is_empty(&ledger), "{again:?}");
         assert_eq!(again.outcome.unchanged, 5);
         assert!(!again.outcome.did_something());
@@ -272,7 +272,7 @@ mod tests {
         let (mut there, ledger) = after(&site("1"), &Listing::new(), &Ledger::default());
         there.insert("a b/gone ü.html".to_owned(), "x".to_owned());
         let objects = site("2");
-        let plan = plan(&objects, &there, &ledger);
+        let plan = plan(&objects, "config.json", &there, &ledger);
         assert_eq!(plan.outcome.new, 1, "the asset, under its new name");
         assert_eq!(plan.outcome.changed, 2);
         assert_eq!(plan.remove, ["a b/gone ü.html"]);
@@ -322,7 +322,7 @@ mod tests {
         let (mut there, ledger) = after(&site("1"), &Listing::new(), &Ledger::default());
         there.insert("notes.0123456789abcdef.txt".to_owned(), "ff".repeat(16));
         let objects = site("1");
-        let plan = plan(&objects, &there, &ledger);
+        let plan = plan(&objects, "config.json", &there, &ledger);
         assert_eq!(plan.remove, ["notes.0123456789abcdef.txt"]);
     }
 
@@ -332,13 +332,13 @@ mod tests {
         let mut objects = site("1");
         objects[1].headers = Headers::new("text/plain", "public, max-age=0").into();
         let (begun, done) = {
-            let plan = plan(&objects, &there, &ledger);
+            let plan = plan(&objects, "config.json", &there, &ledger);
             assert_eq!(keys(&plan.waves[1]), ["style.css"]);
             (plan.begun, plan.done)
         };
-        let unfinished = plan(&objects, &there, &begun);
+        let unfinished = plan(&objects, "config.json", &there, &begun);
         assert_eq!(keys(&unfinished.waves[1]), ["style.css"]);
-        assert!(plan(&objects, &there, &done).is_empty(&done));
+        assert!(plan(&objects, "config.json", &there, &done).is_empty(&done));
     }
 
     #[test]
@@ -347,7 +347,7 @@ mod tests {
         data.headers = Headers::new("text/plain", "public, max-age=0").into();
         let objects = [data, config()];
         let (there, ledger) = after(&objects, &Listing::new(), &Ledger::default());
-        assert!(plan(&objects, &there, &ledger).is_empty(&ledger));
+        assert!(plan(&objects, "config.json", &there, &ledger).is_empty(&ledger));
     }
 
     #[test]
@@ -355,11 +355,11 @@ mod tests {
         let encrypted = |object: &Object| format!("{:?}", object.sum);
         let (there, ledger) = published(&site("1"), &Listing::new(), &Ledger::default(), encrypted);
         let again = site("1");
-        let again = plan(&again, &there, &ledger);
+        let again = plan(&again, "config.json", &there, &ledger);
         assert!(again.is_empty(&ledger) && again.outcome.unchanged == 5, "{again:?}");
 
         let objects = site("2");
-        let next = plan(&objects, &there, &ledger);
+        let next = plan(&objects, "config.json", &there, &ledger);
         assert_eq!(next.waves.iter().map(Vec::len).sum::<usize>(), 3);
         assert_eq!(
             next.outcome.kept, 1,
@@ -384,14 +384,17 @@ mod tests {
         let mut changed = there.clone();
         changed.insert("robots.txt".to_owned(), "another".to_owned());
         let objects = site("1");
-        assert_eq!(keys(&plan(&objects, &changed, &ledger).waves[1]), ["robots.txt"]);
+        assert_eq!(
+            keys(&plan(&objects, "config.json", &changed, &ledger).waves[1]),
+            ["robots.txt"]
+        );
         let older = Ledger {
             contents: Contents::default(),
             ..ledger.clone()
         };
         let (there, renewed) = published(&objects, &there, &older, encrypted);
         assert_eq!(renewed.contents, ledger.contents, "all is sent once more");
-        assert!(plan(&objects, &there, &renewed).is_empty(&renewed));
+        assert!(plan(&objects, "config.json", &there, &renewed).is_empty(&renewed));
         let (_, gone) = published(&[], &there, &renewed, encrypted);
         assert_eq!(of(&gone).len(), 1, "the asset stays a while: {:?}", of(&gone));
     }
@@ -400,9 +403,9 @@ mod tests {
     fn an_invalidation_that_failed_is_left_to_do() {
         let (there, ledger) = after(&site("1"), &Listing::new(), &Ledger::default());
         let objects = site("2");
-        let begun = plan(&objects, &there, &ledger).begun;
+        let begun = plan(&objects, "config.json", &there, &ledger).begun;
         let (sent, _) = after(&objects, &there, &ledger);
-        let again = plan(&objects, &sent, &begun);
+        let again = plan(&objects, "config.json", &sent, &begun);
         assert!(!again.is_empty(&begun));
         assert_eq!(
             again.begun.outdated, begun.outdated,
@@ -413,7 +416,7 @@ mod tests {
     #[test]
     fn many_paths_are_one_wildcard() {
         let there: Listing = (0..=MOST_PATHS).map(|n| (format!("{n}.html"), String::new())).collect();
-        let plan = plan(&[], &there, &Ledger::default());
+        let plan = plan(&[], "config.json", &there, &Ledger::default());
         assert_eq!(
             plan.begun.outdated.map(|outdated| outdated.paths),
             Some(vec![EVERYTHING.to_owned()])

@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn age(dir: &tempfile::TempDir, name: &str) {
-        let file = fs::File::options()
+        let file = File::options()
             .write(true)
             .open(dir.path().join(name))
             .expect("there");
@@ -230,7 +230,7 @@ mod tests {
         let (dir, kept) = (folder(), tempfile::TempDir::new().expect("a folder"));
         let memo = kept.path().join("site.json");
         let set = |time: SystemTime| {
-            let file = fs::File::options()
+            let file = File::options()
                 .write(true)
                 .open(dir.path().join("a.js"))
                 .expect("there");

@@ -26,7 +26,7 @@ mod sniffed;
 mod source;
 pub(crate) mod sum;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ use fingerprint::{Habit, Names, Notes};
 use input::{Input, PIECE_BYTES};
 use media_type::{Representation, representation};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
-pub(crate) use object::{ASK_THE_EDGE, CONFIG, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+pub(crate) use object::{ASK_THE_EDGE, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
 use read::Reader;
 use settings::{Settings, Urls};
 use source::Source;
@@ -79,18 +79,9 @@ impl Site {
         &self.addresses
     }
 
-    /// Whether the site brings a `config.json` of its own.
-    pub(crate) fn has_config(&self) -> bool {
-        self.objects.iter().any(|object| &*object.key == CONFIG)
-    }
-
-    /// What is published with a `config.json` that has these values; without one if there are none.
-    pub(crate) fn with_config(&self, values: &BTreeMap<String, String>) -> Vec<Object> {
-        if values.is_empty() {
-            return self.objects.to_vec();
-        }
-        let others = self.objects.iter().filter(|object| &*object.key != CONFIG).cloned();
-        others.chain([Object::config(values)]).collect()
+    /// Whether the site brings an object of this key itself.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.objects.iter().any(|object| &*object.key == key)
     }
 
     /// An object's bytes, or where they are. Those of a page or style sheet whose references changed are made anew, and are

@@ -9,7 +9,7 @@ use super::file_stat::FileStat;
 use super::settings::Header;
 use super::sum::Sum;
 
-/// The object that tells the page its API's address. The page asks for it; nobody edits it.
+/// What the object is called that tells pages what is deployed, its API's address above all, unless the stage says otherwise.
 pub(crate) const CONFIG: &str = "config.json";
 
 /// Browsers and edges keep it and never ask again: the name changes with the content. `immutable` (RFC 8246) spares the
@@ -124,11 +124,11 @@ impl Object {
         }
     }
 
-    /// The object that tells the page what it is to know of what is deployed.
-    pub(crate) fn config(values: &BTreeMap<String, String>) -> Self {
+    /// The object of this key that tells pages what they are to know of what is deployed. They ask for it; nobody edits it.
+    pub(crate) fn config(key: &str, values: &BTreeMap<String, String>) -> Self {
         let text = format!("{}\n", json!(values)).into_bytes();
         Self {
-            key: CONFIG.into(),
+            key: key.into(),
             kind: ObjectKind::Plain,
             size: text.len() as u64,
             sum: Sum::of(&text),

@@ -65,9 +65,9 @@ struct Addresses {
 
 impl Addresses {
     /// What is known of them by the settings and by what is published.
-    fn of(site: &Site, settings: &Settings) -> Result<Self> {
+    fn of(site: &Site) -> Result<Self> {
         let objects = site.objects();
-        let is_app = settings.urls == Urls::App;
+        let is_app = site.addresses().urls == Urls::App;
         let without_extension = if is_app {
             let keys = objects.iter().map(|object| &*object.key);
             let bare = keys.filter(|key| !folder_and_name(key).1.contains('.'));
@@ -89,8 +89,7 @@ impl Addresses {
             .hint("Give the files extensions, leave them out by site/.deployerignore, or say `urls: folders` or `html`."));
         }
         Ok(Self {
-            has_redirects: !settings.redirects.is_empty()
-                || objects.iter().any(|object| object.headers.redirect.is_some()),
+            has_redirects: objects.iter().any(|object| object.headers.redirect.is_some()),
             is_app,
             without_extension,
         })
@@ -103,7 +102,7 @@ impl SiteParameters {
     /// # Errors
     /// It is more than a template or a header can have, or a file can't be read any more.
     pub(crate) fn of(site: &Site, settings: &Settings) -> Result<Self> {
-        let addresses = Addresses::of(site, settings)?;
+        let addresses = Addresses::of(site)?;
         let needs = policy::read(site, settings)?;
         Ok(Self {
             policy: policy::policy(&needs, settings)?,

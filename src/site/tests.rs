@@ -428,10 +428,10 @@ fn what_changed_since_it_was_read_is_not_published() {
         assert!(site.check(object(key)).is_err());
     }
     assert!(
-        site.check(&Object::config(&BTreeMap::from([(
-            "apiUrl".to_owned(),
-            "https://api".to_owned()
-        )])))
+        site.check(&Object::config(
+            "config.json",
+            &BTreeMap::from([("apiUrl".to_owned(), "https://api".to_owned())])
+        ))
         .is_ok()
     );
 }

@@ -345,9 +345,11 @@ fn a_site_that_cannot_be_published_is_refused() {
     };
     project.write("site/config.json", "{}");
     told("{ apiUrl: logic.ApiUrl }");
-    without_a_request(&project, &["up"])
-        .fails_with(2)
-        .says(&["site/config.json is in the way", "`siteConfig`"]);
+    without_a_request(&project, &["up"]).fails_with(2).says(&[
+        "site/config.json is in the way",
+        "`siteConfig`",
+        "`siteConfigFile: ",
+    ]);
     std::fs::remove_file(project.path().join("site/config.json")).expect("removed");
     told("{ apiUrl: logic.ApiUlr }");
     without_a_request(&project, &["up"])

@@ -373,12 +373,18 @@ fn the_stage_says_what_the_page_is_told() {
     project.edit("stacks/news.yaml", "Value: hello", "Value: good day");
     says("{ greeting: news.Greeting }");
     assert_eq!(told(&up()), Some(serde_json::json!({ "greeting": "good day" })));
-    // Its own is kept, once the stage asks for none.
+    // Its own is kept, once the stage asks for none, or for one of another name.
     project.write("site/config.json", "{\"of\": \"its own\"}");
     project
         .deployer(&emulator.endpoint(), &["up"])
         .fails_with(2)
-        .says(&["site/config.json is in the way"]);
+        .says(&["site/config.json is in the way", "`siteConfigFile: deployed.json`"]);
+    says("{ greeting: news.Greeting }, siteConfigFile: deployed.json");
+    let both = up();
+    assert_eq!(both["verification"]["verified"], true, "{both:#}");
+    assert_eq!(told(&both), Some(serde_json::json!({ "of": "its own" })));
+    let deployed = http::get(&format!("{}deployed.json", document::site_url(&both))).expect("an answer");
+    assert_eq!(deployed.json(), serde_json::json!({ "greeting": "good day" }));
     project.write("stacks/stages.yaml", &stages);
     assert_eq!(told(&up()), Some(serde_json::json!({ "of": "its own" })));
     // What no template has can't be told.

@@ -52,11 +52,16 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     let packages = Packages::of(&project, &scope, &args.function_package, reporter).await?;
     let site = scope.site.then(|| read_site(&project, reporter)).transpose()?;
     let site_config = match &site {
-        Some(site) => project.site_config(site.has_config())?,
+        Some(site) => project.site_config(site.has(&project.stage.site.config_file))?,
         None => Vec::new(),
     };
     let site_parameters = match (&site, project.site_stack()) {
-        (Some(site), Some(stack)) if project.wiring().sources(&stack.id).any(|(_, source)| *source == Source::Site) => {
+        (Some(site), Some(stack))
+            if project
+                .wiring()
+                .sources(&stack.id)
+                .any(|(_, source)| *source == Source::Site) =>
+        {
             Some(SiteParameters::of(site, &project.stage.site)?)
         }
         _ => None,

@@ -712,7 +712,8 @@ impl Up<'_> {
         };
         self.reporter().working("site", "comparing");
         let cloud = self.context.cloud_of(&stack.id);
-        let published = publish::publish(cloud, site, &place, &config, self.wait, self.reporter()).await?;
+        let config = (&*project.stage.site.config_file, &config);
+        let published = publish::publish(cloud, site, &place, config, self.wait, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
         known.has_sent(published.sent);

@@ -7,9 +7,7 @@ use std::path::Path;
 use super::Up;
 use crate::cloud::Endpoint;
 use crate::project::stacks::StackId;
-use crate::project::wiring::{
-    SITE_APP_PATHS, SITE_FALLBACK, SITE_FRAMES, SITE_POLICY, SITE_REDIRECTS, Source,
-};
+use crate::project::wiring::{SITE_APP_PATHS, SITE_FALLBACK, SITE_FRAMES, SITE_POLICY, SITE_REDIRECTS, Source};
 use crate::site::parameters::{Edges, SiteParameters};
 use crate::site::policy;
 
@@ -55,7 +53,10 @@ impl Up<'_> {
     pub(super) fn add_site_values(&self, stack: &StackId, inputs: &mut BTreeMap<String, String>) {
         let sources = self.context.project.wiring().sources(stack);
         for (parameter, _) in sources.filter(|(_, source)| **source == Source::Site) {
-            if let Some(value) = self.site_value(stack, parameter).filter(|_| !inputs.contains_key(parameter)) {
+            if let Some(value) = self
+                .site_value(stack, parameter)
+                .filter(|_| !inputs.contains_key(parameter))
+            {
                 inputs.insert(parameter.to_owned(), value);
             }
         }
@@ -64,7 +65,10 @@ impl Up<'_> {
     /// What a parameter is deployed with before the site is published: what the site wants, as loose as it is now. Without a
     /// site in this run it stays as it is.
     fn site_value(&self, stack: &StackId, parameter: &str) -> Option<String> {
-        let deployed = self.before.get(stack).and_then(|before| before.stack.parameters.get(parameter));
+        let deployed = self
+            .before
+            .get(stack)
+            .and_then(|before| before.stack.parameters.get(parameter));
         let Some(wanted) = self.site_wants.get(parameter) else {
             return deployed.cloned();
         };

@@ -59,7 +59,9 @@ fn all() -> impl Iterator<Item = &'static str> {
 
 /// A hash or nonce, beside which `'unsafe-inline'` means nothing.
 fn is_narrower(source: &str) -> bool {
-    ["'sha256-", "'sha384-", "'sha512-", "'nonce-", "'strict-dynamic'"].iter().any(|start| source.starts_with(start))
+    ["'sha256-", "'sha384-", "'sha512-", "'nonce-", "'strict-dynamic'"]
+        .iter()
+        .any(|start| source.starts_with(start))
 }
 
 fn has_inline(sources: &BTreeSet<String>) -> bool {
@@ -187,6 +189,9 @@ mod tests {
         };
         let both = looser(&many("a"), &many("b"));
         assert!(both.len() < super::super::LONGEST, "{}", both.len());
-        assert!(is_as_loose(&both, &many("a")) && is_as_loose(&both, &many("b")), "{both}");
+        assert!(
+            is_as_loose(&both, &many("a")) && is_as_loose(&both, &many("b")),
+            "{both}"
+        );
     }
 }

@@ -139,10 +139,18 @@ pub(crate) struct Loosened {
 impl Loosened {
     /// Whether another policy refuses it.
     pub(crate) fn is_refused_by(&self, policy: &str) -> bool {
-        let needed = self.adds.iter().map(|(directive, source)| format!("{directive} {source}"));
+        let needed = self
+            .adds
+            .iter()
+            .map(|(directive, source)| format!("{directive} {source}"));
         let needed: Vec<String> = needed.collect();
-        !is_as_loose(policy, &format!("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; {}",
-            needed.join("; ")))
+        !is_as_loose(
+            policy,
+            &format!(
+                "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; {}",
+                needed.join("; ")
+            ),
+        )
     }
 }
 
@@ -192,7 +200,10 @@ pub(crate) fn read(site: &Site, settings: &Settings) -> Result<Merged> {
     let mut files: Vec<&Object> = files.collect();
     // That a page needs something tells more than that a script does.
     files.sort_by(|one, other| (other.kind, &one.key).cmp(&(one.kind, &other.key)));
-    let read: Vec<Result<Option<Needs>>> = files.par_iter().map(|object| of_object(site, object, settings.hashes)).collect();
+    let read: Vec<Result<Option<Needs>>> = files
+        .par_iter()
+        .map(|object| of_object(site, object, settings.hashes))
+        .collect();
     let mut merged = Merged::default();
     for (object, needs) in files.iter().zip(read) {
         if let Some(needs) = needs? {
@@ -309,7 +320,9 @@ impl Sources {
     }
 
     fn add_need(&mut self, need: Need) {
-        need.adds().iter().for_each(|(directive, source)| self.add(directive, source));
+        need.adds()
+            .iter()
+            .for_each(|(directive, source)| self.add(directive, source));
     }
 
     fn text(&self) -> String {
@@ -367,7 +380,9 @@ fn refused_hosts(merged: &Merged, sources: &Sources) -> Vec<String> {
     let is_refused = |((directive, origin), _): &(&(Directive, String), &Place)| {
         // What is left over of a developer's machine is nothing that visitors want.
         let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
-        let is_local = ["localhost", "127.0.0.1", "0.0.0.0"].iter().any(|local| host.starts_with(local));
+        let is_local = ["localhost", "127.0.0.1", "0.0.0.0"]
+            .iter()
+            .any(|local| host.starts_with(local));
         !is_local && !sources.allow(directive.name(), origin)
     };
     let refused: Vec<_> = merged.hosts.iter().filter(is_refused).collect();
@@ -384,7 +399,9 @@ fn refused_hosts(merged: &Merged, sources: &Sources) -> Vec<String> {
         .collect();
     if refused.len() > TOLD {
         let more = refused.len() - TOLD;
-        told.push(format!("the site's policy refuses {more} more hosts that its files want"));
+        told.push(format!(
+            "the site's policy refuses {more} more hosts that its files want"
+        ));
     }
     told
 }
@@ -403,7 +420,9 @@ fn too_long(length: usize, settings: &Settings) -> Error {
              all of them are allowed by one word.",
         )
     } else {
-        error.hint("Nothing was changed. Allow fewer hosts in stacks/stages.yaml, or several by one: `https://*.example.com`.")
+        error.hint(
+            "Nothing was changed. Allow fewer hosts in stacks/stages.yaml, or several by one: `https://*.example.com`.",
+        )
     }
 }
 

@@ -201,7 +201,12 @@ pub(super) fn hash(text: &str) -> String {
 
 /// The number of the line that a place in a text is in, counted from 1.
 pub(super) fn line_of(text: &str, place: usize) -> usize {
-    1 + text.as_bytes().iter().take(place).filter(|byte| **byte == b'\n').count()
+    1 + text
+        .as_bytes()
+        .iter()
+        .take(place)
+        .filter(|byte| **byte == b'\n')
+        .count()
 }
 
 /// The host of a reference, with its scheme and port; none if it is the site's own, or can't be told.

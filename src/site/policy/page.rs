@@ -46,9 +46,8 @@ static TEXTS: LazyLock<Option<Selector>> = LazyLock::new(|| "style,script,noscri
 
 /// Looks at a part of the page.
 fn find(part: Range<usize>, finder: &RefCell<Finder<'_>>) -> Option<()> {
-    let selector = |selector: &'static LazyLock<Option<Selector>>| {
-        LazyLock::force(selector).as_ref().map(Cow::Borrowed)
-    };
+    let selector =
+        |selector: &'static LazyLock<Option<Selector>>| LazyLock::force(selector).as_ref().map(Cow::Borrowed);
     let offset = part.start;
     let elements = ElementContentHandlers::default().element(|element: &mut Element<'_, '_>| {
         finder.borrow_mut().element(element, offset);
@@ -200,7 +199,11 @@ impl Finder<'_> {
         let line = |line: usize| if is_element { first + line - 1 } else { first };
         self.needs.add_part(needs_of_style(style), line);
         if self.hashes {
-            let hashes = if is_element { &mut self.needs.styles } else { &mut self.needs.attributes };
+            let hashes = if is_element {
+                &mut self.needs.styles
+            } else {
+                &mut self.needs.attributes
+            };
             hashes.insert(hash(style));
         }
     }
@@ -284,7 +287,9 @@ fn load(needs: &mut Needs, directive: Directive, reference: Option<String>, line
     let is_data = is_of_scheme(reference, "data:");
     let is_own = !reference.is_empty()
         && !is_data
-        && !["about:", "javascript:", "blob:", "#"].iter().any(|scheme| is_of_scheme(reference, scheme));
+        && !["about:", "javascript:", "blob:", "#"]
+            .iter()
+            .any(|scheme| is_of_scheme(reference, scheme));
     let need = match directive {
         Directive::Img if is_data => Need::DataImages,
         Directive::Media if is_data => Need::DataMedia,
@@ -306,7 +311,12 @@ fn set(needs: &mut Needs, references: Option<String>, line: impl Fn() -> usize +
     };
     // A `data:` address has commas in it; each candidate's address ends at a blank.
     for candidate in references.split_ascii_whitespace() {
-        load(needs, Directive::Img, Some(candidate.trim_matches(',').to_owned()), line);
+        load(
+            needs,
+            Directive::Img,
+            Some(candidate.trim_matches(',').to_owned()),
+            line,
+        );
     }
 }
 
@@ -343,11 +353,17 @@ mod tests {
     #[test]
     fn what_stands_in_a_page_tells_what_it_needs() {
         for (page, expected) in [
-            ("<script src=a.js></script><link rel=stylesheet href=a.css><img src=a.png>", vec![]),
+            (
+                "<script src=a.js></script><link rel=stylesheet href=a.css><img src=a.png>",
+                vec![],
+            ),
             ("<script>a()</script>", vec![Need::InlineScripts]),
             ("<script type=module>a()</script>", vec![Need::InlineScripts]),
             ("<script type=importmap>{}</script>", vec![Need::InlineScripts]),
-            ("<script type='application/json'>{\"a\":1}</script><script type=text/template><b style='x'></script>", vec![]),
+            (
+                "<script type='application/json'>{\"a\":1}</script><script type=text/template><b style='x'></script>",
+                vec![],
+            ),
             ("<script></script><style></style><p style onclick>", vec![]),
             ("<script src=a.js>ignored()</script>", vec![]),
             ("<a onclick='a()'>", vec![Need::Handlers]),
@@ -360,12 +376,18 @@ mod tests {
                 vec![Need::StyleAttributes, Need::DataImages],
             ),
             ("<noscript><style>a{}</style></noscript>", vec![Need::InlineStyles]),
-            ("<img srcset='data:image/png;base64,AA 1x, b.png 2x'>", vec![Need::DataImages]),
+            (
+                "<img srcset='data:image/png;base64,AA 1x, b.png 2x'>",
+                vec![Need::DataImages],
+            ),
             ("<video><source src=a.mp4></video>", vec![Need::Media]),
             ("<link rel=manifest href=a.webmanifest>", vec![Need::Media]),
             ("<iframe src=a.html></iframe>", vec![Need::Frames]),
             ("<iframe src=about:blank></iframe><iframe></iframe>", vec![]),
-            ("<iframe srcdoc='&lt;script>a()&lt;/script>'></iframe>", vec![Need::InlineScripts]),
+            (
+                "<iframe srcdoc='&lt;script>a()&lt;/script>'></iframe>",
+                vec![Need::InlineScripts],
+            ),
             ("<object data=a.svg></object>", vec![Need::Objects]),
             ("<form id=a novalidate></form><form action='#'></form>", vec![]),
             ("<form action=/search></form>", vec![Need::Forms]),

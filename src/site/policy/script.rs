@@ -180,7 +180,9 @@ const WORDS: &[(&[&str], Sign)] = &[
 
 /// All words, and for each what it means.
 static SIGNS: LazyLock<Option<(AhoCorasick, Vec<Sign>)>> = LazyLock::new(|| {
-    let words = WORDS.iter().flat_map(|(words, sign)| words.iter().map(move |word| (*word, *sign)));
+    let words = WORDS
+        .iter()
+        .flat_map(|(words, sign)| words.iter().map(move |word| (*word, *sign)));
     let (words, signs): (Vec<&str>, Vec<Sign>) = words.unzip();
     Some((AhoCorasick::new(words).ok()?, signs))
 });
@@ -278,7 +280,16 @@ fn is_comment(text: &str, place: usize) -> bool {
 /// Whether `new Function(` isn't a test whether that is possible, or a way to the global object, which is only tried.
 fn is_made_of_something(after: &str) -> bool {
     let after = after.trim_start();
-    let tests = ["\"\"", "''", "``", ")", "\"return this", "'return this", "`return this", "\"return 1"];
+    let tests = [
+        "\"\"",
+        "''",
+        "``",
+        ")",
+        "\"return this",
+        "'return this",
+        "`return this",
+        "\"return 1",
+    ];
     !tests.iter().any(|test| after.starts_with(test))
 }
 
@@ -289,7 +300,9 @@ fn is_eval(before: &str, after: &str) -> bool {
         Some('.') => {
             let owner = before.trim_end_matches('.');
             return ["window", "globalThis", "self"].iter().any(|global| {
-                owner.strip_suffix(global).is_some_and(|rest| !rest.ends_with(|c: char| is_part(c) || c == '.'))
+                owner
+                    .strip_suffix(global)
+                    .is_some_and(|rest| !rest.ends_with(|c: char| is_part(c) || c == '.'))
             });
         }
         Some(c) if is_part(c) || c == '#' => return false,
@@ -368,7 +381,10 @@ mod tests {
                 "new Worker(URL.createObjectURL(new Blob([s])))",
                 vec![Need::BlobImages, Need::BlobWorkers],
             ),
-            ("v.src = URL.createObjectURL(new MediaSource)", vec![Need::BlobImages, Need::BlobMedia]),
+            (
+                "v.src = URL.createObjectURL(new MediaSource)",
+                vec![Need::BlobImages, Need::BlobMedia],
+            ),
             ("i.src = 'data:image/png;base64,'", vec![Need::DataImages]),
             ("new Audio('ding.mp3').play()", vec![Need::Media]),
             ("fetch('data:text/plain,x')", vec![Need::DataCalls]),

@@ -67,7 +67,10 @@ fn load(needs: &mut Needs, directive: Directive, reference: &str, line: impl FnO
 
 /// Where what stands between the brackets of `url(…)` is, without quotes.
 fn url(bytes: &[u8], start: usize) -> (usize, usize) {
-    let blank = bytes[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let blank = bytes[start..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count();
     let from = start + blank;
     match bytes.get(from) {
         Some(quote @ (b'"' | b'\'')) => (from + 1, from + string_end(&bytes[from..], *quote)),

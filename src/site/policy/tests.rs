@@ -17,12 +17,17 @@ fn made(files: &[(&str, &str)], settings: &Settings) -> Policy {
 }
 
 fn directive<'a>(policy: &'a str, name: &str) -> Option<&'a str> {
-    policy.split("; ").find_map(|directive| directive.strip_prefix(name)?.strip_prefix(' '))
+    policy
+        .split("; ")
+        .find_map(|directive| directive.strip_prefix(name)?.strip_prefix(' '))
 }
 
 #[test]
 fn a_site_that_needs_nothing_has_the_strict_policy_and_so_does_each_template() {
-    let site = [("index.html", "<script src=a.js></script><form id=x>"), ("a.js", "fetch('/x')")];
+    let site = [
+        ("index.html", "<script src=a.js></script><form id=x>"),
+        ("a.js", "fetch('/x')"),
+    ];
     let policy = made(&site, &Settings::default());
     assert_eq!(policy.text, STRICT);
     assert!(policy.loosened.is_empty() && policy.warnings.is_empty() && !policy.has_frames);
@@ -44,12 +49,19 @@ fn each_step_is_the_narrowest_that_does() {
     for (files, expected) in [
         (
             &[("index.html", "<p style='a:b'><script>a()</script>")][..],
-            &[("script-src", "'self' 'unsafe-inline'"), ("style-src", "'self' 'unsafe-inline'")][..],
+            &[
+                ("script-src", "'self' 'unsafe-inline'"),
+                ("style-src", "'self' 'unsafe-inline'"),
+            ][..],
         ),
         (&[("a.css", "a{b:url(data:,)}")], &[("img-src", "'self' data:")]),
         (
             &[("index.html", "<video src=a.mp4>")],
-            &[("media-src", "'self'"), ("manifest-src", "'self'"), ("worker-src", "'self'")],
+            &[
+                ("media-src", "'self'"),
+                ("manifest-src", "'self'"),
+                ("worker-src", "'self'"),
+            ],
         ),
         (
             &[("index.html", "<iframe src=b.html>")],
@@ -64,14 +76,20 @@ fn each_step_is_the_narrowest_that_does() {
             ],
         ),
         (&[("a.wasm", "")], &[("script-src", "'self' 'wasm-unsafe-eval'")]),
-        (&[("a.js", "new Function(a)")], &[("script-src", "'self' 'unsafe-eval'")]),
+        (
+            &[("a.js", "new Function(a)")],
+            &[("script-src", "'self' 'unsafe-eval'")],
+        ),
         (
             &[("a.js", "new Worker(URL.createObjectURL(b))")],
             &[("worker-src", "'self' blob:"), ("img-src", "'self' blob:")],
         ),
         (&[("index.html", "<form action=/a>")], &[("form-action", "'self'")]),
         (&[("index.html", "<base href=/a/>")], &[("base-uri", "'self'")]),
-        (&[("a.js", "createElement('iframe')"), ("index.html", "")], &[("frame-ancestors", "'none'")]),
+        (
+            &[("a.js", "createElement('iframe')"), ("index.html", "")],
+            &[("frame-ancestors", "'none'")],
+        ),
         (
             &[("a.js", "createElement('iframe')"), ("index.html", ""), ("b.html", "")],
             &[("frame-src", "'self'")],
@@ -109,7 +127,10 @@ fn what_loosened_it_is_told_with_the_first_page_that_did() {
 #[test]
 fn other_hosts_are_told_once_and_allowed_by_the_stage_alone() {
     let files = [
-        ("a.html", "\n<script src=https://cdn.example.com/a.js></script><img src=https://a.img.example/x>"),
+        (
+            "a.html",
+            "\n<script src=https://cdn.example.com/a.js></script><img src=https://a.img.example/x>",
+        ),
         ("b.html", "<script src=https://cdn.example.com/b.js></script>"),
         ("c.js", "fetch('http://localhost:3000/')"),
     ];
@@ -168,7 +189,10 @@ fn hashes_allow_one_by_one_or_are_refused() {
     let error = super::policy(&merged(&[("index.html", &many)], true), &settings).expect_err("too long");
     assert_eq!(error.kind(), ErrorKind::InvalidProject);
     let told = format!("{error} {:?}", error.next_step());
-    assert!(told.contains("at most 1783") && told.contains("leave out `hashes`"), "{told}");
+    assert!(
+        told.contains("at most 1783") && told.contains("leave out `hashes`"),
+        "{told}"
+    );
     let policy = made(&[("index.html", &many)], &Settings::default());
     assert_eq!(directive(&policy.text, "script-src"), Some("'self' 'unsafe-inline'"));
 }

@@ -1,9 +1,9 @@
-//! The page is told what is deployed: its `config.json` has the outputs that it should.
+//! The page is told what is deployed: the object for that, `config.json` unless the stage says otherwise, has the outputs that
+//! it should.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::site::CONFIG;
 use crate::verify::http::send;
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Published, Stage};
@@ -25,10 +25,10 @@ impl Check for SiteConfig {
             return Vec::new();
         };
         // An `up` without the site hasn't read it, and may have changed what it is told.
-        let has_own = stage.site.map_or_else(
-            || stage.project.site_dir().join(CONFIG).is_file(),
-            crate::site::Site::has_config,
-        );
+        let key = &*stage.project.stage.site.config_file;
+        let has_own = stage
+            .site
+            .map_or_else(|| stage.project.site_dir().join(key).is_file(), |site| site.has(key));
         let config = match stage.project.site_config(has_own) {
             Ok(config) if !config.is_empty() => config,
             // What is wrong with it was told before anything began.
@@ -54,9 +54,10 @@ impl Check for SiteConfig {
 }
 
 async fn look(stage: &Stage<'_>, published: &Published<'_>, expected: Value, round: Round) -> Finding {
+    let key = &*stage.project.stage.site.config_file;
     published.is_deployed(stage, round).await?;
-    published.is_published(stage, CONFIG, round).await?;
-    let url = format!("{}/{CONFIG}", published.origin);
+    published.is_published(stage, key, round).await?;
+    let url = format!("{}/{key}", published.origin);
     let answer = send(&stage.http, Method::GET, &url, &[]).await?;
     let config: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if answer.status != 200 || config != expected {
@@ -74,7 +75,7 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, expected: Value, rou
         return Err(Problem::failed(
             format!("{url} calls itself `{kind}` instead of JSON"),
             format!(
-                "`aws s3 rm s3://{}/{CONFIG}`, then `deployer up --only site`, which publishes it anew.",
+                "`aws s3 rm s3://{}/{key}`, then `deployer up --only site`, which publishes it anew.",
                 published.bucket
             ),
         ));

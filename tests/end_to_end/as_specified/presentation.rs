@@ -120,8 +120,13 @@ pub(super) async fn distribution(clients: &Clients, document: &Value, emulator: 
         .collect();
     methods.sort_unstable();
     assert_eq!(methods, ["GET", "HEAD"]);
-    let functions = behavior.function_associations().map_or(0, |functions| functions.quantity());
-    assert_eq!(functions, 0, "a site that needs no function costs nothing more a request");
+    let functions = behavior
+        .function_associations()
+        .map_or(0, |functions| functions.quantity());
+    assert_eq!(
+        functions, 0,
+        "a site that needs no function costs nothing more a request"
+    );
     let origins = config.origins().expect("origins").items();
     assert_eq!(origins.len(), 1);
     assert_eq!(
