@@ -110,6 +110,8 @@ struct Site<'a> {
 struct Files {
     all: usize,
     with_token: usize,
+    /// With one that is fair or strong, after a stem.
+    fair: usize,
     /// With a strong one, after a stem.
     strong: usize,
 }
@@ -121,9 +123,13 @@ const MOST_TOKENS: usize = 2;
 impl<'a> Site<'a> {
     fn add(&mut self, candidate: &Candidate<'a>) {
         let Candidate { name, token, .. } = candidate;
-        if token.evidence == Evidence::Strong && !token.is_bare() && name.kind != Kind::Data {
-            self.company.insert(candidate.form());
-            self.files.entry((name.folder, name.extension)).or_default().strong += 1;
+        if !token.is_bare() {
+            let files = self.files.entry((name.folder, name.extension)).or_default();
+            files.fair += usize::from(token.evidence >= Evidence::Fair);
+            files.strong += usize::from(token.evidence == Evidence::Strong);
+            if token.evidence == Evidence::Strong && name.kind != Kind::Data {
+                self.company.insert(candidate.form());
+            }
         }
         let owner = Some((token.stem, name.extension));
         let first = *self.owners.entry(token.text).or_insert(owner);
@@ -161,7 +167,7 @@ impl<'a> Site<'a> {
             Kind::Code if is_strong => in_company,
             Kind::Code if token.is_bare() => false,
             Kind::Code if token.evidence == Evidence::Fair => in_company,
-            Kind::Code => in_company && all_alike && files.strong * 4 >= files.all,
+            Kind::Code => in_company && all_alike && files.fair * 2 >= files.all,
             // Beside bundlers' images are rather those of other people than beside their scripts.
             Kind::Media => token.evidence >= Evidence::Fair && in_company && all_alike && files.strong > 0,
         }
