@@ -124,6 +124,7 @@ fn elsewhere(resource: &NamedResource) -> String {
 
 fn shown(resource: &NamedResource) -> String {
     let kind = match resource.resource_type.as_str() {
+        "AWS::CloudFront::Function" => "edge function",
         "AWS::CloudFront::OriginAccessControl" => "origin access control",
         "AWS::CloudFront::ResponseHeadersPolicy" => "response headers policy",
         "AWS::DynamoDB::Table" => "table",
@@ -140,6 +141,10 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
     let name = resource.name.as_str();
     let what = || format!("could not find out whether the {} exists", shown(resource));
     match resource.resource_type.as_str() {
+        "AWS::CloudFront::Function" => {
+            let answer = cloud.cloudfront.describe_function().name(name).send().await;
+            Ok(found(answer, |e| e.is_no_such_function_exists(), what)?.is_some())
+        }
         "AWS::CloudFront::OriginAccessControl" => origin_access_control(cloud, name, &what).await,
         "AWS::CloudFront::ResponseHeadersPolicy" => response_headers_policy(cloud, name, &what).await,
         "AWS::DynamoDB::Table" => {

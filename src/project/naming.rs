@@ -20,6 +20,7 @@ pub(crate) struct NamedResource {
 /// The property that names a resource of a type, and the longest name AWS takes: the `maxLength` in the CloudFormation
 /// resource schemas.
 const NAMING: &[(&str, &str, usize)] = &[
+    ("AWS::CloudFront::Function", "Name", 64),
     (
         "AWS::CloudFront::OriginAccessControl",
         "OriginAccessControlConfig.Name",
@@ -84,7 +85,7 @@ impl NamedResource {
             match self.resource_type.as_str() {
                 "AWS::S3::Bucket" => bucket_name_problem(&self.name),
                 "AWS::DynamoDB::Table" => table_name_problem(&self.name),
-                "AWS::Lambda::Function" => function_name_problem(&self.name),
+                "AWS::CloudFront::Function" | "AWS::Lambda::Function" => function_name_problem(&self.name),
                 _ => None,
             }
         };

@@ -73,6 +73,8 @@ pub(super) const API_DEFINITION: &[&str] = &[
 
 /// Types with names whose physical id is another than the name.
 const HAS_ID: &[&str] = &[
+    // Its ARN, on AWS.
+    "AWS::CloudFront::Function",
     "AWS::CloudFront::OriginAccessControl",
     "AWS::CloudFront::ResponseHeadersPolicy",
 ];

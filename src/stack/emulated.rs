@@ -55,6 +55,11 @@ pub(crate) fn without(template: &Template, ids: &[String]) -> Template {
     if gone.is_empty() {
         return template.clone();
     }
+    let mut template = template.clone();
+    for (_, resource) in template.resources_mut().into_iter().flatten() {
+        without_functions(resource, &gone);
+    }
+    let template = &template;
     loop {
         let needs_gone = |value: &Value| {
             let mut value = value.clone();
@@ -100,6 +105,20 @@ pub(crate) fn without(template: &Template, ids: &[String]) -> Template {
         }
     }
     rest
+}
+
+/// A distribution can be there without the functions of its edges.
+fn without_functions(value: &mut Value, gone: &BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| without_functions(item, gone)),
+        Value::Object(map) => {
+            map.retain(|key, inner| {
+                key != "FunctionAssociations" || !references(inner).iter().any(|name| gone.contains(name))
+            });
+            map.values_mut().for_each(|inner| without_functions(inner, gone));
+        }
+        _ => {}
+    }
 }
 
 /// Viewers come by plain HTTP: there is no certificate for names below `localhost`.
@@ -290,6 +309,33 @@ Resources:
         assert_eq!(statements.as_array().map(Vec::len), Some(2), "{statements}");
         assert!(resources.get("Q").is_none());
         assert_eq!(resources["T"]["DependsOn"], json!(["F"]));
+    }
+
+    #[test]
+    fn a_distribution_stays_without_its_functions() {
+        let template = Template::of_text(
+            r#"
+Conditions: { C: !Equals [a, b] }
+Resources:
+  F: { Type: AWS::CloudFront::Function, Condition: C, Properties: { Name: f } }
+  D:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Enabled: true
+        DefaultCacheBehavior:
+          TargetOriginId: x
+          FunctionAssociations: !If
+            - C
+            - [{ EventType: viewer-request, FunctionARN: !GetAtt F.FunctionARN }]
+            - !Ref AWS::NoValue
+  T: { Type: AWS::SNS::Topic, Properties: { TopicName: !Ref F } }
+"#,
+        );
+        let rest = without(&template, &["F".to_owned()]).as_value();
+        let behavior = &rest["Resources"]["D"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"];
+        assert_eq!(*behavior, json!({ "TargetOriginId": "x" }));
+        assert!(rest["Resources"].get("F").is_none() && rest["Resources"].get("T").is_none());
     }
 
     #[test]

@@ -460,3 +460,74 @@ async fn a_changed_page_is_seen_on_reload() {
     assert_eq!(color, json!("rgb(1, 2, 3)"), "what the page loads has changed with it");
     browser.close().await;
 }
+
+/// A site of its own files in all the ways that pages have them: nothing of it is refused, and nothing more is allowed.
+#[tokio::test]
+async fn what_a_site_has_of_its_own_is_shown_and_played() {
+    let Some((chromium, chromedriver)) = browser() else {
+        return;
+    };
+    let emulator = Emulator::start();
+    let project = Project::of("site");
+    // It listens first, and is a file: a script in the page would be one of the things that loosen the policy.
+    project.write(
+        "site/watch.js",
+        "window.refused = [];\n\
+         document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective));\n",
+    );
+    project.write(
+        "site/index.html",
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>own</title><script src=\"watch.js\"></script>\n\
+         <link rel=\"manifest\" href=\"app.webmanifest\"><link rel=\"stylesheet\" href=\"a.css\"></head>\n\
+         <body><video src=\"film.mp4\" controls></video><audio src=\"sound.wav\" preload=\"auto\"></audio>\n\
+         <iframe src=\"inner.html\"></iframe><object data=\"pic.svg\" type=\"image/svg+xml\"></object></body></html>",
+    );
+    project.write(
+        "site/inner.html",
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>inner</title>\n</head><body>inner</body></html>",
+    );
+    project.write(
+        "site/a.css",
+        "body{background:url(data:image/gif;base64,R0lGODlhAQABAAAAACw=)}",
+    );
+    project.write("site/app.webmanifest", "{\"name\":\"own\"}");
+    project.write(
+        "site/pic.svg",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"/>",
+    );
+    project.write("site/film.mp4", "\0\0\0\u{18}ftypmp42\0\0\0\0mp42isom");
+    // A second of silence, 8,000 samples of a byte: `RIFF`, the format, the data.
+    let mut sound =
+        b"RIFF\x64\x1f\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x40\x1f\0\0".to_vec();
+    sound.resize(sound.len() + 8_000, 0x80);
+    std::fs::write(project.path().join("site/sound.wav"), sound).expect("written");
+    let up = project
+        .deployer(&emulator.endpoint(), &["up", "--output", "json"])
+        .success()
+        .json();
+    assert_eq!(up["verification"]["verified"], true, "{up:#}");
+    let browser = Browser::open(&chromium, &chromedriver).await;
+    browser
+        .client
+        .goto(document::site_url(&up))
+        .await
+        .expect("the page opens");
+    let look = "const done = arguments[0], sound = document.querySelector('audio');
+        const tell = () => done({
+            refused,
+            inner: document.querySelector('iframe').contentDocument.body.textContent,
+            picture: document.querySelector('object').contentDocument.documentElement.localName,
+            seconds: sound.duration,
+        });
+        if (sound.readyState > 0) tell(); else sound.addEventListener('loadedmetadata', tell);
+        setTimeout(() => done({ refused, late: true }), 10000);";
+    let seen = browser.client.execute_async(look, vec![]).await.expect("it runs");
+    assert_eq!(
+        seen,
+        json!({ "refused": [], "inner": "inner", "picture": "svg", "seconds": 1 })
+    );
+    // What nobody uses is refused as ever.
+    let inline = "const s = document.createElement('script'); s.textContent = '1'; document.body.append(s)";
+    assert_eq!(browser.violation(inline).await, "script-src-elem");
+    browser.close().await;
+}

@@ -100,7 +100,7 @@ impl Finder<'_> {
         let line = || line_of(page, start);
         let value = |name: &str| {
             let attribute = element.attributes().iter().find(|attribute| attribute.name() == name)?;
-            Some(htmlize::unescape_attribute(&attribute.value()).into_owned())
+            Some(htmlize::unescape_attribute(attribute.value()).into_owned())
         };
         let is = |name: &str, expected: &str| {
             value(name).is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(expected))
@@ -164,12 +164,12 @@ impl Finder<'_> {
         for attribute in element.attributes() {
             let name = attribute.name();
             if is_handler(&name) {
-                self.handler(&htmlize::unescape_attribute(&attribute.value()), start);
+                self.handler(&htmlize::unescape_attribute(attribute.value()), start);
             } else if name == "style" {
-                let style = htmlize::unescape_attribute(&attribute.value()).into_owned();
+                let style = htmlize::unescape_attribute(attribute.value()).into_owned();
                 self.style(&style, Need::StyleAttributes, start);
             } else if matches!(name.as_str(), "href" | "src" | "action" | "formaction" | "xlink:href")
-                && is_script_url(&htmlize::unescape_attribute(&attribute.value()))
+                && is_script_url(&htmlize::unescape_attribute(attribute.value()))
             {
                 self.needs.add(Need::ScriptUrls, line);
             }
