@@ -188,6 +188,9 @@ pub struct UpArgs {
     /// At the end, make those requests and invocations of stacks/verify.yaml, too, that may change something
     #[arg(long, conflicts_with = "no_verify")]
     pub with_changes: bool,
+    /// At the end, ask for all of the site, and not only for what was sent and some more
+    #[arg(long, conflicts_with = "no_verify")]
+    pub full: bool,
 }
 
 /// Arguments of `graph`.
@@ -232,6 +235,9 @@ pub struct VerifyArgs {
     /// Make those requests and invocations of stacks/verify.yaml, too, that may change something
     #[arg(long)]
     pub with_changes: bool,
+    /// Ask for all of the site, and not only for some of it
+    #[arg(long)]
+    pub full: bool,
     /// How long to wait for what AWS is still about, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "600")]
     pub timeout: u64,

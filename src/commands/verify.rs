@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
     let deployed = context.settled_survey(Adoption::default()).await?;
     let packages = BTreeMap::new();
     let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
-    let stage = stage.with_changes(args.with_changes);
+    let stage = stage.with_changes(args.with_changes).full(args.full);
     if args.with_changes && selection.has_contract() {
         let protected = context.is_protected(&deployed);
         confirm_changes(&contract, &context.project, protected, reporter).await?;

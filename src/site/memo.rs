@@ -189,10 +189,7 @@ mod tests {
     }
 
     fn age(dir: &tempfile::TempDir, name: &str) {
-        let file = File::options()
-            .write(true)
-            .open(dir.path().join(name))
-            .expect("there");
+        let file = File::options().write(true).open(dir.path().join(name)).expect("there");
         file.set_modified(SystemTime::now() - Duration::from_secs(60))
             .expect("set");
     }

@@ -44,7 +44,7 @@ use fingerprint::{Habit, Names, Notes};
 use input::{Input, PIECE_BYTES};
 use media_type::{Representation, representation};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
-pub(crate) use object::{ASK_THE_EDGE, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind, Served};
+pub(crate) use object::{ASK_THE_EDGE, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind};
 use read::Reader;
 use settings::{Settings, Urls};
 use source::Source;
@@ -129,22 +129,25 @@ impl Site {
         }
     }
 
-    /// What visitors should get, beside the object with the API's address.
-    pub(crate) fn served(&self) -> impl Iterator<Item = Served> {
-        let served = |path: String, object: &Object| Served {
-            key: Arc::clone(&object.key),
-            path,
-            sum: object.sum,
-            size: object.size,
-            headers: Arc::clone(&object.headers),
-        };
-        let root = self.objects.iter().find(|object| &*object.key == "index.html");
-        let root = root.map(|object| served("/".to_owned(), object));
-        let objects = self.objects.iter();
-        root.into_iter()
-            .chain(objects.map(move |object| served(url_path(&object.key), object)))
+    /// The paths that the first page links on this site, as browsers would ask for them: the first so many, each once.
+    pub(crate) fn links_of_first_page(&self, most: usize) -> Vec<String> {
+        let text = fs::read_to_string(self.root.join(INDEX)).unwrap_or_default();
+        fingerprint::links(&text, INDEX).into_iter().take(most).collect()
+    }
+
+    /// The file that an address means, whether or not it leads there: itself, the page of that name, or of that folder.
+    pub(crate) fn file_meant_by(&self, path: &str) -> Option<String> {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let key = percent_encoding::percent_decode_str(path.strip_prefix('/')?);
+        let key = key.decode_utf8().ok()?;
+        let folder = key.trim_end_matches('/');
+        let candidates = [folder.to_owned(), format!("{folder}.html"), format!("{folder}/{INDEX}")];
+        candidates.into_iter().find(|key| self.has(key))
     }
 }
+
+/// What is at the root.
+const INDEX: &str = "index.html";
 
 fn gone(file: &Path) -> Error {
     Error::failed(format!("could not read {} any more", file.display())).hint(ONCE_IT_IS_WRITTEN)

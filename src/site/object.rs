@@ -138,18 +138,3 @@ impl Object {
         }
     }
 }
-
-/// An object as visitors should get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Served {
-    /// Its key in the bucket.
-    pub key: Arc<str>,
-    /// Its URL's path, escaped.
-    pub path: String,
-    /// What its bytes are, in short.
-    pub sum: Sum,
-    /// How many bytes it has.
-    pub size: u64,
-    /// What it is served with.
-    pub headers: Arc<Headers>,
-}

@@ -25,7 +25,6 @@ struct Publication {
     objects: BTreeMap<String, Object>,
     texts: BTreeMap<String, String>,
     warnings: Vec<String>,
-    dir: TempDir,
 }
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -72,7 +71,6 @@ fn published(dir: TempDir, fingerprints: bool) -> Publication {
         objects,
         texts,
         warnings,
-        dir,
     }
 }
 
@@ -461,21 +459,32 @@ fn all_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn the_root_and_every_object_are_served() {
-    let site = publication(&[("index.html", "<img src='ü 1.png'>"), ("ü 1.png", "x")]);
-    let (read, _) = read(site.dir.path(), &Settings::default(), None).expect("a site");
-    let served: Vec<Served> = read.served().collect();
-    let paths: Vec<&str> = served.iter().map(|served| served.path.as_str()).collect();
-    let hashed_name = url_path(&site.hashed_name("ü 1.png"));
+fn the_first_pages_links_and_what_they_mean_are_known() {
+    let page = "<a href=/about?x=1#y>a</a><a href='docs/'>d</a><a href=https://other.example/>o</a><a href=mailto:a@b>m</a>\
+                <a href=#top>t</a><a href=/about>again</a><a href='/gone'>g</a><a href='a b.html'>s</a>";
+    let files = [
+        ("index.html", page),
+        ("about.html", ""),
+        ("docs/index.html", ""),
+        ("a b.html", ""),
+    ];
+    let dir = folder(&files);
+    let (site, _) = read(dir.path(), &Settings::default(), None).expect("a site");
     assert_eq!(
-        paths,
-        ["/", hashed_name.as_str(), "/%C3%BC%201.png", "/404.html", "/index.html"]
+        site.links_of_first_page(9),
+        ["/about", "/docs/", "/index.html", "/gone", "/a%20b.html"]
     );
-    assert_eq!(served[1].headers.cache_control, IMMUTABLE);
-    assert_eq!(
-        (served[0].size, &*served[0].headers.content_type),
-        (site.objects["index.html"].size, "text/html; charset=utf-8")
-    );
+    assert_eq!(site.links_of_first_page(1), ["/about"]);
+    for (path, file) in [
+        ("/about", Some("about.html")),
+        ("/about/", Some("about.html")),
+        ("/docs", Some("docs/index.html")),
+        ("/a%20b", Some("a b.html")),
+        ("/gone", None),
+    ] {
+        let meant = site.file_meant_by(path);
+        assert_eq!(meant.is_some(), file.is_some(), "{path}: {meant:?}");
+    }
 }
 
 fn with(files: &[(&str, &str)], settings: &Settings) -> (Site, Vec<String>) {

@@ -55,7 +55,7 @@ pub(crate) struct Stage<'a> {
     known: Known,
     /// The stacks that this run has changed.
     pub(super) changed: BTreeSet<StackId>,
-    /// Paths that were seen to be served as they should: a large site isn't fetched again for one late file.
+    /// The keys of what was seen to be served as it should: a large site isn't asked for again for one late file.
     pub(super) served: RefCell<BTreeSet<String>>,
     /// Functions, by region and name.
     pub(super) functions: Shared<GetFunctionConfigurationOutput>,
@@ -67,6 +67,8 @@ pub(crate) struct Stage<'a> {
     pub(super) contract: &'a Contract,
     /// Whether what may change something is tried, too.
     pub(super) with_changes: bool,
+    /// Whether all of the site is asked for, and not only some of it.
+    pub(super) full: bool,
     pub(super) api_answers: ApiAnswers,
 }
 
@@ -141,6 +143,7 @@ impl<'a> Stage<'a> {
             managed_policies: Shared::default(),
             contract,
             with_changes: false,
+            full: false,
             api_answers: ApiAnswers::default(),
         })
     }
@@ -149,6 +152,12 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub(crate) fn with_changes(self, with_changes: bool) -> Self {
         Self { with_changes, ..self }
+    }
+
+    /// The same, of whose site all is asked for, or only some.
+    #[must_use]
+    pub(crate) fn full(self, full: bool) -> Self {
+        Self { full, ..self }
     }
 
     /// The same, with what this run has read already.
@@ -539,6 +548,14 @@ impl<'a> Published<'a> {
         let path = [&["DistributionConfig", "DefaultCacheBehavior"], path].concat();
         self.resource()
             .map_or(Expected::Absent, |distribution| distribution.property(&path))
+    }
+
+    /// What the distribution answers instead of its origin's errors, as the template has it; none if it says nothing.
+    pub(super) fn error_pages(&self) -> Option<Expected> {
+        let pages = self
+            .resource()?
+            .property(&["DistributionConfig", "CustomErrorResponses"]);
+        (!matches!(pages, Expected::Absent)).then_some(pages)
     }
 
     /// The response headers policy of the default behavior, if it is one of the same template.

@@ -122,6 +122,7 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         let changed = deployed.iter().filter(is_changed).map(|(id, _)| id.clone()).collect();
         let stage = stage
             .with_changes(args.with_changes)
+            .full(args.full)
             .knowing(known)
             .having_changed(changed);
         let concerns = |id: &StackId| up.scope.concerns(id, &context.project);

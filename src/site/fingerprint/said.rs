@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use reqwest::Url;
+
 use super::css::{self, Place};
 use super::html;
 use super::mentions::{Kind, Scanner, hash};
@@ -11,7 +13,7 @@ use super::notes::Note;
 use super::reference::{Base, path_of, target};
 use crate::site::content_hash::ContentHash;
 use crate::site::facts::{Links, Says};
-use crate::site::names::folder_and_name;
+use crate::site::names::{folder_and_name, url_path};
 
 /// What a page says.
 pub(in crate::site) fn said_by_page(text: &str, key: &str) -> Says {
@@ -42,6 +44,24 @@ pub(in crate::site) fn said_by_page(text: &str, key: &str) -> Says {
         links: page.links.into_inner(),
         note: None,
     }
+}
+
+/// The paths on this site that a page links, in its order, each once.
+pub(in crate::site) fn links(text: &str, key: &str) -> Vec<String> {
+    let page = Page::default();
+    // What can't be parsed links nothing.
+    let _ = html::edits(text, key, &page);
+    // Any host does: what leads to another isn't this site's.
+    let base = format!("http://site.invalid{}", url_path(key));
+    let Ok(base) = Url::parse(&base) else {
+        return Vec::new();
+    };
+    let mut seen = BTreeSet::new();
+    let paths = page.hrefs.into_inner().into_iter().filter_map(|href| {
+        let url = base.join(&href).ok()?;
+        (url.origin() == base.origin()).then(|| url.path().to_owned())
+    });
+    paths.filter(|path| seen.insert(path.clone())).collect()
 }
 
 /// What a style sheet says.
@@ -101,6 +121,7 @@ struct Page {
     scripts: RefCell<Vec<Range<usize>>>,
     understood: RefCell<Vec<Range<usize>>>,
     links: RefCell<Links>,
+    hrefs: RefCell<Vec<String>>,
 }
 
 impl html::Targets for Page {
@@ -125,6 +146,7 @@ impl html::Targets for Page {
     }
 
     fn link(&self, href: &str) {
+        self.hrefs.borrow_mut().push(href.to_owned());
         // As far as it leads to this site, whatever its base is.
         let Some(path) = path_of(href) else {
             return;

@@ -20,6 +20,7 @@ mod requests;
 mod role_policies;
 mod role_simulated;
 mod seed_items;
+mod site_addresses;
 mod site_config;
 mod site_files;
 mod site_headers;
@@ -55,6 +56,7 @@ pub(super) const ALL: &[&dyn Check] = &[
     &invocations::Invocations,
     // site
     &site_files::SiteFiles,
+    &site_addresses::SiteAddresses,
     &site_https::SiteHttps,
     &site_headers::SiteHeaders,
     &site_config::SiteConfig,

@@ -1,6 +1,9 @@
-//! Every file of the site is served by CloudFront as it is in `site/`, with its type.
+//! What the site is published as lies in the bucket, and CloudFront serves it with what it is to be served with.
+//!
+//! The bucket's listing tells of each object what it holds. What CloudFront serves is asked for by HEAD: the ETag says which
+//! object it is, so that nothing is sent that is known already, and what that costs doesn't grow with the site.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
@@ -10,26 +13,25 @@ use crate::bucket::Listing;
 use crate::cloud::sdk_error::found;
 use crate::error::OrFail as _;
 use crate::publish::Contents;
-use crate::site::Served;
 use crate::site::sum::Hasher;
+use crate::site::{Object, Site, url_path};
 use crate::text::quoted_for_shell;
 use crate::verify::http::{Answer, send};
 use crate::verify::layer::Layer;
 use crate::verify::stage::{Published, Stage};
 use crate::verify::{Check, Finding, Look, Problem, Round};
 
-/// How many files are asked for at once.
-const FILES_AT_ONCE: usize = 16;
+/// How many objects are asked for at once.
+const AT_ONCE: usize = 16;
 
-/// A file longer than this is judged by the ETag that it is served with, where there is one: that of what the bucket has,
-/// which was compared before.
-const LARGE_BYTES: u64 = 8 << 20;
+/// How many objects are asked for of those that were sent,
+const OF_SENT: usize = 50;
 
-/// How many files are fetched beside those that were sent.
-const SAMPLE: usize = 50;
+/// and of the others.
+const OF_OTHERS: usize = 20;
 
 /// What visitors meet first, and what they meet when there is nothing.
-const OWN_PAGES: [&str; 3] = ["index.html", "404.html", "config.json"];
+const ENTRIES: [&str; 2] = ["index.html", "404.html"];
 
 /// How many problems are told one by one.
 const TOLD: usize = 3;
@@ -49,80 +51,91 @@ impl Check for SiteFiles {
         let Some((published, site)) = stage.published().zip(stage.site) else {
             return Vec::new();
         };
-        let files: Vec<Served> = site.served().collect();
-        let fetched: BTreeSet<String> = match stage.sent() {
-            None => files.iter().map(|file| file.path.clone()).collect(),
-            Some(sent) => sample(&files, sent),
-        };
-        let fetched = Arc::new(fetched);
+        let asked_for: Arc<BTreeSet<usize>> = Arc::new(if stage.full {
+            (0..site.objects().len()).collect()
+        } else {
+            sample(site.objects(), stage.sent())
+        });
         vec![published.look(stage, move |published, round| {
-            let (files, fetched) = (files.clone(), Arc::clone(&fetched));
-            async move { look(stage, &published, files, &fetched, round).await }
+            let asked_for = Arc::clone(&asked_for);
+            async move { look(stage, &published, site, &asked_for, round).await }
         })]
     }
 }
 
-/// The paths that are fetched where the others were there before: of what was sent, of the site's own pages, and some others.
-/// Each `up` would else have CloudFront send the whole site, which it bills, and which takes as long as the line does.
-fn sample(files: &[Served], sent: &BTreeSet<String>) -> BTreeSet<String> {
-    let is_certain = |file: &&Served| sent.contains(&*file.key) || OWN_PAGES.contains(&&*file.key);
-    let (certain, others): (Vec<&Served>, Vec<&Served>) = files.iter().partition(is_certain);
-    // Others each time, so that all are looked at sooner or later.
-    let others = fastrand::choose_multiple(others, SAMPLE);
-    certain
-        .into_iter()
-        .chain(others)
-        .map(|file| file.path.clone())
-        .collect()
+/// The objects that are asked for where all are in the bucket: where visitors enter, and some of those that were sent and of
+/// the others. The same ones as long as they are what they are, so that a finding can be looked at again.
+fn sample(objects: &[Object], sent: Option<&BTreeSet<String>>) -> BTreeSet<usize> {
+    let is_sent = |object: &Object| sent.is_some_and(|sent| sent.contains(&*object.key));
+    let mut sampled: BTreeSet<usize> = (0..objects.len())
+        .filter(|index| ENTRIES.contains(&&*objects[*index].key))
+        .collect();
+    for (wanted, most) in [(true, OF_SENT), (false, OF_OTHERS)] {
+        let mut some: Vec<usize> = (0..objects.len())
+            .filter(|index| is_sent(&objects[*index]) == wanted)
+            .collect();
+        // Sums are as good as chance. The key tells apart those that hold the same.
+        let order = |index: &usize| (objects[*index].sum.bytes(), &objects[*index].key);
+        if some.len() > most {
+            some.select_nth_unstable_by(most, |one, other| order(one).cmp(&order(other)));
+            some.truncate(most);
+        }
+        sampled.extend(some);
+    }
+    sampled
 }
 
 async fn look(
     stage: &Stage<'_>,
     published: &Published<'_>,
-    files: Vec<Served>,
-    fetched: &BTreeSet<String>,
+    site: &Site,
+    asked_for: &BTreeSet<usize>,
     round: Round,
 ) -> Finding {
-    let count = files.len();
+    let objects = site.objects();
     let (deployed, there) = tokio::join!(published.is_deployed(stage, round), published.objects(stage, round));
     deployed?;
     let there = there?;
-    // The first page is served at two paths.
-    let keys: BTreeMap<&str, &Served> = files.iter().map(|file| (&*file.key, file)).collect();
-    let is_told = |file: &Served| there.get(&*file.key).is_none_or(|etag| *etag == file.sum.to_string());
-    let contents = if keys.values().all(|file| is_told(file)) {
+    let is_told = |object: &Object| {
+        there
+            .get(&*object.key)
+            .is_none_or(|etag| *etag == object.sum.to_string())
+    };
+    let contents = if objects.iter().all(is_told) {
         Arc::default()
     } else {
         published.contents(stage, round).await?
     };
-    let mut problems: Vec<Problem> = stream::iter(keys.into_values())
-        .map(|file| is_there(published, &there, &contents, file))
-        .buffer_unordered(FILES_AT_ONCE)
+    let mut problems: Vec<Problem> = stream::iter(objects)
+        .map(|object| is_there(published, &there, &contents, object))
+        .buffer_unordered(AT_ONCE)
         .filter_map(async |seen| seen.err())
         .collect()
         .await;
     if problems.is_empty() {
-        let unseen = |file: &Served| fetched.contains(&file.path) && !stage.served.borrow().contains(&file.path);
-        problems = stream::iter(files.into_iter().filter(unseen))
-            .map(async |file| {
-                is_served(stage, published, &file, &there).await?;
-                stage.served.borrow_mut().insert(file.path);
+        let wanted = asked_for.iter().map(|index| &objects[*index]);
+        let unseen = wanted.filter(|object| !stage.served.borrow().contains(&*object.key));
+        problems = stream::iter(unseen.collect::<Vec<_>>())
+            .map(async |object| {
+                is_served(stage, published, object, &there).await?;
+                stage.served.borrow_mut().insert(object.key.to_string());
                 Ok(())
             })
-            .buffer_unordered(FILES_AT_ONCE)
+            .buffer_unordered(AT_ONCE)
             .filter_map(async |seen: Result<(), Problem>| seen.err())
             .collect()
             .await;
     }
+    let count = objects.len();
     match worst(problems) {
-        None if fetched.len() == count => Ok(format!(
-            "all {count} files are served by {} as they are in site/",
+        None if asked_for.len() == count => Ok(format!(
+            "all {count} objects are served by {} as they are in site/",
             published.origin
         )),
         None => Ok(format!(
-            "all {count} files are in the bucket as they are in site/, and {} of them, what was sent now and others, are served \
-             so by {}; `deployer verify` fetches all",
-            fetched.len(),
+            "all {count} objects are in the bucket as they are in site/, and {} of them, what was sent now and others, are \
+             served so by {}; `deployer verify --full` asks for all",
+            asked_for.len(),
             published.origin
         )),
         Some(problem) => Err(problem),
@@ -147,96 +160,112 @@ async fn is_there(
     published: &Published<'_>,
     there: &Listing,
     contents: &Contents,
-    file: &Served,
+    object: &Object,
 ) -> Result<(), Problem> {
     let failed = |evidence| Err(Problem::failed(evidence, Published::REMEDY));
-    let Some(etag) = there.get(&*file.key) else {
-        return failed(format!("{} isn't published", file.key));
+    let Some(etag) = there.get(&*object.key) else {
+        return failed(format!("{} isn't published", object.key));
     };
-    let sum = contents.sum_of(&file.key, etag);
+    let sum = contents.sum_of(&object.key, etag);
     // Of what the ledger doesn't know this is the ETag, which needn't be an MD5.
-    if sum == file.sum.to_string() || sum == etag && holds(published, file).await? {
+    if sum == object.sum.to_string() || sum == etag && holds(published, object).await? {
         Ok(())
     } else {
         failed(format!(
             "the published {} isn't the file of the project's site/",
-            file.key
+            object.key
         ))
     }
 }
 
 /// Whether the object that the bucket has is the file. It is read for that, if it has as many bytes.
-async fn holds(published: &Published<'_>, file: &Served) -> Result<bool, Problem> {
-    let what = || format!("could not read {} from the bucket {}", file.key, published.bucket);
+async fn holds(published: &Published<'_>, object: &Object) -> Result<bool, Problem> {
+    let what = || format!("could not read {} from the bucket {}", object.key, published.bucket);
     let s3 = &published.stack.cloud.s3;
-    let answer = s3.get_object().bucket(&published.bucket).key(&*file.key).send().await;
-    let Some(mut object) = found(answer, |error| error.is_no_such_key(), what)? else {
+    let answer = s3.get_object().bucket(&published.bucket).key(&*object.key).send().await;
+    let Some(mut stored) = found(answer, |error| error.is_no_such_key(), what)? else {
         return Ok(false);
     };
-    if object.content_length.and_then(|size| u64::try_from(size).ok()) != Some(file.size) {
+    if stored.content_length.and_then(|size| u64::try_from(size).ok()) != Some(object.size) {
         return Ok(false);
     }
-    let mut hasher = Hasher::new(Some(file.size));
-    while let Some(bytes) = object.body.try_next().await.or_fail(what)? {
+    let mut hasher = Hasher::new(Some(object.size));
+    while let Some(bytes) = stored.body.try_next().await.or_fail(what)? {
         hasher.update(&bytes);
     }
-    Ok(hasher.finish() == file.sum)
+    Ok(hasher.finish() == object.sum)
 }
 
-/// An answer's ETag. A weak one is that of a compressed file, and says nothing of its bytes.
-fn strong_etag(answer: &Answer) -> Option<&str> {
-    answer.header("etag").strip_prefix('"')?.strip_suffix('"')
+/// An answer's ETag. A weak one is that of what an edge has compressed, and still the object's.
+fn etag(answer: &Answer) -> Option<&str> {
+    let etag = answer.header("etag");
+    etag.strip_prefix("W/")
+        .unwrap_or(etag)
+        .strip_prefix('"')?
+        .strip_suffix('"')
 }
 
 async fn is_served(
     stage: &Stage<'_>,
     published: &Published<'_>,
-    file: &Served,
+    object: &Object,
     there: &Listing,
 ) -> Result<(), Problem> {
-    let url = format!("{}{}", published.origin, file.path);
+    let path = url_path(&object.key);
+    let url = format!("{}{path}", published.origin);
     let stale = || {
         format!(
             "`aws cloudfront create-invalidation --distribution-id {} --paths {}` makes CloudFront fetch it anew.",
             published.distribution,
-            quoted_for_shell(&file.path)
+            quoted_for_shell(&path)
         )
     };
-    let head = match file.size > LARGE_BYTES {
-        true => Some(send(&stage.http, Method::HEAD, &url, &[]).await?),
-        false => None,
-    };
-    let (answer, is_it) = match head.filter(|head| strong_etag(head).is_some()) {
-        Some(head) => {
-            let is_it = strong_etag(&head) == there.get(&*file.key).map(String::as_str);
-            (head, is_it)
-        }
-        None => {
-            let answer = send(&stage.http, Method::GET, &url, &[]).await?;
-            let is_it = answer.sum == file.sum;
-            (answer, is_it)
-        }
-    };
+    let mut answer = send(&stage.http, Method::HEAD, &url, &[]).await?;
+    if let Some(target) = &object.headers.redirect
+        && matches!(answer.status, 301 | 302 | 307 | 308)
+    {
+        let location = answer.header("location");
+        let is_it = location.strip_prefix(&*published.origin).unwrap_or(location) == target;
+        return if is_it {
+            Ok(())
+        } else {
+            Err(Problem::failed(
+                format!("{url} leads to {location} instead of {target}"),
+                stale(),
+            ))
+        };
+    }
     if answer.status != 200 {
         return Err(Problem::failed(format!("{url} answers {}", answer.status), stale()));
     }
+    let is_it = match etag(&answer) {
+        Some(etag) => there.get(&*object.key).is_some_and(|known| *known == etag),
+        None => {
+            answer = send(&stage.http, Method::GET, &url, &[]).await?;
+            answer.sum == object.sum
+        }
+    };
     if !is_it {
         return Err(Problem::failed(
             format!("{url} isn't the file of the project's site/, though the bucket has it"),
             stale(),
         ));
     }
+    let headers = &object.headers;
     for (name, wanted) in [
-        ("content-type", &*file.headers.content_type),
-        ("cache-control", &*file.headers.cache_control),
+        ("content-type", Some(&headers.content_type)),
+        ("cache-control", Some(&headers.cache_control)),
+        ("content-encoding", headers.content_encoding.as_ref()),
+        ("content-disposition", headers.content_disposition.as_ref()),
+        ("content-language", headers.content_language.as_ref()),
     ] {
-        let is = answer.header(name);
+        let (is, wanted) = (answer.header(name), wanted.map_or("", |wanted| wanted));
         if is != wanted {
             return Err(Problem::failed(
                 format!("{url} has the {name} `{is}` instead of `{wanted}`"),
                 format!(
                     "`aws s3 rm {}`, then `deployer up --only site`, which publishes it anew.",
-                    quoted_for_shell(&format!("s3://{}/{}", published.bucket, file.key))
+                    quoted_for_shell(&format!("s3://{}/{}", published.bucket, object.key))
                 ),
             ));
         }
@@ -247,25 +276,30 @@ async fn is_served(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::Headers;
+    use crate::site::sum::Sum;
+    use crate::site::{Content, Headers, ObjectKind};
 
     #[test]
-    fn what_was_sent_is_fetched_and_some_of_the_rest() {
-        let file = |key: &str| Served {
+    fn what_was_sent_is_asked_for_and_some_of_the_rest() {
+        let object = |key: &str| Object {
             key: key.into(),
-            path: format!("/{key}"),
-            sum: Hasher::new(Some(0)).finish(),
+            kind: ObjectKind::Plain,
+            content: Content::Made([].into()),
             size: 0,
-            headers: Headers::new("image/png", "no-cache").into(),
+            sum: Sum::of(key),
+            headers: Arc::new(Headers::new("image/png", "no-cache")),
+            stat: None,
         };
-        let mut files: Vec<Served> = (0..500).map(|number| file(&format!("{number}.png"))).collect();
-        files.push(file("index.html"));
-        let sent: BTreeSet<String> = (0..100).map(|number| format!("{number}.png")).collect();
-        let fetched = sample(&files, &sent);
-        assert_eq!(fetched.len(), 100 + 1 + SAMPLE);
-        assert!(sent.iter().all(|key| fetched.contains(&format!("/{key}"))));
-        assert!(fetched.contains("/index.html"));
-        let few = sample(&files[..10], &BTreeSet::new());
-        assert_eq!(few.len(), 10);
+        let mut objects: Vec<Object> = (0..500).map(|number| object(&format!("{number}.png"))).collect();
+        objects.push(object("index.html"));
+        let sent: BTreeSet<String> = (0..30).map(|number| format!("{number}.png")).collect();
+        let asked_for = sample(&objects, Some(&sent));
+        assert_eq!(asked_for.len(), 30 + 1 + OF_OTHERS);
+        assert!((0..30).all(|index| asked_for.contains(&index)));
+        assert!(asked_for.contains(&500));
+        assert_eq!(asked_for, sample(&objects, Some(&sent)), "the same each time");
+        let all: BTreeSet<String> = objects.iter().map(|object| object.key.to_string()).collect();
+        assert_eq!(sample(&objects, Some(&all)).len(), OF_SENT + 1);
+        assert_eq!(sample(&objects[..10], None).len(), 10);
     }
 }
