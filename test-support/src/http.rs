@@ -12,6 +12,8 @@ pub struct Answer {
     headers: Vec<(String, String)>,
     /// The body, as text.
     pub body: String,
+    /// The body, as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -77,8 +79,26 @@ pub fn raw(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body
         body,
     )?;
     let mut raw = Vec::new();
-    stream.read_to_end(&mut raw)?;
-    parse(&raw)
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        // Not all servers hang up when they are asked to.
+        let is_complete = method != "HEAD" && announced(&raw).is_some_and(|length| raw.len() >= length);
+        let read = if is_complete { 0 } else { stream.read(&mut piece)? };
+        if read == 0 {
+            return parse(&raw);
+        }
+        raw.extend_from_slice(&piece[..read]);
+    }
+}
+
+/// How long the whole answer is that begins so, if it says that.
+fn announced(raw: &[u8]) -> Option<usize> {
+    let end = raw.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&raw[..end]);
+    let length = head.lines().filter_map(|line| line.split_once(':'));
+    let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let (_, length) = length.next()?;
+    Some(end + 4 + length.trim().parse::<usize>().ok()?)
 }
 
 /// The status of one request, as soon as it is told: a connection that is upgraded stays open.
@@ -140,6 +160,7 @@ fn parse(raw: &[u8]) -> Result<Answer> {
         status,
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }
 

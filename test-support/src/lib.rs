@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod answers;
+pub mod browser;
 pub mod command;
 pub mod emulator;
 pub mod faults;
@@ -8,6 +9,7 @@ pub mod fuzz;
 pub mod http;
 pub mod port;
 pub mod proxy;
+pub mod sites;
 pub mod terminal;
 pub mod tools;
 

@@ -2,90 +2,35 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use serde_json::json;
-use tempfile::TempDir;
+use test_support::browser::{Driver, Programs};
 
-use crate::support::{Clients, Emulator, Port, Project, Proxy, document, http};
-
-const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
-
-/// Chromium and its driver, or why the test is skipped. With `CI=true` their absence is a failure.
-fn browser() -> Option<(PathBuf, PathBuf)> {
-    let find = |names: &[&str]| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .flat_map(|dir| names.iter().map(move |name| dir.join(name)))
-            .find(|file| file.is_file())
-    };
-    let found = find(&["chromium", "chromium-browser", "google-chrome"]).zip(find(&["chromedriver"]));
-    if found.is_none() {
-        let test = std::thread::current().name().unwrap_or("a browser test").to_owned();
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "{test} needs chromium and chromedriver on the PATH. {HOW_TO_GET_THEM}"
-        );
-        // Not `eprintln!`: that is shown for failing tests only.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED {test}: it needs chromium and chromedriver on the PATH. {HOW_TO_GET_THEM}"
-        );
-    }
-    found
-}
+use crate::support::{Clients, Emulator, Project, Proxy, document, http};
 
 struct Browser {
-    driver: Child,
     client: Client,
-    // Kept until the driver is gone.
-    _profile: TempDir,
-    _port: Port,
+    // Ends with this value.
+    _driver: Driver,
 }
 
 impl Browser {
-    async fn open(chromium: &Path, chromedriver: &Path) -> Self {
-        let port = Port::reserve();
-        let profile = TempDir::new().expect("a folder");
-        let driver = Command::new(chromedriver)
-            .arg(format!("--port={}", port.number()))
-            .env("TMPDIR", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let mut capabilities = Capabilities::new();
-        capabilities.insert(
-            "goog:chromeOptions".into(),
-            json!({
-                "binary": chromium,
-                "args": [
-                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                    "--window-size=1100,900",
-                    format!("--user-data-dir={}", profile.path().join("profile").display()),
-                ],
-            }),
-        );
+    async fn open(programs: &Programs) -> Self {
+        let driver = Driver::start(programs).expect("chromedriver starts");
         // The driver takes a moment to listen.
         let mut last = None;
         for _ in 0..100 {
             match ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-                .capabilities(capabilities.clone())
-                .connect(&port.endpoint())
+                .capabilities(driver.capabilities())
+                .connect(&driver.endpoint())
                 .await
             {
                 Ok(client) => {
                     return Self {
-                        driver,
                         client,
-                        _profile: profile,
-                        _port: port,
+                        _driver: driver,
                     };
                 }
                 Err(error) => last = Some(error),
@@ -153,16 +98,14 @@ impl Browser {
         panic!("the page shows no result");
     }
 
-    async fn close(mut self) {
+    async fn close(self) {
         let _ = self.client.close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
     }
 }
 
 #[tokio::test]
 async fn a_visitor_looks_a_user_up() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -179,7 +122,7 @@ async fn a_visitor_looks_a_user_up() {
     assert_ne!(origin(site), origin(api), "two origins, so that CORS is really checked");
     proxy.take();
 
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
     browser.client.goto(site).await.expect("the page opens");
     let asked = || {
         let api: Vec<_> = proxy
@@ -255,7 +198,7 @@ async fn a_visitor_looks_a_user_up() {
 /// What the guard lets through is enough for the examples' pages, too, and for one beside the other.
 #[tokio::test]
 async fn the_pages_of_the_examples_work() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -267,7 +210,7 @@ async fn the_pages_of_the_examples_work() {
             .json()
     };
     let (orders, site) = (up("orders", &["--stage", "dev"]), up("site", &[]));
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
 
     // The shop: its page asks for a list and then, by a button in it, for one of its lines.
     browser
@@ -327,7 +270,7 @@ fn strangers_page() -> String {
 /// What the local cloud is guarded against: a page that the developer happens to have open.
 #[tokio::test]
 async fn a_strangers_page_neither_changes_nor_reads_anything() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -335,7 +278,7 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
         .deployer(&emulator.endpoint(), &["up", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
     browser.client.goto(&strangers_page()).await.expect("the page opens");
     let script = r#"
         const [endpoint, site, api, done] = arguments;
@@ -398,7 +341,7 @@ async fn a_strangers_page_neither_changes_nor_reads_anything() {
 
 #[tokio::test]
 async fn a_missing_page_has_its_style_however_deep_it_is() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -408,7 +351,7 @@ async fn a_missing_page_has_its_style_however_deep_it_is() {
         .success()
         .json();
     let site = document::site_url(&up);
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
     browser
         .client
         .goto(&format!("{site}some/where/else"))
@@ -427,7 +370,7 @@ async fn a_missing_page_has_its_style_however_deep_it_is() {
 
 #[tokio::test]
 async fn a_changed_page_is_seen_on_reload() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -437,7 +380,7 @@ async fn a_changed_page_is_seen_on_reload() {
         .deployer(&endpoint, &["up", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
     browser
         .client
         .goto(document::site_url(&up))
