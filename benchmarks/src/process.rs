@@ -58,7 +58,7 @@ fn written_to(mut output: File) -> String {
 }
 
 /// The end of what a program that failed has written, in a sentence.
-pub(crate) fn last_words(text: &[u8]) -> String {
+pub fn last_words(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let lines: Vec<&str> = text.lines().collect();
     match &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
