@@ -20,6 +20,7 @@ mod conflicts;
 mod down;
 mod edge_functions;
 mod faults;
+mod generators;
 mod graph_input;
 mod growth;
 mod guard;

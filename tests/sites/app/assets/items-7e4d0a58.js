@@ -1,0 +1,1 @@
+export const page = (id) => `<h1>Item ${Number(id)}</h1>`;

@@ -1,0 +1,1 @@
+document.querySelector('.language-ada').style.color = 'green';

@@ -1,0 +1,1 @@
+document.querySelector('.language-basic').style.color = 'green';
