@@ -1,19 +1,120 @@
 //! Listing and emptying buckets: every version and every delete marker has to go before AWS deletes one.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, Result};
+use crate::site::sum::Sum;
 
 /// How often a bucket is looked at anew: something may write into it while it is emptied.
 const ROUNDS: usize = 5;
 
-/// The objects of a bucket: their keys with their ETags, without the quotes.
-pub(crate) type Listing = BTreeMap<String, String>;
+/// So many objects are deleted by one call at most.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
+const DELETED_A_CALL: usize = 1000;
+
+/// So many such calls are made at once.
+const DELETIONS_AT_ONCE: usize = 8;
+
+/// What S3 calls an object's content, without the quotes. It mostly is an MD5, which is kept in its sixteen bytes: a bucket
+/// may have many objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum Etag {
+    /// That of a content, in S3's own writing.
+    Md5([u8; 16]),
+    /// Anything else.
+    Other(Box<str>),
+}
+
+impl Etag {
+    /// Whether it is the sum of a content, and so tells that the object has it.
+    pub(crate) fn is_of(&self, sum: &Sum) -> bool {
+        matches!((self, sum), (Self::Md5(is), Sum::Md5(wanted)) if is == wanted)
+    }
+}
+
+impl From<&str> for Etag {
+    fn from(text: &str) -> Self {
+        let text = text.trim_matches('"');
+        let mut md5 = [0; 16];
+        // What is written otherwise would be another ETag if it were written anew.
+        let is_md5 =
+            !text.bytes().any(|byte| byte.is_ascii_uppercase()) && hex::decode_to_slice(text, &mut md5).is_ok();
+        if is_md5 {
+            Self::Md5(md5)
+        } else {
+            Self::Other(text.into())
+        }
+    }
+}
+
+impl From<String> for Etag {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Etag> for String {
+    fn from(etag: Etag) -> Self {
+        etag.to_string()
+    }
+}
+
+impl fmt::Display for Etag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Md5(md5) => f.write_str(&hex::encode(md5)),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The objects of a bucket, by their keys in order, with their ETags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listing(Vec<(Arc<str>, Etag)>);
+
+impl Listing {
+    /// What S3 calls the object with this key, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<&Etag> {
+        let found = self.0.binary_search_by(|(one, _)| (**one).cmp(key)).ok()?;
+        self.0.get(found).map(|(_, etag)| etag)
+    }
+
+    /// Whether there is an object with this key.
+    pub(crate) fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Whether there is no object.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each object, in the order of the keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Etag)> {
+        self.0.iter().map(|(key, etag)| (key, etag))
+    }
+}
+
+impl FromIterator<(Arc<str>, Etag)> for Listing {
+    fn from_iter<T: IntoIterator<Item = (Arc<str>, Etag)>>(objects: T) -> Self {
+        let mut objects: Vec<(Arc<str>, Etag)> = objects.into_iter().collect();
+        // S3 lists them so, and what stands in for it may not.
+        if !objects.is_sorted_by(|(one, _), (next, _)| one < next) {
+            objects.sort_by(|(one, _), (other, _)| one.cmp(other));
+            objects.dedup_by(|(later, _), (earlier, _)| later == earlier);
+        }
+        objects.shrink_to_fit();
+        Self(objects)
+    }
+}
 
 /// Up to so many objects of those that a bucket is expected to have are listed by one request. S3 gives 1,000 a page; the
 /// rest is for what isn't expected.
@@ -24,48 +125,59 @@ const PAGES_AT_ONCE: usize = 16;
 
 /// Lists the newest version of every object. A page takes S3 some 50 ms and tells only where the next one begins. Where a
 /// bucket needs more than one, the others begin at keys that are `expected`, all at once; any others are found as well.
+/// Of keys that are expected there is no second copy.
 ///
 /// # Errors
 /// It may not be listed.
 pub(crate) async fn list<'a>(
     cloud: &Cloud,
     bucket: &str,
-    expected: impl IntoIterator<Item = &'a str>,
+    expected: impl IntoIterator<Item = &'a Arc<str>>,
 ) -> Result<Listing> {
-    let first = page(cloud, bucket, None).await?;
-    let mut found: Listing = first.objects.into_iter().collect();
+    let mut expected: Vec<&Arc<str>> = expected.into_iter().collect();
+    expected.sort_unstable();
+    let first = page(cloud, bucket, None, &expected).await?;
+    let mut found = first.objects;
     if let Some(last) = first.more_after {
-        let ranges: Vec<(String, Option<String>)> = ranges(last, expected);
+        let ranges: Vec<(Arc<str>, Option<Arc<str>>)> = ranges(last, &expected);
         let mut lists = stream::iter(ranges)
-            .map(|(after, end)| range(cloud, bucket, after, end))
-            .buffer_unordered(PAGES_AT_ONCE);
+            .map(|(after, end)| range(cloud, bucket, after, end, &expected))
+            .buffered(PAGES_AT_ONCE);
         while let Some(objects) = lists.try_next().await? {
             found.extend(objects);
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
-/// What follows the key `after`, cut at expected keys: the key that each range begins after, and its last; the last
-/// range has no end.
-fn ranges<'a>(after: String, expected: impl IntoIterator<Item = &'a str>) -> Vec<(String, Option<String>)> {
-    let mut keys: Vec<&str> = expected.into_iter().filter(|key| *key > after.as_str()).collect();
-    keys.sort_unstable();
+/// What follows the key `after`, cut at expected keys, which are in order: the key that each range begins after, and its
+/// last; the last range has no end.
+fn ranges(after: Arc<str>, expected: &[&Arc<str>]) -> Vec<(Arc<str>, Option<Arc<str>>)> {
+    let following = &expected[expected.partition_point(|key| **key <= after)..];
     let mut ranges = Vec::new();
     let mut begin = after;
-    for end in keys.chunks_exact(EXPECTED_A_PAGE).map(|page| page[EXPECTED_A_PAGE - 1]) {
-        ranges.push((std::mem::replace(&mut begin, end.to_owned()), Some(end.to_owned())));
+    for page in following.chunks_exact(EXPECTED_A_PAGE) {
+        let end = Arc::clone(page[EXPECTED_A_PAGE - 1]);
+        ranges.push((std::mem::replace(&mut begin, Arc::clone(&end)), Some(end)));
     }
     ranges.push((begin, None));
     ranges
 }
 
 /// The objects after one key and up to another.
-async fn range(cloud: &Cloud, bucket: &str, mut after: String, end: Option<String>) -> Result<Vec<(String, String)>> {
+async fn range(
+    cloud: &Cloud,
+    bucket: &str,
+    mut after: Arc<str>,
+    end: Option<Arc<str>>,
+    expected: &[&Arc<str>],
+) -> Result<Vec<(Arc<str>, Etag)>> {
     let mut found = Vec::new();
     loop {
-        let page = page(cloud, bucket, Some(&after)).await?;
-        found.extend(page.objects);
+        let page = page(cloud, bucket, Some(&after), expected).await?;
+        // What follows its end is the next one's.
+        let is_in = |key: &Arc<str>| end.as_ref().is_none_or(|end| key <= end);
+        found.extend(page.objects.into_iter().filter(|(key, _)| is_in(key)));
         match page.more_after {
             // S3 lists keys in the order of their bytes, as strings are here.
             // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html>
@@ -77,12 +189,12 @@ async fn range(cloud: &Cloud, bucket: &str, mut after: String, end: Option<Strin
 
 /// A page of a bucket's objects.
 struct Page {
-    objects: Vec<(String, String)>,
+    objects: Vec<(Arc<str>, Etag)>,
     /// The last of them, if there are more.
-    more_after: Option<String>,
+    more_after: Option<Arc<str>>,
 }
 
-async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>) -> Result<Page> {
+async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>, expected: &[&Arc<str>]) -> Result<Page> {
     let page = cloud
         .s3
         .list_objects_v2()
@@ -91,20 +203,41 @@ async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>) -> Result<Page> 
         .send()
         .await
         .map_err(|error| explain(error, &format!("could not list the bucket {bucket}")))?;
-    let objects: Vec<(String, String)> = page
+    let shared = |key: String| match expected.binary_search_by(|one| (***one).cmp(key.as_str())) {
+        Ok(at) => Arc::clone(expected[at]),
+        Err(_) => key.into(),
+    };
+    let objects: Vec<(Arc<str>, Etag)> = page
         .contents
         .unwrap_or_default()
         .into_iter()
         .map(|object| {
-            let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
-            (object.key.unwrap_or_default(), etag)
+            let etag = object.e_tag.as_deref().unwrap_or_default().into();
+            (shared(object.key.unwrap_or_default()), etag)
         })
         .collect();
-    let last = objects.last().map(|(key, _)| key.clone());
+    let last = objects.last().map(|(key, _)| Arc::clone(key));
     Ok(Page {
         more_after: last.filter(|_| page.is_truncated == Some(true)),
         objects,
     })
+}
+
+/// Deletes the objects with these keys.
+///
+/// # Errors
+/// One of them can't be deleted.
+pub(crate) async fn delete_all(cloud: &Cloud, bucket: &str, keys: &[Arc<str>]) -> Result<()> {
+    stream::iter(keys.chunks(DELETED_A_CALL))
+        .map(|chunk| {
+            let objects = chunk
+                .iter()
+                .filter_map(|key| ObjectIdentifier::builder().key(&**key).build().ok());
+            delete(cloud, bucket, objects.collect())
+        })
+        .buffer_unordered(DELETIONS_AT_ONCE)
+        .try_collect()
+        .await
 }
 
 /// Deletes everything in a bucket, whatever the number of versions. Returns how many were deleted; a bucket that isn't
@@ -162,7 +295,7 @@ async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
 ///
 /// # Errors
 /// S3 answers 200 even when it refuses some; the first of those becomes the error.
-pub(crate) async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<()> {
+async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
     }
@@ -199,19 +332,51 @@ pub(crate) async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdent
 mod tests {
     use super::*;
 
+    fn keys(count: usize) -> Vec<Arc<str>> {
+        (0..count).map(|number| format!("{number:05}").into()).collect()
+    }
+
     #[test]
     fn ranges_have_all_that_follows_a_key() {
-        let keys: Vec<String> = (0..4 * EXPECTED_A_PAGE).map(|number| format!("{number:05}")).collect();
-        // In any order.
-        let expected = || keys.iter().rev().map(String::as_str);
+        let keys = keys(4 * EXPECTED_A_PAGE);
+        let expected: Vec<&Arc<str>> = keys.iter().collect();
         let after = &keys[EXPECTED_A_PAGE / 2];
-        let cut = ranges(after.clone(), expected());
+        let cut = ranges(Arc::clone(after), &expected);
         assert_eq!(cut.len(), 4);
         assert_eq!((&cut[0].0, cut[3].1.as_ref()), (after, None));
         for (one, next) in cut.iter().zip(&cut[1..]) {
             assert_eq!(one.1.as_ref(), Some(&next.0));
         }
         assert_eq!(cut[0].1.as_ref(), Some(&keys[EXPECTED_A_PAGE / 2 + EXPECTED_A_PAGE]));
-        assert_eq!(ranges("z".to_owned(), expected()), [("z".to_owned(), None)]);
+        assert_eq!(ranges("z".into(), &expected), [("z".into(), None)]);
+    }
+
+    #[test]
+    fn an_etag_is_written_as_it_was_read() {
+        let sum = Sum::of("hello");
+        let md5 = sum.to_string();
+        for (text, is_of) in [
+            (md5.clone(), true),
+            (md5.to_uppercase(), false),
+            (format!("{md5}-2"), false),
+            ("".to_owned(), false),
+            ("ü".repeat(16), false),
+        ] {
+            let etag = Etag::from(format!("\"{text}\"").as_str());
+            assert_eq!((etag.to_string(), etag.is_of(&sum)), (text, is_of));
+        }
+        assert_eq!(size_of::<Etag>(), 24);
+    }
+
+    #[test]
+    fn a_listing_is_in_order_and_has_each_key_once() {
+        let etag = || Etag::from("e");
+        let listed: Listing = ["b", "a", "c", "b"]
+            .map(|key| (key.into(), etag()))
+            .into_iter()
+            .collect();
+        let keys: Vec<&str> = listed.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["a", "b", "c"]);
+        assert_eq!((listed.get("b"), listed.get("d")), (Some(&etag()), None));
     }
 }

@@ -182,6 +182,10 @@ pub struct UpArgs {
     /// Wait until CloudFront has forgotten what changed of the site
     #[arg(long)]
     pub wait: bool,
+    /// Of what is no longer in the site, and stays for pages that are still open, remove at once what this matches: a
+    /// pattern as in a .gitignore; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub purge: Vec<String>,
     /// Don't prove at the end that it works
     #[arg(long)]
     pub no_verify: bool,

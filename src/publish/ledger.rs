@@ -1,5 +1,5 @@
-//! What the site's bucket doesn't tell: who is publishing, which assets only earlier pages refer to, with what headers
-//! objects were sent, what those hold whose ETag isn't their MD5, and what CloudFront must still forget.
+//! What the site's bucket doesn't tell: who is publishing, what only earlier pages load, with what headers objects were sent,
+//! what those hold whose ETag isn't their MD5, and what CloudFront must still forget.
 //!
 //! It is one small object in the artifacts bucket: everything in the site's own is served. Each write names the version
 //! that it replaces, and S3 refuses it if that is no longer the one, so of two publications at the same time only one
@@ -18,6 +18,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::sleep;
 
 use super::contents::Contents;
+use super::sent::{Others, Usual};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, OrFail, Result};
@@ -36,29 +37,27 @@ const LEASE: Duration = Duration::from_secs(45);
 /// The largest that is read, in bytes: some hundred thousand objects, of which it has to say something.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Everything of it.
+/// Everything of it, as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Ledger {
     /// Counts the publications that changed something.
     pub(super) publication: u64,
-    /// Assets that the newest pages no longer refer to, each with the publication that left it out.
+    /// What is no longer in the site and stays for pages that are still open, each with the publication that left it out.
+    /// Versions of the deployer that know of no `times` read it, too.
     pub(super) retired: BTreeMap<String, u64>,
-    /// The headers that objects were sent with, by class of object (see `plan.rs`).
-    pub(super) headers: BTreeMap<String, String>,
+    /// When those publications were, in seconds since 1970.
+    pub(super) times: BTreeMap<u64, u64>,
+    /// The headers that objects were sent with: what is usual, by class of object,
+    pub(super) headers: Usual,
+    /// and what differs from that, with the keys.
+    pub(super) other_headers: Others,
     /// What objects hold whose ETag doesn't tell it.
     pub(super) contents: Contents,
     /// What CloudFront must still forget.
     pub(super) outdated: Option<Outdated>,
-}
-
-/// The object as it is stored.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct StoredLedger {
-    #[serde(flatten)]
-    ledger: Ledger,
     /// Who is at it.
-    publisher: Option<Publisher>,
+    pub(super) publisher: Option<Publisher>,
 }
 
 /// Paths to invalidate.
@@ -70,8 +69,9 @@ pub(super) struct Outdated {
     pub(super) paths: Vec<String>,
 }
 
+/// Whoever is publishing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Publisher {
+pub(super) struct Publisher {
     token: String,
     host: String,
     /// Where the number of its process means something, if that is known.
@@ -131,49 +131,48 @@ fn host() -> String {
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     pub(super) ledger: Ledger,
-    publisher: Option<Publisher>,
     /// Tells it from any other version; none if there is none yet.
     pub(super) etag: Option<String>,
+    /// When it was written by S3's clock, in seconds since 1970.
+    pub(super) written: Option<u64>,
 }
 
 impl Version {
     /// Who else is publishing, in words, unless it is sure that nobody is.
     pub(super) fn busy(&self) -> Option<String> {
-        let other = self.publisher.as_ref()?;
+        let other = self.ledger.publisher.as_ref()?;
         (!other.is_gone()).then(|| format!("process {} on {}", other.process, other.host))
     }
 
     /// How long its publisher may say nothing and still be at work.
     pub(super) fn lease(&self) -> Duration {
-        self.publisher
-            .as_ref()
-            .map_or(LEASE, |publisher| Duration::from_secs(publisher.lease))
+        let publisher = self.ledger.publisher.as_ref();
+        publisher.map_or(LEASE, |publisher| Duration::from_secs(publisher.lease))
     }
 }
 
 /// Reads it. Before the first publication there is none, which is the same as an empty one.
 pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
-    let Some((text, etag)) = content(cloud, bucket).await? else {
+    let Some(stored) = content(cloud, bucket).await? else {
         return Ok(Version {
             ledger: Ledger::default(),
-            publisher: None,
             etag: None,
+            written: None,
         });
     };
-    let record: StoredLedger = serde_json::from_slice(&text).map_err(|error| unusable(bucket).cause(error))?;
     Ok(Version {
-        ledger: record.ledger,
-        publisher: record.publisher,
-        etag: Some(etag),
+        ledger: serde_json::from_slice(&stored.text).map_err(|error| unusable(bucket).cause(error))?,
+        etag: Some(stored.etag),
+        written: stored.written,
     })
 }
 
-/// Puts `record` in the place of the version with `etag`; none if that isn't the newest any more.
+/// Puts `ledger` in the place of the version with `etag`; none if that isn't the newest any more.
 ///
 /// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
-async fn replace(cloud: &Cloud, bucket: &str, record: &StoredLedger, etag: Option<&str>) -> Result<Option<String>> {
+async fn replace(cloud: &Cloud, bucket: &str, ledger: &Ledger, etag: Option<&str>) -> Result<Option<String>> {
     let what = || format!("could not write {KEY} of {bucket}");
-    let text = serde_json::to_vec(record).or_fail(what)?;
+    let text = serde_json::to_vec(ledger).or_fail(what)?;
     let request = cloud
         .s3
         .put_object()
@@ -195,27 +194,39 @@ async fn replace(cloud: &Cloud, bucket: &str, record: &StoredLedger, etag: Optio
             ) =>
         {
             let there = content(cloud, bucket).await?;
-            Ok(there.filter(|(there, _)| *there == text).map(|(_, etag)| etag))
+            Ok(there.filter(|there| there.text == text).map(|there| there.etag))
         }
         Err(error) => Err(explain(error, &what())),
     }
 }
 
-/// What is there, with its ETag.
-async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<(Vec<u8>, String)>> {
+/// The object.
+struct Stored {
+    text: Vec<u8>,
+    etag: String,
+    written: Option<u64>,
+}
+
+/// What is there.
+async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<Stored>> {
     let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
         Ok(answer) => answer,
         Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
         Err(error) => return Err(explain(error, &cannot_read(bucket))),
     };
     let etag = answer.e_tag.unwrap_or_default();
+    let written = answer.last_modified.and_then(|time| u64::try_from(time.secs()).ok());
     let mut body = Vec::new();
     let mut most = answer.body.into_async_read().take(MOST_BYTES + 1);
     most.read_to_end(&mut body).await.or_fail(|| cannot_read(bucket))?;
     if most.limit() == 0 {
         return Err(unusable(bucket).cause(format!("it has more than {} MiB", MOST_BYTES >> 20)));
     }
-    Ok(Some((body, etag)))
+    Ok(Some(Stored {
+        text: body,
+        etag,
+        written,
+    }))
 }
 
 fn unusable(bucket: &str) -> Error {
@@ -233,7 +244,7 @@ fn cannot_read(bucket: &str) -> String {
 pub(super) struct Lease<'a> {
     cloud: &'a Cloud,
     bucket: &'a str,
-    record: StoredLedger,
+    ledger: Ledger,
     etag: String,
     entry: Entry,
 }
@@ -253,18 +264,18 @@ impl<'a> Lease<'a> {
             let undo = move || async move { release(&cloud, &bucket, &token).await.map(|()| Undone::Gone) };
             journal.undoable(undo).await
         };
-        let record = StoredLedger {
-            ledger,
+        let ledger = Ledger {
             publisher: Some(publisher),
+            ..ledger
         };
-        let Some(etag) = replace(cloud, bucket, &record, before.etag.as_deref()).await? else {
+        let Some(etag) = replace(cloud, bucket, &ledger, before.etag.as_deref()).await? else {
             entry.done();
             return Ok(None);
         };
         Ok(Some(Self {
             cloud,
             bucket,
-            record,
+            ledger,
             etag,
             entry,
         }))
@@ -281,14 +292,14 @@ impl<'a> Lease<'a> {
         sent: impl Fn() -> Contents,
     ) -> Result<T> {
         let renew = async || {
-            self.record.ledger.contents.extend(&sent());
+            self.ledger.contents.extend(&sent());
             self.renew().await
         };
         renewing(work, RENEWAL, renew).await
     }
 
     async fn renew(&mut self) -> Result<()> {
-        if let Some(publisher) = &mut self.record.publisher {
+        if let Some(publisher) = &mut self.ledger.publisher {
             publisher.renewal += 1;
         }
         self.write().await
@@ -296,15 +307,15 @@ impl<'a> Lease<'a> {
 
     /// Writes the ledger with `change` and gives the lease back.
     pub(super) async fn give_back(mut self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
-        change(&mut self.record.ledger);
-        self.record.publisher = None;
+        change(&mut self.ledger);
+        self.ledger.publisher = None;
         self.write().await?;
         self.entry.done();
         Ok(())
     }
 
     async fn write(&mut self) -> Result<()> {
-        self.etag = replace(self.cloud, self.bucket, &self.record, Some(&self.etag))
+        self.etag = replace(self.cloud, self.bucket, &self.ledger, Some(&self.etag))
             .await?
             .ok_or_else(|| {
                 Error::new(ErrorKind::ChangedMeanwhile, "another publication has taken over")
@@ -343,14 +354,14 @@ async fn renewing<T>(
 /// Gives the lease with this token back, if it is still held: its run has ended.
 async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
     let version = read(cloud, bucket).await?;
-    let is_ours = version.publisher.is_some_and(|publisher| publisher.token == token);
-    if is_ours {
-        let record = StoredLedger {
-            ledger: version.ledger,
+    let publisher = version.ledger.publisher.as_ref();
+    if publisher.is_some_and(|publisher| publisher.token == token) {
+        let ledger = Ledger {
             publisher: None,
+            ..version.ledger
         };
         // If it changed meanwhile, it is somebody else's now.
-        replace(cloud, bucket, &record, version.etag.as_deref()).await?;
+        replace(cloud, bucket, &ledger, version.etag.as_deref()).await?;
     }
     Ok(())
 }
@@ -360,6 +371,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::site::sum::Sum;
 
     #[tokio::test(start_paused = true)]
     async fn work_goes_on_while_a_claim_is_renewed() {
@@ -385,15 +397,24 @@ mod tests {
     #[test]
     fn a_ledger_of_another_version_is_read() {
         let older = r#"{"publication":3,"retired":{"a":2},"headers":{},"outdated":null,"publisher":null}"#;
+        let sum = Sum::of("b");
         let newer = older.replacen(
             '{',
-            r#"{"contents":{"b":{"etag":"e-2","sum":"s","more":1}},"more":{"x":[]},"#,
+            &format!(
+                r#"{{"contents":{{"b":{{"etag":"e-2","sum":"{sum}","more":1}},"c":{{"etag":"e-2","sum":"another"}}}},
+                "times":{{"2":1764165000}},"otherHeaders":{{"text/html":["b"]}},"more":{{"x":[]}},"#
+            ),
             1,
         );
-        for (text, sum) in [(older, "e-2"), (&*newer, "s")] {
-            let record: StoredLedger = serde_json::from_str(text).expect(text);
-            assert_eq!((record.ledger.publication, record.ledger.retired["a"]), (3, 2));
-            assert_eq!(record.ledger.contents.sum_of("b", "e-2"), sum);
+        for (text, known, time) in [(older, None, None), (&*newer, Some(true), Some(&1_764_165_000))] {
+            let ledger: Ledger = serde_json::from_str(text).expect(text);
+            assert_eq!((ledger.publication, ledger.retired["a"]), (3, 2));
+            assert_eq!(ledger.times.get(&2), time);
+            let etag = "e-2".into();
+            let tell = |key| ledger.contents.tell(key, &etag, &sum);
+            assert_eq!((tell("b"), tell("c")), (known, None));
+            let written = serde_json::to_string(&ledger).expect("JSON");
+            assert_eq!(serde_json::from_str::<Ledger>(&written).expect("JSON"), ledger);
         }
     }
 

@@ -1,33 +1,42 @@
 //! Publishing the site: making the bucket that CloudFront serves hold it, so that nobody ever gets half of it.
 //!
 //! Only differences are sent ([`plan`]): first what pages refer to, under names that have its hash and so disturb
-//! nobody, then the pages. What is gone goes last, assets only some publications later: whoever opened a page before
+//! nobody, then the pages. Pages that are gone go last, and what they load a good while later: whoever opened one before
 //! still gets what belongs to it. What the bucket can't tell is in the [`ledger`], which also keeps two publications at
-//! once apart.
+//! once apart. How much would go is told before anything is changed ([`survey`]).
 
 mod contents;
 mod invalidation;
 mod ledger;
+mod loss;
 mod plan;
 mod progress;
+mod purge;
+mod sent;
 mod upload;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_s3::types::ObjectIdentifier;
 use indicatif::HumanBytes;
 
 use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
+use crate::project::stacks::CODE_BUCKET;
+use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::report::{Reporter, counted};
+use crate::site::settings::Settings;
 use crate::site::{Object, Site};
+use crate::stack::read::Stack;
 use crate::wait::{Probe, until};
 pub(crate) use contents::Contents;
-use ledger::Lease;
-use plan::{EVERYTHING, Plan};
+use ledger::{Lease, Version};
+pub(crate) use loss::Loss;
+use plan::{EVERYTHING, Keeping, Plan, Wanted};
 use progress::{Progress, rate};
+pub(crate) use purge::Purge;
 use upload::Uploader;
 
 /// Where a site is published.
@@ -41,6 +50,20 @@ pub(crate) struct Destination {
     pub artifacts: String,
 }
 
+impl Destination {
+    /// That which the site's stack and the one with the artifacts make.
+    ///
+    /// # Errors
+    /// One of them lacks an output.
+    pub(crate) fn of(site: &Stack, artifacts: &Stack) -> Result<Self> {
+        Ok(Self {
+            bucket: site.output(SITE_BUCKET)?,
+            distribution: site.output(DISTRIBUTION_ID)?,
+            artifacts: artifacts.output(CODE_BUCKET)?,
+        })
+    }
+}
+
 /// What publishing did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Published {
@@ -52,7 +75,7 @@ pub(crate) struct Published {
     pub unchanged: usize,
     /// Objects that the site no longer has.
     pub removed: usize,
-    /// Assets that only earlier pages refer to, and that stay a while.
+    /// Objects that only earlier pages load, and that stay a while.
     pub kept: usize,
     /// Paths that CloudFront was told to forget.
     pub invalidated: Vec<String>,
@@ -61,7 +84,7 @@ pub(crate) struct Published {
     /// How long that took.
     pub took: Duration,
     /// The keys of what was sent.
-    pub sent: BTreeSet<String>,
+    pub sent: BTreeSet<Arc<str>>,
     /// What the bucket has, if nothing was to be done.
     pub there: Option<There>,
 }
@@ -116,34 +139,108 @@ impl Published {
 /// How long another publication is waited for that goes on and on.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Makes the bucket hold the site and, if there is something to tell pages, the object `config_file` with it; and CloudFront
-/// forget what changed; with `wait`, until it has.
+/// What is to be published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publication<'a> {
+    /// The folder as it was read.
+    pub site: &'a Site,
+    /// How its stage wants it.
+    pub settings: &'a Settings,
+    /// What of that which it no longer has goes at once.
+    pub purge: &'a Purge,
+    /// Whether to wait until CloudFront has forgotten what changed.
+    pub wait: bool,
+}
+
+/// What a site's bucket and ledger have, read before anything is changed.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    place: Destination,
+    there: Listing,
+    before: Version,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// The bucket may not be listed, or the ledger can't be read.
+pub(crate) async fn survey(cloud: &Cloud, place: Destination, site: &Site) -> Result<Survey> {
+    let keys = site.objects().iter().map(|object| &object.key);
+    let (there, before) = tokio::try_join!(
+        bucket::list(cloud, &place.bucket, keys),
+        ledger::read(cloud, &place.artifacts)
+    )?;
+    Ok(Survey { place, there, before })
+}
+
+impl Survey {
+    /// The site's bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        &self.place.bucket
+    }
+
+    /// What the site would lose, if that is more than may go without a question; with `told`, pages are told what is
+    /// deployed. Of a bucket that is just being published to nothing is said: that is looked at afterwards.
+    pub(crate) fn loss(&self, publication: &Publication<'_>, told: bool) -> Option<Loss> {
+        let Publication { site, settings, .. } = publication;
+        let mut keys: Vec<&str> = site.objects().iter().map(|object| &*object.key).collect();
+        keys.extend(told.then_some(&*settings.config_file));
+        keys.sort_unstable();
+        let is_quiet = self.before.busy().is_none();
+        let loss = || {
+            loss::loss(
+                keys.into_iter(),
+                &self.there,
+                &self.before.ledger,
+                &settings.config_file,
+                settings.max_delete,
+            )
+        };
+        is_quiet.then(loss).flatten()
+    }
+}
+
+impl Loss {
+    /// What is asked before the site of a bucket loses so much, where pages or tables may go as well.
+    pub(crate) fn question(&self, bucket: &str) -> String {
+        format!("the site in {bucket} would lose {self}: is site/ the right folder?")
+    }
+
+    /// What a no has left, `so_far` being what is so then.
+    pub(crate) fn otherwise(&self, so_far: &str) -> String {
+        format!(
+            "{so_far} If site/ is all of the site, `maxDelete: {}` in stacks/stages.yaml lets as much go.",
+            self.gone
+        )
+    }
+}
+
+/// What is about to be done, where a site would lose much.
+pub(crate) const REPLACING: &str = "publish a site that lacks much of what is published";
+
+/// Makes the bucket hold the site and, if there is something to tell pages, `config` with it; and CloudFront forget what
+/// changed. What was found there `before` is believed, unless somebody has published since.
 ///
 /// # Errors
 /// A file was changed meanwhile, or a call fails. Nothing is removed before everything else has succeeded, and the next
 /// run does what is left.
 pub(crate) async fn publish(
     cloud: &Cloud,
-    site: &Site,
+    publication: &Publication<'_>,
     place: &Destination,
-    (config_file, config): (&str, &BTreeMap<String, String>),
-    wait: bool,
+    config: Option<&Object>,
+    before: Option<Survey>,
     reporter: &Reporter,
 ) -> Result<Published> {
-    let config = (!config.is_empty()).then(|| Object::config(config_file, config));
-    let others = site
-        .objects()
-        .iter()
-        .filter(|object| config.is_none() || &*object.key != config_file);
-    let objects: Vec<Object> = others.chain(&config).cloned().collect();
-    let (plan, mut lease) = match begin(cloud, place, &objects, config_file, reporter).await? {
+    let wanted = Wanted::new(publication.site.objects(), &publication.settings.config_file, config);
+    let (plan, mut lease) = match begin(cloud, place, publication, &wanted, before, reporter).await? {
         Begun::Nothing(published) => return Ok(published),
         Begun::Work(work) => *work,
     };
     let started = Instant::now();
     let total = plan.waves.iter().map(Vec::len).sum();
     let progress = Progress::new(reporter, total, plan.outcome.bytes);
-    let uploader = Uploader::new(cloud, &place.bucket, site, progress);
+    let uploader = Uploader::new(cloud, &place.bucket, publication.site, progress);
     let work = carry_out(cloud, &plan, &uploader, place);
     let invalidation = match lease.hold(work, || uploader.sent()).await {
         Ok(invalidation) => invalidation,
@@ -155,19 +252,21 @@ pub(crate) async fn publish(
         }
     };
     let took = started.elapsed();
-    let (done, outcome) = (plan.done, plan.outcome);
-    let sent = uploader.sent();
     lease
         .give_back(|ledger| {
-            *ledger = done;
-            ledger.contents.extend(&sent);
+            plan.done(ledger);
+            ledger.contents.extend(&uploader.sent());
         })
         .await?;
-    if let Some(id) = invalidation.filter(|_| wait) {
+    if let Some(id) = invalidation.filter(|_| publication.wait) {
         invalidation::finish(cloud, &place.distribution, &id, reporter).await?;
     }
-    let sent = plan.waves.iter().flatten();
-    let sent = sent.map(|object| object.key.to_string()).collect();
+    let Plan { waves, outcome, .. } = plan;
+    let sent = waves
+        .into_iter()
+        .flatten()
+        .map(|object| Arc::clone(&object.key))
+        .collect();
     Ok(Published { took, sent, ..outcome })
 }
 
@@ -180,38 +279,85 @@ enum Begun<'a> {
 async fn begin<'a>(
     cloud: &'a Cloud,
     place: &'a Destination,
-    objects: &'a [Object],
-    config_file: &str,
+    publication: &Publication<'_>,
+    wanted: &Wanted<'a>,
+    before: Option<Survey>,
     reporter: &Reporter,
 ) -> Result<Begun<'a>> {
     let mut abandoned = None;
+    let is_of_now = |survey: &Survey| survey.place == *place && survey.before.busy().is_none();
+    // What it would lose was asked about.
+    let mut surveyed = before.filter(is_of_now);
     loop {
-        let (there, before) = tokio::try_join!(
-            bucket::list(cloud, &place.bucket, objects.iter().map(|object| &*object.key)),
-            ledger::read(cloud, &place.artifacts)
-        )?;
-        if let Some(other) = before.busy()
-            && before.etag != abandoned
-        {
-            abandoned = wait_for(cloud, place, &other, reporter).await?;
-            // What it did meanwhile isn't in the listing.
-            continue;
-        }
-        let plan = plan::plan(objects, config_file, &there, &before.ledger);
+        let (there, before) = match surveyed.take() {
+            Some(survey) => (survey.there, survey.before),
+            None => {
+                let listing = bucket::list(cloud, &place.bucket, wanted.keys());
+                let (there, before) = tokio::try_join!(listing, ledger::read(cloud, &place.artifacts))?;
+                if let Some(other) = before.busy()
+                    && before.etag != abandoned
+                {
+                    abandoned = wait_for(cloud, place, &other, reporter).await?;
+                    // What it did meanwhile isn't in the listing.
+                    continue;
+                }
+                confirm(publication, place, wanted, &there, &before, reporter).await?;
+                (there, before)
+            }
+        };
+        let keeping = Keeping {
+            keep_for: publication.settings.keep_for,
+            now: now(),
+            written: before.written,
+            purge: publication.purge,
+        };
+        let plan = plan::plan(wanted, &there, &before.ledger, &keeping);
         if plan.is_empty(&before.ledger) {
-            let outcome = plan.outcome;
+            warn(&plan, reporter);
             return Ok(Begun::Nothing(Published {
                 there: Some(There {
                     listing: there,
                     contents: before.ledger.contents,
                 }),
-                ..outcome
+                ..plan.outcome
             }));
         }
         if let Some(lease) = Lease::take(cloud, &place.artifacts, &before, plan.begun.clone()).await? {
+            warn(&plan, reporter);
             return Ok(Begun::Work(Box::new((plan, lease))));
         }
     }
+}
+
+/// Asks whether the site is to lose as much as it would.
+async fn confirm(
+    publication: &Publication<'_>,
+    place: &Destination,
+    wanted: &Wanted<'_>,
+    there: &Listing,
+    before: &Version,
+    reporter: &Reporter,
+) -> Result<()> {
+    let keys = wanted.keys().map(|key| &**key);
+    let most = publication.settings.max_delete;
+    if let Some(loss) = loss::loss(keys, there, &before.ledger, wanted.config(), most) {
+        let otherwise = loss.otherwise("The site wasn't changed; what was done beside it stays.");
+        let question = [loss.question(&place.bucket)];
+        reporter.confirm(REPLACING, &question, &otherwise).await?;
+    }
+    Ok(())
+}
+
+fn warn(plan: &Plan<'_>, reporter: &Reporter) {
+    for remark in &plan.remarks {
+        reporter.warn(remark.clone());
+    }
+}
+
+/// In seconds since 1970, by this machine's clock.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
@@ -248,13 +394,7 @@ async fn carry_out(
     for wave in &plan.waves {
         uploader.send_all(wave).await?;
     }
-    for chunk in plan.remove.chunks(1000) {
-        let objects = chunk
-            .iter()
-            .filter_map(|key| ObjectIdentifier::builder().key(key).build().ok())
-            .collect();
-        bucket::delete(cloud, &place.bucket, objects).await?;
-    }
+    bucket::delete_all(cloud, &place.bucket, &plan.remove).await?;
     match &plan.begun.outdated {
         None => Ok(None),
         Some(outdated) => invalidation::begin(cloud, &place.distribution, outdated)

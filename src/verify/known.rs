@@ -20,7 +20,7 @@ pub(crate) struct Known {
     /// Functions' packages, by bucket and key.
     pub(super) packages: Shared<Stored>,
     /// The keys of the site's objects that the run has sent, if it has published.
-    pub(super) sent: OnceLock<BTreeSet<String>>,
+    pub(super) sent: OnceLock<BTreeSet<Arc<str>>>,
 }
 
 /// What S3 says of a package.
@@ -40,7 +40,7 @@ impl Known {
     }
 
     /// The site's bucket was sent these objects, and has had all others before.
-    pub(crate) fn has_sent(&self, keys: BTreeSet<String>) {
+    pub(crate) fn has_sent(&self, keys: BTreeSet<Arc<str>>) {
         // A run publishes once.
         let _ = self.sent.set(keys);
     }

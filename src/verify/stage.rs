@@ -173,7 +173,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The keys of the site's objects that this run has sent, if it has published.
-    pub(super) fn sent(&self) -> Option<&BTreeSet<String>> {
+    pub(super) fn sent(&self) -> Option<&BTreeSet<Arc<str>>> {
         self.known.sent.get()
     }
 
@@ -219,7 +219,7 @@ impl<'a> Stage<'a> {
         &self,
         cloud: &Cloud,
         bucket: &str,
-        expected: impl Iterator<Item = &'k str>,
+        expected: impl Iterator<Item = &'k Arc<str>>,
         round: Round,
     ) -> Result<Arc<Listing>, Problem> {
         let ask = async || Ok(Arc::new(bucket::list(cloud, bucket, expected).await?));
@@ -514,7 +514,7 @@ impl<'a> Published<'a> {
     /// remembers that it isn't.
     pub(super) async fn objects(&self, stage: &Stage<'_>, round: Round) -> Result<Arc<Listing>, Problem> {
         let objects = stage.site.map(|site| site.objects()).unwrap_or_default();
-        let expected = objects.iter().map(|object| &*object.key);
+        let expected = objects.iter().map(|object| &object.key);
         stage.listing(self.stack.cloud, &self.bucket, expected, round).await
     }
 

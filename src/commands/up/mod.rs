@@ -27,6 +27,7 @@ use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
 use crate::project::wiring::Source;
 use crate::promise::{Promise, promise};
+use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
@@ -49,6 +50,14 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     let contract = read_contract(&project)?;
     let seeds = project.seeds(None, None)?;
     let scope = Scope::new(&args.only, &project)?;
+    if !args.purge.is_empty() && !scope.site {
+        return Err(Error::new(
+            ErrorKind::InvalidUsage,
+            "--purge is about the site, which this run doesn't publish",
+        )
+        .hint("Say `deployer up --only site --purge GLOB`, in a project that has a site."));
+    }
+    let purge = Purge::new(&args.purge)?;
     let packages = Packages::of(&project, &scope, &args.function_package, reporter).await?;
     let site = scope.site.then(|| read_site(&project, reporter)).transpose()?;
     let site_config = match &site {
@@ -98,6 +107,7 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         revert_drift: args.revert_drift,
         adopted: &args.adopt,
         wait: args.wait,
+        purge: &purge,
         seeds: &seeds,
         site: site.as_ref(),
         site_config: &site_config,
@@ -188,6 +198,8 @@ struct Up<'a> {
     adopted: &'a [String],
     /// Wait until CloudFront has forgotten what changed of the site.
     wait: bool,
+    /// What of that which is no longer in the site goes at once.
+    purge: &'a Purge,
     seeds: &'a StageSeeds,
     site: Option<&'a Site>,
     /// What the site is told: each name with the stack and the output that has its value.
@@ -215,7 +227,7 @@ impl Up<'_> {
     async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
         let (promise, built) = promise();
         let building = self.build(packages, promise);
-        let planning = async { tokio::try_join!(self.plan(built), self.seeded_before()) };
+        let planning = async { tokio::try_join!(self.plan(built), self.seeded_before(), self.survey_site()) };
         tokio::pin!(building, planning);
         let (packages, plans) = tokio::select! {
             planned = &mut planning => {
@@ -229,28 +241,35 @@ impl Up<'_> {
                 (built, Ok(plans)) => (built, plans),
             },
         };
-        let (packages, (plans, seeded_before)) = (packages?, plans);
+        let (packages, (plans, seeded_before, survey)) = (packages?, plans);
         let shown: Vec<StackPlan> = plans.in_order(&self.context.project).cloned().collect();
-        let losses: Vec<String> = shown.iter().flat_map(|plan| self.losses(plan)).collect();
+        let mut losses: Vec<String> = shown.iter().flat_map(|plan| self.losses(plan)).collect();
+        let (mut what, mut otherwise) = (CHANGING_DATA, "Nothing was changed.".to_owned());
+        if let Some((loss, bucket)) = self.site_loss(survey.as_ref()) {
+            if losses.is_empty() {
+                what = publish::REPLACING;
+            }
+            losses.push(loss.question(bucket));
+            otherwise = loss.otherwise(&otherwise);
+        }
         self.reporter().event(&Event::Plan {
             stacks: shown.iter().map(StackPlan::shown).collect(),
         });
         let is_change = |plan: &StackPlan| plan.verdict != StackAction::Unchanged;
         let guarded = self.is_protected() && !self.before.is_empty() && shown.iter().any(is_change);
-        let otherwise = "Nothing was changed.";
         if guarded && self.reporter().can_ask() {
             // Whoever stands before a terminal may be in another one than they think.
-            let what = self.context.protected_place();
-            self.reporter().confirm(&what, &losses, otherwise).await?;
+            let place = self.context.protected_place();
+            self.reporter().confirm(&place, &losses, &otherwise).await?;
         } else if !losses.is_empty() {
-            self.reporter().confirm(CHANGING_DATA, &losses, otherwise).await?;
+            self.reporter().confirm(what, &losses, &otherwise).await?;
         }
         let keys = packages
             .iter()
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
         self.tell_of_policy();
-        let (outcomes, stacks, known) = self.provision(plans, packages, &seeded_before).await;
+        let (outcomes, stacks, known) = self.provision(plans, packages, &seeded_before, survey).await;
         let is_skipped = outcomes.iter().any(|outcome| matches!(outcome, Err(Stop::Skipped)));
         let failures: Vec<Error> = outcomes
             .into_iter()
@@ -315,6 +334,40 @@ impl Up<'_> {
             Ok::<_, Error>(is_marked.then(|| (id, name.to_owned())))
         }));
         Ok(marked.await?.into_iter().flatten().collect())
+    }
+
+    /// What the site's bucket has, as it is deployed before this run changes anything; none where that can't be told yet.
+    async fn survey_site(&self) -> Result<Option<Survey>> {
+        let project = &self.context.project;
+        let deployed = |stack: &StackTemplate| self.before.get(&stack.id).map(|deployed| &deployed.stack);
+        let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
+            return Ok(None);
+        };
+        let there = deployed(stack).zip(project.artifacts_stack().and_then(deployed));
+        let place = there.and_then(|(presentation, artifacts)| Destination::of(presentation, artifacts).ok());
+        let Some(place) = place else {
+            return Ok(None);
+        };
+        // What can't be read now an update may mend. Publishing tells why it can't be done.
+        Ok(publish::survey(self.context.cloud_of(&stack.id), place, site)
+            .await
+            .ok())
+    }
+
+    /// What the site would lose, if that is much, and the bucket that it is in.
+    fn site_loss<'s>(&self, survey: Option<&'s Survey>) -> Option<(Loss, &'s str)> {
+        let (survey, site) = survey.zip(self.site)?;
+        let loss = survey.loss(&self.publication(site), !self.site_config.is_empty())?;
+        Some((loss, survey.bucket()))
+    }
+
+    fn publication<'s>(&'s self, site: &'s Site) -> Publication<'s> {
+        Publication {
+            site,
+            settings: &self.context.project.stage.site,
+            purge: self.purge,
+            wait: self.wait,
+        }
     }
 
     /// Whether the stage is protected: a checkout that doesn't say so mustn't hurry what holds data.

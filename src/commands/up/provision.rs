@@ -26,12 +26,12 @@ use crate::project::functions::Function;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
 use crate::project::wiring::{Edge, Source};
-use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::promise::{Dependency, ProducerFailed, Promise, promise};
-use crate::publish::{self, Destination};
+use crate::publish::{self, Destination, Survey};
 use crate::readiness::Touched;
 use crate::report::Event;
 use crate::seeding::{self, Progress, SeededTable};
+use crate::site::Object;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::deploy::{self, Planned};
 use crate::stack::desired::DesiredStack;
@@ -147,6 +147,7 @@ impl Up<'_> {
         mut plans: Plans,
         packages: Built,
         seeded_before: &SeededBefore,
+        survey: Option<Survey>,
     ) -> (Vec<Done>, BTreeMap<StackId, Deployed>, Known) {
         let mut dependencies = Dependencies::default();
         let mut stacks = Vec::new();
@@ -175,7 +176,7 @@ impl Up<'_> {
         }));
         let seeding = self.seed(dependencies, seeded_before, &known);
         parts.push(self.part(SEED, seeding).boxed_local());
-        let site = self.site(dependencies, &known, &tightened);
+        let site = self.site(dependencies, survey, &known, &tightened);
         parts.push(self.part("site", site).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
@@ -685,6 +686,7 @@ impl Up<'_> {
     async fn site(
         &self,
         dependencies: &Dependencies,
+        survey: Option<Survey>,
         known: &Known,
         tightened: &RefCell<Option<(StackId, Deployed)>>,
     ) -> Done {
@@ -705,15 +707,13 @@ impl Up<'_> {
                 .ok_or(ProducerFailed)?;
             config.insert(name.clone(), value);
         }
-        let place = Destination {
-            bucket: settled.output(SITE_BUCKET)?,
-            distribution: settled.output(DISTRIBUTION_ID)?,
-            artifacts: artifacts.output(CODE_BUCKET)?,
-        };
+        let place = Destination::of(&settled, &artifacts)?;
         self.reporter().working("site", "comparing");
         let cloud = self.context.cloud_of(&stack.id);
-        let config = (&*project.stage.site.config_file, &config);
-        let published = publish::publish(cloud, site, &place, config, self.wait, self.reporter()).await?;
+        let name = &*project.stage.site.config_file;
+        let config = (!config.is_empty()).then(|| Object::config(name, &config));
+        let publication = self.publication(site);
+        let published = publish::publish(cloud, &publication, &place, config.as_ref(), survey, self.reporter()).await?;
         self.reporter()
             .finished("site", published.describe(), published.did_something());
         known.has_sent(published.sent);

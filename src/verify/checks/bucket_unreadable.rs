@@ -53,7 +53,12 @@ async fn look(stage: &Stage<'_>, bucket: Resource<'_>, round: Round) -> Finding 
 async fn object(stage: &Stage<'_>, bucket: Resource<'_>, round: Round) -> Result<Option<String>, Problem> {
     let name = bucket.name;
     if let Some(site) = stage.published().filter(|site| site.bucket == name) {
-        return Ok(site.objects(stage, round).await?.keys().next().cloned());
+        return Ok(site
+            .objects(stage, round)
+            .await?
+            .iter()
+            .next()
+            .map(|(key, _)| key.to_string()));
     }
     let there = bucket
         .cloud()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 
-use crate::bucket::Listing;
+use crate::bucket::{Etag, Listing};
 use crate::cloud::sdk_error::found;
 use crate::error::OrFail as _;
 use crate::publish::Contents;
@@ -65,7 +65,7 @@ impl Check for SiteFiles {
 
 /// The objects that are asked for where all are in the bucket: where visitors enter, and some of those that were sent and of
 /// the others. The same ones as long as they are what they are, so that a finding can be looked at again.
-fn sample(objects: &[Object], sent: Option<&BTreeSet<String>>) -> BTreeSet<usize> {
+fn sample(objects: &[Object], sent: Option<&BTreeSet<Arc<str>>>) -> BTreeSet<usize> {
     let is_sent = |object: &Object| sent.is_some_and(|sent| sent.contains(&*object.key));
     let mut sampled: BTreeSet<usize> = (0..objects.len())
         .filter(|index| ENTRIES.contains(&&*objects[*index].key))
@@ -96,11 +96,7 @@ async fn look(
     let (deployed, there) = tokio::join!(published.is_deployed(stage, round), published.objects(stage, round));
     deployed?;
     let there = there?;
-    let is_told = |object: &Object| {
-        there
-            .get(&*object.key)
-            .is_none_or(|etag| *etag == object.sum.to_string())
-    };
+    let is_told = |object: &Object| there.get(&object.key).is_none_or(|etag| etag.is_of(&object.sum));
     let contents = if objects.iter().all(is_told) {
         Arc::default()
     } else {
@@ -163,12 +159,15 @@ async fn is_there(
     object: &Object,
 ) -> Result<(), Problem> {
     let failed = |evidence| Err(Problem::failed(evidence, Published::REMEDY));
-    let Some(etag) = there.get(&*object.key) else {
+    let Some(etag) = there.get(&object.key) else {
         return failed(format!("{} isn't published", object.key));
     };
-    let sum = contents.sum_of(&object.key, etag);
-    // Of what the ledger doesn't know this is the ETag, which needn't be an MD5.
-    if sum == object.sum.to_string() || sum == etag && holds(published, object).await? {
+    let is_it = match contents.tell(&object.key, etag, &object.sum) {
+        Some(is_it) => is_it,
+        // The ledger doesn't know it, and the ETag needn't be an MD5.
+        None => holds(published, object).await?,
+    };
+    if is_it {
         Ok(())
     } else {
         failed(format!(
@@ -239,7 +238,7 @@ async fn is_served(
         return Err(Problem::failed(format!("{url} answers {}", answer.status), stale()));
     }
     let is_it = match etag(&answer) {
-        Some(etag) => there.get(&*object.key).is_some_and(|known| *known == etag),
+        Some(etag) => there.get(&object.key).is_some_and(|known| *known == Etag::from(etag)),
         None => {
             answer = send(&stage.http, Method::GET, &url, &[]).await?;
             answer.sum == object.sum
@@ -292,13 +291,13 @@ mod tests {
         };
         let mut objects: Vec<Object> = (0..500).map(|number| object(&format!("{number}.png"))).collect();
         objects.push(object("index.html"));
-        let sent: BTreeSet<String> = (0..30).map(|number| format!("{number}.png")).collect();
+        let sent: BTreeSet<Arc<str>> = (0..30).map(|number| format!("{number}.png").into()).collect();
         let asked_for = sample(&objects, Some(&sent));
         assert_eq!(asked_for.len(), 30 + 1 + OF_OTHERS);
         assert!((0..30).all(|index| asked_for.contains(&index)));
         assert!(asked_for.contains(&500));
         assert_eq!(asked_for, sample(&objects, Some(&sent)), "the same each time");
-        let all: BTreeSet<String> = objects.iter().map(|object| object.key.to_string()).collect();
+        let all: BTreeSet<Arc<str>> = objects.iter().map(|object| Arc::clone(&object.key)).collect();
         assert_eq!(sample(&objects, Some(&all)).len(), OF_SENT + 1);
         assert_eq!(sample(&objects[..10], None).len(), 10);
     }

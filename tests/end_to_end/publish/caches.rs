@@ -8,6 +8,9 @@ use crate::support::{Seen, answers, http};
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_opened_a_page_before_still_gets_what_belongs_to_it() {
     let stage = Stage::deployed();
+    stage
+        .project
+        .edit("stacks/stages.yaml", "  dev:\n", "  dev:\n    keepFor: 0h\n");
     change(&stage.project, "v0");
     stage.publish().success();
     let opened = stage.visit("");

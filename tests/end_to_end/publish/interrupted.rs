@@ -30,7 +30,7 @@ fn an_interrupted_publication_leaves_the_old_site_whole() {
 async fn a_failed_upload_removes_nothing_and_a_stale_object_never_survives() {
     let stage = Stage::deployed();
     stage.put("gone.html", "old").await;
-    stage.put("deep/er/ü b.txt", "old").await;
+    stage.put("deep/er/ü b.html", "old").await;
     change(&stage.project, "two");
     stage
         .proxy
@@ -53,7 +53,7 @@ async fn a_failed_upload_removes_nothing_and_a_stale_object_never_survives() {
     assert!(up.stderr.contains("2 removed"), "{}", up.stderr);
     let keys = stage.keys().await;
     assert!(
-        !keys.contains_key("gone.html") && !keys.contains_key("deep/er/ü b.txt"),
+        !keys.contains_key("gone.html") && !keys.contains_key("deep/er/ü b.html"),
         "{keys:?}"
     );
     let paths: Vec<String> = stage
@@ -68,7 +68,7 @@ async fn a_failed_upload_removes_nothing_and_a_stale_object_never_survives() {
         "/index.html",
         "/",
         "/gone.html",
-        "/deep/er/%C3%BC%20b.txt",
+        "/deep/er/%C3%BC%20b.html",
         "/style.css",
     ] {
         assert!(

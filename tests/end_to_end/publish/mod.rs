@@ -4,7 +4,9 @@ mod caches;
 mod encrypted;
 mod files;
 mod interrupted;
+mod open_pages;
 mod others;
+mod wrong_folder;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
@@ -16,6 +18,8 @@ use crate::support::{Clients, Deployer, Emulator, Project, Proxy, Seen, document
 
 const STAGE: &str = "dev";
 const SITE: &str = "three-tier-dev-site-000000000000-us-east-1";
+const ARTIFACTS: &str = "three-tier-dev-artifacts-000000000000-us-east-1";
+const LEDGER: &str = "site/ledger.json";
 const ONLY_SITE: [&str; 6] = ["up", "--stage", STAGE, "--only", "site", "--no-verify"];
 
 /// A deployed stage behind a proxy, and the site's address.
@@ -46,7 +50,40 @@ impl Stage {
     }
 
     fn publish(&self) -> crate::support::Ran {
-        self.project.deployer(&self.proxy.endpoint(), &ONLY_SITE)
+        self.publish_with(&[])
+    }
+
+    fn publish_with(&self, more: &[&str]) -> crate::support::Ran {
+        let args = [&ONLY_SITE[..], more].concat();
+        self.project.deployer(&self.proxy.endpoint(), &args)
+    }
+
+    /// Makes `files` the site.
+    fn replace_site(&self, files: &[(&str, &str)]) {
+        let site = self.project.path().join("site");
+        std::fs::remove_dir_all(&site).expect("removed");
+        for (file, text) in files {
+            let file = site.join(file);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            std::fs::write(file, text).expect("written");
+        }
+    }
+
+    /// The ledger, as whoever publishes next finds it after `change`.
+    async fn with_ledger(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let s3 = &self.clients.s3;
+        let ledger = s3.get_object().bucket(ARTIFACTS).key(LEDGER).send().await;
+        let ledger = ledger.expect("a ledger").body.collect().await.expect("bytes");
+        let mut ledger = serde_json::from_slice(&ledger.into_bytes()).expect("JSON");
+        change(&mut ledger);
+        let put = s3.put_object().bucket(ARTIFACTS).key(LEDGER);
+        let put = put.body(ledger.to_string().into_bytes().into());
+        put.send().await.expect("put");
+    }
+
+    /// What a path answers.
+    fn status(&self, path: &str) -> u16 {
+        http::get(&format!("{}{path}", self.site)).expect("an answer").status
     }
 
     async fn keys(&self) -> BTreeMap<String, String> {
