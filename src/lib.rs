@@ -34,6 +34,7 @@ mod report;
 mod run;
 mod seeding;
 mod site;
+mod site_build;
 mod stack;
 mod table;
 #[cfg(test)]

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["bucket", "logs", "table"],
     &["stack"],
     &["readiness", "address", "conflicts"],
-    &["seeding", "package", "publish"],
+    &["seeding", "package", "publish", "site_build"],
     &["cli"],
     &["context"],
     &["verify"],

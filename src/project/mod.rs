@@ -29,7 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 use functions::Function;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
-use stages::{Stage, Stages};
+use stages::{SiteSource, Stage, Stages};
 pub(crate) use suggest::did_you_mean;
 use wiring::{Edge, Given, Source, Wiring};
 
@@ -55,6 +55,8 @@ pub(crate) struct Project {
     pub name: String,
     /// The chosen stage.
     pub stage: Stage,
+    /// Where the site's files come from.
+    site: SiteSource,
     /// What is to be known of `stacks/stages.yaml`, a sentence each.
     pub warnings: Vec<String>,
     stacks: BTreeMap<StackId, StackTemplate>,
@@ -128,6 +130,7 @@ impl Project {
         Ok(Self {
             dir: dir.to_owned(),
             name: stages.project,
+            site: stages.site,
             stage,
             warnings,
             stacks,
@@ -357,7 +360,27 @@ impl Project {
 
     /// The folder of the site's files.
     pub(crate) fn site_dir(&self) -> PathBuf {
-        self.dir.join("site")
+        match &self.site.dir {
+            Some(dir) => self.site_base().join(dir),
+            None => self.dir.join("site"),
+        }
+    }
+
+    /// What makes the site's files, if anything does: a program with its arguments.
+    pub(crate) fn site_build(&self) -> Option<&[String]> {
+        self.site.build.as_deref()
+    }
+
+    /// The folder in which that runs, and which `dir` is in: that which `in` says, else the project's, unless only `site/` is a
+    /// package.
+    pub(crate) fn site_base(&self) -> PathBuf {
+        const PACKAGE: &str = "package.json";
+        let site = self.dir.join("site");
+        match &self.site.from {
+            Some(from) => self.dir.join(from),
+            None if !self.dir.join(PACKAGE).exists() && site.join(PACKAGE).exists() => site,
+            None => self.dir.clone(),
+        }
     }
 
     /// Where it is remembered what the site's files are. It may be deleted at any time.

@@ -163,6 +163,42 @@ if (!to.hash) to.hash = location.hash;
 location.replace(to);
 ";
 
+/// What a page for what isn't there runs where folders have such pages of their own, as languages do: error pages are one for
+/// all of a distribution.
+pub(super) fn script_of_folders(pages: &[&str]) -> String {
+    let pages = serde_json::to_string(pages).unwrap_or_default();
+    format!(
+        "const pages = {pages};\n\
+         const here = decodeURI(location.pathname).slice(1);\n\
+         const near = pages.filter((page) => here.startsWith(page.slice(0, -'404.html'.length)));\n\
+         near.sort((one, other) => other.length - one.length);\n\
+         if (near.length > 0) {{\n\
+         \x20 const all = document.documentElement;\n\
+         \x20 all.hidden = true;\n\
+         \x20 fetch('/' + near[0].split('/').map(encodeURIComponent).join('/'))\n\
+         \x20   .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))\n\
+         \x20   .then((page) => {{ document.open(); document.write(page); document.close(); }})\n\
+         \x20   .catch(() => {{ all.hidden = false; }});\n\
+         }}\n"
+    )
+}
+
+/// A page that runs a script before all else.
+pub(super) fn with_script(page: &str, script: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let head = lower
+        .find("<head")
+        .and_then(|head| Some(head + lower[head..].find('>')? + 1));
+    // After a document's type, so that it stays the first.
+    let doctype = || {
+        lower
+            .find("<!doctype")
+            .and_then(|start| Some(start + lower[start..].find('>')? + 1))
+    };
+    let at = head.or_else(doctype).unwrap_or_default();
+    format!("{}<script src=\"/{script}\"></script>{}", &page[..at], &page[at..])
+}
+
 /// What visitors get where nothing is, if the site has no page for it.
 pub(super) const NOTHING_THERE: &str = "\
 <!doctype html>

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_stat::FileStat;
 use super::fingerprint::{Mentions, Note};
+use super::policy::Needs;
 use super::sniffed::Sniffed;
 use super::sum::Sum;
 
@@ -40,6 +41,9 @@ pub(super) struct Says {
     /// The names that it has otherwise.
     #[serde(rename = "m")]
     pub(super) mentions: Mentions,
+    /// What it needs of the site's policy.
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    pub(super) needs: Option<Needs>,
     /// How a page's links are written.
     #[serde(rename = "l", skip_serializing_if = "Links::is_none")]
     pub(super) links: Links,

@@ -54,14 +54,6 @@ pub(super) struct Redirect {
     pub(super) is_forced: bool,
 }
 
-impl Redirect {
-    /// Whether a visitor's query goes along: both hosts do that unless the target has one.
-    pub(super) fn keeps_query(&self) -> bool {
-        let before_fragment = self.to.split('#').next().unwrap_or_default();
-        !before_fragment.contains('?')
-    }
-}
-
 /// Reads `_redirects`. `is_file` says whether the site has something to serve at a path, which Netlify then does in spite of
 /// a rule without `!`, and Cloudflare doesn't: what a site has stays reachable here.
 pub(super) fn redirects(text: &str, is_file: impl Fn(&str) -> bool) -> Redirects {
@@ -406,19 +398,6 @@ mod tests {
             ["line 8: it has no target, which begins with a slash or with `https://`"]
         );
         assert_eq!(redirects("", nothing_there), Redirects::default());
-    }
-
-    #[test]
-    fn a_query_goes_along_unless_the_target_has_one() {
-        for (to, expected) in [
-            ("/b", true),
-            ("/b#c", true),
-            ("/b#c?d", true),
-            ("/b?c=d", false),
-            ("https://example.com/?c#d", false),
-        ] {
-            assert_eq!(redirect("/a", to, 301).keeps_query(), expected, "{to}");
-        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod facts;
 mod file_stat;
 mod fingerprint;
 mod folder;
-#[cfg_attr(not(test), expect(dead_code, reason = "what is published doesn't follow it yet"))]
+mod hosting;
 mod hosting_rules;
 mod input;
 mod media_type;
@@ -41,10 +41,12 @@ use content_named::content_named;
 use facts::Rewritten;
 pub(crate) use file_stat::FileStat;
 use fingerprint::{Habit, Names, Notes};
+use hosting::Hosting;
 use input::{Input, PIECE_BYTES};
 use media_type::{Representation, representation};
 pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
 pub(crate) use object::{ASK_THE_EDGE, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind};
+use policy::Merged;
 use read::Reader;
 use settings::{Settings, Urls};
 use source::Source;
@@ -57,6 +59,7 @@ pub(crate) struct Site {
     objects: Arc<[Object]>,
     names: Arc<Names>,
     addresses: Arc<Addresses>,
+    needs: Arc<Merged>,
 }
 
 /// What is sent.
@@ -77,6 +80,11 @@ impl Site {
     /// How its addresses lead to what is published.
     pub(crate) fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// What its files need of its policy, but for hashes.
+    pub(super) fn needs(&self) -> &Merged {
+        &self.needs
     }
 
     /// Whether the site brings an object of this key itself.
@@ -204,136 +212,238 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
         memo::store(memo, began, &sources, &listing.meant);
     }
     warnings.extend(notes.warnings());
+    let hosting = Hosting::read(folder, &mut sources, &mut warnings);
     let keys: Vec<&str> = sources.iter().map(|source| &*source.key).collect();
     let evidence = Evidence {
         links_clean: sources.iter().any(|source| source.facts.says.links.clean),
         changes_addresses: sources
             .iter()
             .any(|source| source.facts.says.mentions.any(Habit::ChangesAddress)),
-        app_by_rule: false,
+        app_by_rule: hosting.is_app,
     };
-    let hidden = addresses::hidden(&keys, &settings.redirects);
+    let mut redirects = hosting.redirects.clone();
+    redirects.extend(settings.redirects.clone());
+    let hidden = addresses::hidden(&keys, &redirects);
     if !hidden.is_empty() {
         warnings.push(format!(
-            "redirects in stacks/stages.yaml that lead nowhere, since the site has a file there: {}",
+            "redirects that lead nowhere, since the site has a file there: {}",
             names::list(&hidden)
         ));
     }
-    let addresses = addresses(&keys, settings.urls, evidence, &settings.redirects);
+    let addresses = addresses(&keys, settings.urls, evidence, &redirects);
+    let root = folder.to_owned();
+    let not_found = not_found(&reader, &sources, &names)?;
+    let objects = Objects {
+        sources: &sources,
+        by_key: sources.iter().map(|source| (&*source.key, source)).collect(),
+        settings,
+        hosting: &hosting,
+        addresses: &addresses,
+        all_headers: HashMap::new(),
+    };
     let site = Site {
-        root: folder.to_owned(),
-        objects: objects(&sources, settings, &addresses).into(),
+        root,
+        objects: objects.all(not_found).into(),
         names: Arc::new(names),
         addresses: Arc::new(addresses),
+        needs: Arc::new(needs(&sources)),
     };
     Ok((site, warnings))
 }
 
-/// What is published: the files, what other addresses lead to, and what the site lacks and visitors need.
-fn objects(sources: &[Source], settings: &Settings, addresses: &Addresses) -> Vec<Object> {
-    let by_key: HashMap<&str, &Source> = sources.iter().map(|source| (&*source.key, source)).collect();
-    let mut all_headers: HashMap<Headers, Arc<Headers>> = HashMap::new();
-    let mut shared =
-        |headers: Headers| Arc::clone(all_headers.entry(headers).or_insert_with_key(|new| new.clone().into()));
-    let mut objects = Vec::with_capacity(sources.len() + addresses.pages.len() + addresses.redirects.len());
-    for source in sources {
-        let plain = as_is(source, settings, |key| by_key.contains_key(key), &mut shared);
-        // A file that has that name already has that content, too.
-        let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));
-        if let Some(hashed_name) = hashed_name.filter(|hashed_name| !by_key.contains_key(hashed_name.as_str())) {
-            objects.push(Object {
-                key: hashed_name.into(),
-                kind: ObjectKind::Asset,
-                headers: shared(Headers {
-                    cache_control: IMMUTABLE.to_owned(),
-                    ..Headers::clone(&plain.headers)
-                }),
-                ..plain.clone()
-            });
-        }
-        objects.push(plain);
-    }
-    let is_fallback_made = addresses.urls == Urls::App && !by_key.contains_key(FALLBACK);
-    let fallback = is_fallback_made.then_some((FALLBACK, "index.html"));
-    let pages = addresses.pages.iter().map(|(key, file)| (key.as_str(), file.as_str()));
-    for (key, file) in pages.chain(fallback) {
-        if let Some(source) = by_key.get(file) {
-            objects.push(Object {
-                key: key.into(),
-                ..as_is(source, settings, |key| by_key.contains_key(key), &mut shared)
-            });
+/// What the files need of the site's policy. That a page needs something tells more than that a script does.
+fn needs(sources: &[Source]) -> Merged {
+    let mut merged = Merged::default();
+    let is_page = |source: &&Source| source.sort == AssetClass::Page;
+    let pages = sources.iter().filter(is_page);
+    for source in pages.chain(sources.iter().filter(|source| !is_page(source))) {
+        let of_name = || policy::needs_of_key(&source.key);
+        match &source.facts.says.needs {
+            Some(needs) => merged.add(&source.key, needs),
+            None => merged.add(&source.key, &of_name().unwrap_or_default()),
         }
     }
-    if !addresses.redirects.is_empty() {
-        let sum = Sum::of(LEADING_SCRIPT);
-        let script = ContentHash::of(&sum).put_into("leads-on.js").unwrap_or_default();
-        for (key, to) in &addresses.redirects {
-            objects.push(Object {
-                headers: shared(Headers {
+    merged
+}
+
+/// The page for what isn't there, if it isn't the site's own as it is: a plain one, or one that shows that of its folder,
+/// where folders have such pages of their own.
+///
+/// # Errors
+/// The site's own can't be read any more.
+fn not_found(reader: &Reader<'_>, sources: &[Source], names: &Names) -> Result<Option<NotFound>> {
+    let is_own = |source: &&Source| &*source.key == NOT_FOUND;
+    let own = sources.iter().find(is_own);
+    let of_folders: Vec<&str> = sources
+        .iter()
+        .map(|source| &*source.key)
+        .filter(|key| *key != NOT_FOUND && folder_and_name(key).1 == NOT_FOUND)
+        .collect();
+    if own.is_some() && of_folders.is_empty() {
+        return Ok(None);
+    }
+    let page = match own {
+        None => NOTHING_THERE.to_owned(),
+        Some(source) if source.facts.says.refers.is_none() => return Ok(None),
+        Some(source) => {
+            let text = reader.again(source, |text| names.rewritten(text, &source.key, source.sort));
+            let text = text.map_err(|error| gone(&reader.path(&source.key)).cause(error))?;
+            match text {
+                Ok(text) => text,
+                Err(_) => return Ok(None),
+            }
+        }
+    };
+    if of_folders.is_empty() {
+        return Ok(Some(NotFound { page, script: None }));
+    }
+    let script = addresses::script_of_folders(&of_folders);
+    let key = hashed("not-found.js", &script);
+    Ok(Some(NotFound {
+        page: addresses::with_script(&page, &key),
+        script: Some((key, script)),
+    }))
+}
+
+/// A page for what isn't there that no file is.
+struct NotFound {
+    page: String,
+    /// What it runs: a key with its text.
+    script: Option<(String, String)>,
+}
+
+/// A key with the hash of a text in it.
+fn hashed(key: &str, text: &str) -> String {
+    ContentHash::of(&Sum::of(text)).put_into(key).unwrap_or_default()
+}
+
+/// Puts together what is published.
+struct Objects<'a> {
+    sources: &'a [Source],
+    by_key: HashMap<&'a str, &'a Source>,
+    settings: &'a Settings,
+    hosting: &'a Hosting,
+    addresses: &'a Addresses,
+    /// One of each: there are few.
+    all_headers: HashMap<Headers, Arc<Headers>>,
+}
+
+impl Objects<'_> {
+    /// The files, what other addresses lead to, and what the site lacks and visitors need; by kind, then by key.
+    fn all(mut self, not_found: Option<NotFound>) -> Vec<Object> {
+        let addresses = self.addresses;
+        let count = self.sources.len() + addresses.pages.len() + addresses.redirects.len();
+        let mut objects = Vec::with_capacity(count);
+        for source in self.sources {
+            if not_found.is_some() && &*source.key == NOT_FOUND {
+                continue;
+            }
+            let plain = self.as_is(source, &source.key);
+            // A file that has that name already has that content, too.
+            let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));
+            if let Some(hashed_name) = hashed_name.filter(|name| !self.by_key.contains_key(name.as_str())) {
+                objects.push(Object {
+                    key: hashed_name.into(),
+                    kind: ObjectKind::Asset,
+                    headers: self.shared(Headers {
+                        cache_control: IMMUTABLE.to_owned(),
+                        ..Headers::clone(&plain.headers)
+                    }),
+                    ..plain.clone()
+                });
+            }
+            objects.push(plain);
+        }
+        let is_fallback_made = addresses.urls == Urls::App && !self.by_key.contains_key(FALLBACK);
+        let fallback = is_fallback_made.then_some((FALLBACK, INDEX));
+        let pages = addresses.pages.iter().map(|(key, file)| (key.as_str(), file.as_str()));
+        for (key, file) in pages.chain(fallback) {
+            if let Some(source) = self.by_key.get(file).copied() {
+                objects.push(Object {
+                    key: key.into(),
+                    ..self.as_is(source, key)
+                });
+            }
+        }
+        if !addresses.redirects.is_empty() {
+            let script = hashed("leads-on.js", LEADING_SCRIPT);
+            for (key, to) in &addresses.redirects {
+                let headers = Headers {
                     redirect: Some(to.clone()),
                     ..Headers::new(HTML, NO_CACHE)
-                }),
-                ..Object::made(key, ObjectKind::Page, &page_that_leads_to(to, &script))
-            });
+                };
+                objects.push(self.made(key, ObjectKind::Page, &page_that_leads_to(to, &script), headers));
+            }
+            objects.push(self.script(&script, LEADING_SCRIPT));
         }
-        objects.push(Object {
-            headers: shared(Headers::new("text/javascript; charset=utf-8", IMMUTABLE)),
-            ..Object::made(&script, ObjectKind::Asset, LEADING_SCRIPT)
-        });
+        if let Some(NotFound { page, script }) = &not_found {
+            objects.push(self.made(NOT_FOUND, ObjectKind::Page, page, Headers::new(HTML, NO_CACHE)));
+            objects.extend(script.as_ref().map(|(key, text)| self.script(key, text)));
+        }
+        objects.sort_unstable_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
+        objects
     }
-    if !by_key.contains_key(NOT_FOUND) {
-        objects.push(Object {
-            headers: shared(Headers::new(HTML, NO_CACHE)),
-            ..Object::made(NOT_FOUND, ObjectKind::Page, NOTHING_THERE)
-        });
+
+    fn shared(&mut self, headers: Headers) -> Arc<Headers> {
+        let one = self.all_headers.entry(headers);
+        Arc::clone(one.or_insert_with_key(|new| new.clone().into()))
     }
-    objects.sort_unstable_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
-    objects
+
+    fn made(&mut self, key: &str, kind: ObjectKind, text: &str, headers: Headers) -> Object {
+        Object::made(key, kind, text, self.shared(headers))
+    }
+
+    fn script(&mut self, key: &str, text: &str) -> Object {
+        let headers = Headers::new("text/javascript; charset=utf-8", IMMUTABLE);
+        self.made(key, ObjectKind::Asset, text, headers)
+    }
+
+    /// What a file is published as, as it is served under `key`.
+    fn as_is(&mut self, source: &Source, key: &str) -> Object {
+        let (kind, cache_control) = match source.sort {
+            _ if source.is_immutable => (ObjectKind::Asset, IMMUTABLE),
+            AssetClass::Page => (ObjectKind::Page, NO_CACHE),
+            _ if self.settings.fingerprints => (ObjectKind::Plain, NO_CACHE),
+            _ => (ObjectKind::Plain, ASK_THE_EDGE),
+        };
+        let Representation {
+            content_type,
+            content_encoding,
+        } = representation(&source.key, source.facts.sniffed, |key| self.by_key.contains_key(key));
+        let mut headers = Headers {
+            content_encoding: content_encoding.map(str::to_owned),
+            ..Headers::new(content_type, cache_control)
+        };
+        // Of nearly all sites there are none.
+        if self.hosting.has_headers() {
+            for (header, value) in self.hosting.headers_at(&url_path(key)) {
+                headers.set(header, value);
+            }
+        }
+        let rules = self.settings.headers.iter();
+        for rule in rules.filter(|rule| rule.files.have(&source.key)) {
+            for (header, value) in &rule.headers {
+                headers.set(*header, value.clone());
+            }
+        }
+        let file = Arc::clone(&source.key);
+        Object {
+            key: Arc::clone(&source.key),
+            kind,
+            content: if source.is_rewritten {
+                Content::Rewritten(file)
+            } else {
+                Content::OnDisk(file)
+            },
+            size: source.size(),
+            sum: source.sum(),
+            headers: self.shared(headers),
+            stat: Some(source.facts.stat),
+        }
+    }
 }
 
 const HTML: &str = "text/html; charset=utf-8";
-
-/// A file under its own name.
-fn as_is(
-    source: &Source,
-    settings: &Settings,
-    has: impl Fn(&str) -> bool,
-    shared: &mut impl FnMut(Headers) -> Arc<Headers>,
-) -> Object {
-    let (kind, cache_control) = match source.sort {
-        _ if source.is_immutable => (ObjectKind::Asset, IMMUTABLE),
-        AssetClass::Page => (ObjectKind::Page, NO_CACHE),
-        _ if settings.fingerprints => (ObjectKind::Plain, NO_CACHE),
-        _ => (ObjectKind::Plain, ASK_THE_EDGE),
-    };
-    let Representation {
-        content_type,
-        content_encoding,
-    } = representation(&source.key, source.facts.sniffed, has);
-    let mut headers = Headers {
-        content_encoding: content_encoding.map(str::to_owned),
-        ..Headers::new(content_type, cache_control)
-    };
-    for rule in settings.headers.iter().filter(|rule| rule.files.have(&source.key)) {
-        for (header, value) in &rule.headers {
-            headers.set(*header, value.clone());
-        }
-    }
-    let file = Arc::clone(&source.key);
-    Object {
-        key: Arc::clone(&source.key),
-        kind,
-        content: if source.is_rewritten {
-            Content::Rewritten(file)
-        } else {
-            Content::OnDisk(file)
-        },
-        size: source.size(),
-        sum: source.sum(),
-        headers: shared(headers),
-        stat: Some(source.facts.stat),
-    }
-}
 
 #[cfg(test)]
 mod tests;

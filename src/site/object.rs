@@ -111,14 +111,14 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// One with a text that no file has, with the headers of a page.
-    pub(super) fn made(key: &str, kind: ObjectKind, text: &str) -> Self {
+    /// One with a text that no file has.
+    pub(super) fn made(key: &str, kind: ObjectKind, text: &str, headers: Arc<Headers>) -> Self {
         Self {
             key: key.into(),
             kind,
             size: text.len() as u64,
             sum: Sum::of(text),
-            headers: Headers::new("text/html; charset=utf-8", NO_CACHE).into(),
+            headers,
             stat: None,
             content: Content::Made(text.as_bytes().into()),
         }

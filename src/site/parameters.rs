@@ -103,9 +103,11 @@ impl SiteParameters {
     /// It is more than a template or a header can have, or a file can't be read any more.
     pub(crate) fn of(site: &Site, settings: &Settings) -> Result<Self> {
         let addresses = Addresses::of(site)?;
-        let needs = policy::read(site, settings)?;
+        // Hashes are of few sites, and so aren't remembered.
+        let read = settings.hashes.then(|| policy::read(site, settings)).transpose()?;
+        let needs = read.as_ref().unwrap_or(site.needs());
         Ok(Self {
-            policy: policy::policy(&needs, settings)?,
+            policy: policy::policy(needs, settings)?,
             addresses,
         })
     }

@@ -14,6 +14,7 @@ use super::file_stat::FileStat;
 use super::fingerprint::{self, Note, Scanner};
 use super::input::{FILES, Input, PIECE_BYTES, Problems};
 use super::memo;
+use super::policy::{self, Needs};
 use super::sniffed::Sniffer;
 use super::source::Source;
 use super::sum::{Hasher, Sum};
@@ -102,7 +103,7 @@ impl<'a> Reader<'a> {
         match AssetClass::of(key) {
             AssetClass::Page => self.text(buffer, key, fingerprint::said_by_page),
             AssetClass::Style => self.text(buffer, key, fingerprint::said_by_style),
-            AssetClass::Script => self.streamed(buffer, key, Some(fingerprint::Kind::Script)),
+            AssetClass::Script => self.text(buffer, key, |text, _| fingerprint::said_by_script(text.as_bytes())),
             AssetClass::Media => self.streamed(buffer, key, None),
             AssetClass::Other => self.streamed(buffer, key, fingerprint::kind_of_data(key)),
         }
@@ -114,26 +115,25 @@ impl<'a> Reader<'a> {
         let stat = input.stat;
         if stat.size() > LARGEST_BYTES {
             let mut facts = self.streamed(buffer, key, Some(fingerprint::Kind::Script))?;
-            facts.says = self.all_said.one(Says {
-                note: Some(Note::TooBig),
-                ..Says::clone(&facts.says)
-            });
+            if AssetClass::of(key) != AssetClass::Script {
+                facts.says = self.all_said.one(Says {
+                    note: Some(Note::TooBig),
+                    ..Says::clone(&facts.says)
+                });
+            }
             return Ok(facts);
         }
         let _turn = (stat.size() > SMALL_BYTES).then(|| self.turn.lock());
         let bytes = input.whole(buffer)?;
-        let says = match str::from_utf8(&bytes) {
+        let mut says = match str::from_utf8(&bytes) {
             Ok(text) => look(text, key),
-            Err(_) => {
-                let mut scanner = Scanner::default();
-                scanner.look_through(&bytes, fingerprint::Kind::Script);
-                Says {
-                    mentions: scanner.finish(),
-                    note: Some(Note::NotUtf8),
-                    ..Says::default()
-                }
-            }
+            Err(_) => Says {
+                note: (AssetClass::of(key) != AssetClass::Script).then_some(Note::NotUtf8),
+                ..fingerprint::said_by_script(&bytes)
+            },
         };
+        says.needs =
+            policy::needs_of(key, &String::from_utf8_lossy(&bytes), false).filter(|needs| *needs != Needs::default());
         let mut sniffer = Sniffer::new();
         sniffer.update(&bytes);
         Ok(Facts {

@@ -98,11 +98,6 @@ impl Patterns {
                 .matched_path_or_any_parents(Path::new(key), false)
                 .is_ignore()
     }
-
-    /// As they are written.
-    pub(crate) fn lines(&self) -> &[String] {
-        &self.lines
-    }
 }
 
 /// A header that S3 keeps with an object and serves with it: others it only keeps.
@@ -162,7 +157,7 @@ pub(crate) enum MaxDelete {
 }
 
 /// What kind of thing a page loads or calls: a directive of the Content-Security-Policy, by its short name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Directive {
     /// `connect-src`: what scripts call.

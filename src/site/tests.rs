@@ -713,3 +713,60 @@ fn what_has_its_hash_or_is_said_to_never_change_is_published_once() {
         "a second name and the page for nothing there"
     );
 }
+
+#[test]
+fn what_generators_write_for_hosts_is_followed_and_not_published() {
+    let files = [
+        ("index.html", "<a href=/x>x</a>"),
+        ("a.txt", "a"),
+        ("_redirects", "/old /new 301\n/a.txt /b\n/*/x /y\n/* /index.html 200\n"),
+        ("_headers", "/a.txt\n  Content-Language: de\n  X-Frame-Options: DENY\n"),
+    ];
+    let (site, warnings) = with(&files, &Settings::default());
+    assert!(!site.has("_redirects") && !site.has("_headers"));
+    assert_eq!(site.addresses().urls, Urls::App);
+    assert_eq!(object(&site, "old").headers.redirect.as_deref(), Some("/new"));
+    assert_eq!(object(&site, "a.txt").headers.content_language.as_deref(), Some("de"));
+    for (file, words) in [
+        ("_redirects", ["line 2", "line 3"]),
+        ("_headers", ["line 3", "X-Frame-Options"]),
+    ] {
+        let told = warnings.iter().find(|warning| warning.contains(file));
+        let told = told.unwrap_or_else(|| panic!("{file} in {warnings:?}"));
+        assert!(words.iter().all(|word| told.contains(word)), "{told}");
+    }
+}
+
+#[test]
+fn folders_with_a_page_for_what_is_not_there_have_it() {
+    let files = [
+        ("index.html", ""),
+        (
+            "404.html",
+            "<!doctype html><html><head lang=en><title>en</title></head>",
+        ),
+        ("de/404.html", "de"),
+    ];
+    let (site, _) = with(&files, &Settings::default());
+    let script = site
+        .objects()
+        .iter()
+        .find(|object| object.key.starts_with("not-found."));
+    let script = script.expect("a script");
+    let Content::Made(page) = &object(&site, "404.html").content else {
+        panic!("made")
+    };
+    let page = String::from_utf8_lossy(page);
+    assert!(
+        page.starts_with(&format!(
+            "<!doctype html><html><head lang=en><script src=\"/{}\"></script>",
+            script.key
+        )),
+        "{page}"
+    );
+    let Content::Made(text) = &script.content else {
+        panic!("made")
+    };
+    assert!(String::from_utf8_lossy(text).contains("[\"de/404.html\"]"));
+    assert_eq!(object(&site, "de/404.html").sum, Sum::of("de"));
+}

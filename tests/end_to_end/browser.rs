@@ -407,7 +407,7 @@ async fn a_changed_page_is_seen_on_reload() {
 /// A site of its own files in all the ways that pages have them: nothing of it is refused, and nothing more is allowed.
 #[tokio::test]
 async fn what_a_site_has_of_its_own_is_shown_and_played() {
-    let Some((chromium, chromedriver)) = browser() else {
+    let Some(programs) = Programs::for_this_test() else {
         return;
     };
     let emulator = Emulator::start();
@@ -449,7 +449,7 @@ async fn what_a_site_has_of_its_own_is_shown_and_played() {
         .success()
         .json();
     assert_eq!(up["verification"]["verified"], true, "{up:#}");
-    let browser = Browser::open(&chromium, &chromedriver).await;
+    let browser = Browser::open(&programs).await;
     browser
         .client
         .goto(document::site_url(&up))

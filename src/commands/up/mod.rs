@@ -32,6 +32,7 @@ use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
 use crate::site::parameters::SiteParameters;
+use crate::site_build;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::{DesiredStack, TemplateBucket};
 use crate::stack::ownership::Adoption;
@@ -59,6 +60,9 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     }
     let purge = Purge::new(&args.purge)?;
     let packages = Packages::of(&project, &scope, &args.function_package, reporter).await?;
+    if scope.site {
+        site_build::run(&project, reporter).await?;
+    }
     let site = scope.site.then(|| read_site(&project, reporter)).transpose()?;
     let site_config = match &site {
         Some(site) => project.site_config(site.has(&project.stage.site.config_file))?,

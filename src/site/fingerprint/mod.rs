@@ -36,7 +36,7 @@ pub(super) use mentions::{Habit, Kind, Mentions, Scanner};
 pub(super) use names::give;
 pub(super) use notes::{Note, Notes};
 use reference::{Base, hashed_name, target};
-pub(super) use said::{kind_of_data, links, said_by_page, said_by_style};
+pub(super) use said::{kind_of_data, links, said_by_page, said_by_script, said_by_style};
 
 /// The files that have a second name, and what else their references follow. The same names make the same bytes of the
 /// same file, so that what is published needn't be kept until it is sent.

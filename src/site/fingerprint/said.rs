@@ -42,7 +42,7 @@ pub(in crate::site) fn said_by_page(text: &str, key: &str) -> Says {
         vouches: page.vouches.into_inner().into_iter().collect(),
         mentions: scanner.finish(),
         links: page.links.into_inner(),
-        note: None,
+        ..Says::default()
     }
 }
 
@@ -62,6 +62,16 @@ pub(in crate::site) fn links(text: &str, key: &str) -> Vec<String> {
         (url.origin() == base.origin()).then(|| url.path().to_owned())
     });
     paths.filter(|path| seen.insert(path.clone())).collect()
+}
+
+/// What a script says, or another text that may be one.
+pub(in crate::site) fn said_by_script(text: &[u8]) -> Says {
+    let mut scanner = Scanner::default();
+    scanner.look_through(text, Kind::Script);
+    Says {
+        mentions: scanner.finish(),
+        ..Says::default()
+    }
 }
 
 /// What a style sheet says.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::site::settings::Directive;
 
 /// What the strict policy refuses and a file may need: fixed steps, so that an edit of a page seldom changes a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Need {
     /// Scripts that stand in a page.
@@ -129,7 +129,7 @@ const OWN: &[(&str, &str)] = &[
 ];
 
 /// Another host that something is loaded from, or called.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Host {
     /// What for.
     pub(crate) directive: Directive,
@@ -140,11 +140,14 @@ pub(crate) struct Host {
 }
 
 /// What one file needs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Needs {
     /// What the strict policy lacks, each with the line where it stands first, counted from 1.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) needs: BTreeMap<Need, usize>,
     /// Other hosts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) hosts: Vec<Host>,
     /// Hashes of the scripts that stand in it, as policies have them, if they were asked for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
