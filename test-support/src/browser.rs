@@ -3,14 +3,17 @@
 //! What a page did is in the driver's own logs: what it asked for, what came back, and what the console said.
 
 use std::io::{Error, ErrorKind, Result, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::{Port, http};
+use crate::{Port, http, lock};
 
 const HOW_TO_GET_THEM: &str = "Debian: sudo apt install chromium chromium-driver";
 
@@ -90,10 +93,13 @@ impl Driver {
         let process = Command::new(&programs.chromedriver)
             .arg(format!("--port={}", port.number()))
             .env("TMPDIR", profile.path())
+            // The browser is in it as well, and ends with it.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
+        lock(&RUNNING).push(process.id());
         Ok(Self {
             process,
             port,
@@ -125,8 +131,25 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        end(self.process.id());
         let _ = self.process.wait();
+        lock(&RUNNING).retain(|running| *running != self.process.id());
+    }
+}
+
+/// The drivers that run: who is interrupted drops none.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Ends all browsers of this process, for one that is about to end itself with some of them in use.
+pub fn end_all() {
+    for pid in lock(&RUNNING).drain(..) {
+        end(pid);
+    }
+}
+
+fn end(driver: u32) {
+    if let Some(group) = i32::try_from(driver).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
@@ -177,6 +200,8 @@ impl Browser {
         {
             args.extend([
                 json!("--force-prefers-reduced-motion"),
+                // Links look the same whether they were visited or not, as that depends on how one was led on.
+                json!("--incognito"),
                 json!("--hide-scrollbars"),
                 json!(
                     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost"

@@ -152,7 +152,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn console(&mut self, plain: &[Seen; 2], came: &Seen) {
-        let all = |seen: &Seen| seen.console.iter().cloned().collect::<BTreeSet<String>>();
+        let all = |seen: &Seen| {
+            let said = seen.console.iter().filter(|message| !is_about_others(message));
+            said.cloned().collect::<BTreeSet<String>>()
+        };
         let (one, other, came) = (all(&plain[0]), all(&plain[1]), all(came));
         for message in came.difference(&(&one | &other)) {
             self.note(Sort::Console, "", shortened(message));
@@ -168,7 +171,7 @@ impl<'a> Comparison<'a> {
             .into_iter()
             .flat_map(|seen| seen.requests.keys())
             .collect();
-        for url in urls {
+        for url in urls.into_iter().filter(|url| url.starts_with("<origin>")) {
             let [one, other, came] = [one, other, came].map(|seen| seen.requests.get(url));
             if one != other || came == one {
                 continue;
@@ -202,6 +205,15 @@ impl<'a> Comparison<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a message is about what is on another machine: none is reached from here, and a site's policy lets in those that
+/// its owner lists.
+pub(crate) fn is_about_others(message: &str) -> bool {
+    let is_refusal = message.contains("violates the following Content Security Policy directive");
+    // What was refused is what is quoted first.
+    let refused = message.split('\'').nth(1).unwrap_or_default();
+    message.starts_with("http") || (is_refusal && refused.starts_with("http"))
 }
 
 /// Looks at pictures, in a browser that is opened when there is a question.
@@ -258,10 +270,17 @@ impl<'a> Judge<'a> {
 
 /// What a document that `came` has that neither of the others has, or lacks that both have; none if it is as they are.
 fn documents(one: &str, other: &str, came: &str) -> Option<(String, String)> {
+    // What scripts put into the head comes in the order in which they are ready.
+    let [one, other, came] = [one, other, came].map(|document| {
+        let head = document.find("</head>").map_or(0, |end| end);
+        let mut before = tokens(&document[..head]);
+        before.sort_unstable();
+        before.extend(tokens(&document[head..]));
+        before
+    });
     if came == one || came == other {
         return None;
     }
-    let [one, other, came] = [one, other, came].map(tokens);
     if one.len() == other.len() && one.len() == came.len() {
         let at = (0..one.len()).find(|at| one[*at] == other[*at] && one[*at] != came[*at])?;
         return Some((around(&one, at), around(&came, at)));
@@ -352,6 +371,17 @@ mod tests {
     }
 
     #[test]
+    fn a_head_has_no_order() {
+        assert_eq!(
+            documents("<a><b></head><i>", "<a><b></head><i>", "<b><a></head><i>"),
+            None
+        );
+        let one = "<a></head><b><i>";
+        let found = documents(one, one, "<a></head><i><b>");
+        assert_eq!(found, Some(("</head><b><i>".to_owned(), "</head><i><b>".to_owned())));
+    }
+
+    #[test]
     fn what_is_added_at_the_end_is_told() {
         let found = documents("<a>", "<a>", "<a><b>");
         assert_eq!(found, Some(("<a>".to_owned(), "<a><b>".to_owned())));
@@ -380,26 +410,32 @@ mod tests {
 
     #[test]
     fn requests_are_compared_by_number_result_and_content() {
-        let plain = || [(); 2].map(|()| asking(&[("/a", 1, "200", Some("x")), ("/b", 1, "404", None)]));
+        let plain = || [(); 2].map(|()| asking(&[("<origin>/a", 1, "200", Some("x")), ("<origin>/b", 1, "404", None)]));
         assert_eq!(found(&plain(), &plain()[0]), Vec::<String>::new());
         let came = asking(&[
-            ("/a", 2, "200", Some("x")),
-            ("/b", 1, "404", None),
-            ("/c", 1, "csp", None),
+            ("<origin>/a", 2, "200", Some("x")),
+            ("<origin>/b", 1, "404", None),
+            ("<origin>/c", 1, "csp", None),
         ]);
         assert_eq!(
             found(&plain(), &came),
-            ["2 × /a: 200, content x", "1 × /c: csp, content –"]
+            ["2 × <origin>/a: 200, content x", "1 × <origin>/c: csp, content –"]
         );
-        let came = asking(&[("/a", 1, "200", Some("y"))]);
-        assert_eq!(found(&plain(), &came), ["1 × /a: 200, content y", "not asked for"]);
+        let came = asking(&[("<origin>/a", 1, "200", Some("y"))]);
+        assert_eq!(
+            found(&plain(), &came),
+            ["1 × <origin>/a: 200, content y", "not asked for"]
+        );
     }
 
     #[test]
     fn requests_that_the_plain_server_sees_now_and_then_are_anybodys() {
-        let plain = [asking(&[("/a", 1, "200", None)]), asking(&[])];
+        let plain = [asking(&[("<origin>/a", 1, "200", None)]), asking(&[])];
         assert_eq!(found(&plain, &asking(&[])), Vec::<String>::new());
-        assert_eq!(found(&plain, &asking(&[("/a", 3, "200", None)])), Vec::<String>::new());
+        assert_eq!(
+            found(&plain, &asking(&[("<origin>/a", 3, "200", None)])),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -411,5 +447,11 @@ mod tests {
         let plain = [saying(&["a", "b"]), saying(&["a"])];
         assert_eq!(found(&plain, &saying(&["a", "c"])), ["c"]);
         assert_eq!(found(&plain, &saying(&["b"])), [""]);
+        let refusal = |what: &str| {
+            format!("<origin>/ Loading '{what}' violates the following Content Security Policy directive: \"img-src\"")
+        };
+        let (others, own) = (refusal("https://a.example/x"), refusal("data:x='http://a.example'"));
+        let came = saying(&["a", "https://a.example/x Failed", &others, &own]);
+        assert_eq!(found(&plain, &came), [own]);
     }
 }

@@ -5,7 +5,7 @@ use std::io::Result;
 use std::path::Path;
 use std::time::Duration;
 
-use super::compare::{Comparison, Difference, Judge, Situation, Sort, shortened};
+use super::compare::{Comparison, Difference, Judge, Situation, Sort, is_about_others, shortened};
 use super::gate::Gate;
 use super::plain::{Kind, Plain, files};
 use super::visit::{Seen, Visitor};
@@ -268,6 +268,7 @@ fn still_works(comparison: &mut Comparison<'_>, plain: &[&Seen], came: &Seen) {
     }
     let missing = |seen: &Seen| -> BTreeSet<String> {
         let missing = seen.requests.iter().filter(|(_, asked)| asked.is_missing());
+        let missing = missing.filter(|(url, _)| url.starts_with("<origin>"));
         missing.map(|(url, _)| url.clone()).collect()
     };
     let known: BTreeSet<String> = plain.iter().flat_map(|plain| missing(plain)).collect();
@@ -275,7 +276,12 @@ fn still_works(comparison: &mut Comparison<'_>, plain: &[&Seen], came: &Seen) {
         let result = &came.requests[url].result;
         comparison.note(Sort::Requests, format!("{url} is there"), result);
     }
-    for message in &came.console {
+    let said: BTreeSet<&String> = came
+        .console
+        .iter()
+        .filter(|message| !is_about_others(message))
+        .collect();
+    for message in said {
         if plain.iter().all(|plain| !plain.console.contains(message)) {
             comparison.note(Sort::Console, "", shortened(message));
         }

@@ -84,10 +84,17 @@ const READ: &str = r#"
         const url = URL.canParse(link.href) ? new URL(link.href) : null;
         if (url && url.origin === location.origin && !link.hasAttribute("download")) { links.add(url.pathname + url.search); }
     }
+    // What is only said aloud comes and goes.
+    let words = document.body ? document.body.innerText : "";
+    for (const said of document.querySelectorAll("[aria-live]")) {
+        const at = said.innerText ? words.lastIndexOf(said.innerText) : -1;
+        if (at >= 0) { words = words.slice(0, at) + words.slice(at + said.innerText.length); }
+    }
+    words = words.trim();
     return {
         path: location.href.startsWith(location.origin) ? location.href.slice(location.origin.length) : location.href,
         dom: `${document.compatMode} ${document.characterSet}\n${document.documentElement.outerHTML}`,
-        text: document.body ? document.body.innerText : "",
+        text: words,
         links: [...links],
         // What the browser itself asks for when it likes to, once or with each page.
         icons: [location.origin + "/favicon.ico", ...[...document.querySelectorAll("link[rel~=icon]")].map((icon) => icon.href)],
@@ -259,7 +266,7 @@ impl Visitor {
             .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
             .filter_map(|entry| entry["message"].as_str())
             .map(|message| without_place(&masked(message, &self.origin)))
-            .filter(|message| !icons.iter().any(|icon| message.starts_with(&format!("{icon} - "))))
+            .filter(|message| !icons.iter().any(|icon| message.starts_with(&format!("{icon} "))))
             .collect();
         said.sort();
         Ok(said)
@@ -356,20 +363,20 @@ impl Visitor {
     }
 }
 
-/// Lines and columns differ where a name before them is longer.
+/// A message without the line and column behind its address: they differ where a name before them is longer.
 fn without_place(message: &str) -> String {
-    let words = message.split(' ').map(|word| {
-        let place = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        if place.ends_with(':') && place.len() < word.len() && word.len() > 2 {
-            let line = place.trim_end_matches(':');
-            line.trim_end_matches(|letter: char| letter.is_ascii_digit())
-                .trim_end_matches(':')
-                .to_owned()
-        } else {
-            word.to_owned()
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
+    let Some((address, rest)) = message.split_once(' ') else {
+        return message.to_owned();
+    };
+    let (place, words) = rest.split_once(' ').unwrap_or((rest, ""));
+    if place
+        .chars()
+        .all(|letter| letter.is_ascii_digit() || ":-".contains(letter))
+    {
+        format!("{address} {words}")
+    } else {
+        message.to_owned()
+    }
 }
 
 /// What the last document of the window was, and what it asked for.
@@ -508,8 +515,12 @@ mod tests {
 
     #[test]
     fn a_message_has_no_place() {
-        assert_eq!(without_place("<origin>/a.js 10:22 Uncaught"), "<origin>/a.js  Uncaught");
-        assert_eq!(without_place("at <origin>/a.js:10:22 x: y"), "at <origin>/a.js x: y");
+        assert_eq!(
+            without_place("<origin>/a.js 10:22 Uncaught x: y"),
+            "<origin>/a.js Uncaught x: y"
+        );
+        assert_eq!(without_place("<origin>/ - Failed to load"), "<origin>/ Failed to load");
+        assert_eq!(without_place("one message"), "one message");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use benchmarks::error::{Context as _, Error, Result};
 use benchmarks::local_cloud::LocalCloud;
 use benchmarks::progress::progress;
 use clap::Parser;
-use test_support::browser::Programs;
+use test_support::browser::{self, Programs};
 use test_support::sites::{self, Site};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         });
         // One who interrupts doesn't want to wait for the page that is being looked at.
         runtime.shutdown_background();
+        browser::end_all();
         done
     });
     match done {
