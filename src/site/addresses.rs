@@ -33,6 +33,14 @@ pub(crate) struct Addresses {
     pub(crate) redirects: BTreeMap<String, String>,
 }
 
+impl Addresses {
+    /// What was found out, and why, in words; none if it was said.
+    pub(crate) fn describe(&self) -> Option<String> {
+        let why = self.why.as_ref()?;
+        Some(format!("addresses as with `urls: {}`: {why}", self.urls.as_str()))
+    }
+}
+
 /// What is asked for where nothing is, if the site is an app.
 pub(crate) const FALLBACK: &str = "200.html";
 

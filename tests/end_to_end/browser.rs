@@ -10,14 +10,14 @@ use test_support::browser::{Driver, Programs};
 
 use crate::support::{Clients, Emulator, Project, Proxy, document, http};
 
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
     // Ends with this value.
     _driver: Driver,
 }
 
 impl Browser {
-    async fn open(programs: &Programs) -> Self {
+    pub(crate) async fn open(programs: &Programs) -> Self {
         let driver = Driver::start(programs).expect("chromedriver starts");
         // The driver takes a moment to listen.
         let mut last = None;
@@ -72,6 +72,23 @@ impl Browser {
         panic!("{selector} says nothing");
     }
 
+    /// Opens a page, and returns what an element says, by its id, once that is no longer what it said `first` and nothing more
+    /// comes.
+    pub(crate) async fn says(&self, url: &str, id: &str, first: &str) -> String {
+        self.client.goto(url).await.expect("the page opens");
+        let mut last = String::new();
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let element = self.client.find(Locator::Id(id)).await.expect("the element");
+            let text = element.text().await.expect("text");
+            if text != first && text == last {
+                return text;
+            }
+            last = text;
+        }
+        last
+    }
+
     /// Runs `script` in the page; returns the directive of the content security policy that stops it, or "none".
     async fn violation(&self, script: &str) -> String {
         let script = format!(
@@ -98,7 +115,7 @@ impl Browser {
         panic!("the page shows no result");
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         let _ = self.client.close().await;
     }
 }

@@ -125,3 +125,23 @@ fn names_that_scripts_make_are_found() {
         edit(next, "theme-dark.css", "lightgrey", "lightyellow");
     });
 }
+
+/// Scripts that put names together: of a pattern and a folder, by replacing a word, of a list that another sheet overrules.
+#[tokio::test]
+async fn names_that_scripts_know_are_there() {
+    let Some(programs) = Programs::for_this_test() else {
+        return;
+    };
+    let mut stage = Stage::new();
+    let browser = crate::browser::Browser::open(&programs).await;
+    for (name, expected) in [
+        ("folder", &["shown"][..]),
+        ("replaced", &["picture theme", "theme picture"]),
+        ("successor", &["rgb(0, 128, 0)"]),
+    ] {
+        let origin = stage.publish(&given("names").join(name)).expect("published");
+        let said = browser.says(&origin, "result", "-").await;
+        assert!(expected.contains(&said.as_str()), "{name}: {said}");
+    }
+    browser.close().await;
+}

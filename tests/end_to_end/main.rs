@@ -42,6 +42,7 @@ mod seed;
 mod seeded_once;
 mod sharing;
 mod site;
+mod site_addresses;
 mod site_policy;
 mod snapshots;
 mod status;

@@ -714,8 +714,11 @@ impl Up<'_> {
         let config = (!config.is_empty()).then(|| Object::config(name, &config));
         let publication = self.publication(site);
         let published = publish::publish(cloud, &publication, &place, config.as_ref(), survey, self.reporter()).await?;
+        let changed = published.did_something();
+        let found = site.addresses().describe().filter(|_| changed);
+        let found = found.map(|found| format!("; {found}")).unwrap_or_default();
         self.reporter()
-            .finished("site", published.describe(), published.did_something());
+            .finished("site", format!("{}{found}", published.describe()), changed);
         known.has_sent(published.sent);
         if let Some(there) = published.there {
             known.has_objects(&place, there).await;
