@@ -2,7 +2,7 @@
 //!
 //! AWS finds some of these itself, late and without naming the resource; an emulator may silently take the thing over.
 
-use aws_sdk_cloudfront::types::{ResponseHeadersPolicySummary, ResponseHeadersPolicyType};
+use aws_sdk_cloudfront::types::{FunctionStage, ResponseHeadersPolicySummary, ResponseHeadersPolicyType};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::cloud::Cloud;
@@ -142,7 +142,9 @@ async fn exists(cloud: &Cloud, resource: &NamedResource) -> Result<bool> {
     let what = || format!("could not find out whether the {} exists", shown(resource));
     match resource.resource_type.as_str() {
         "AWS::CloudFront::Function" => {
-            let answer = cloud.cloudfront.describe_function().name(name).send().await;
+            // What a function is made in; it is published from there.
+            let request = cloud.cloudfront.describe_function().stage(FunctionStage::Development);
+            let answer = request.name(name).send().await;
             Ok(found(answer, |e| e.is_no_such_function_exists(), what)?.is_some())
         }
         "AWS::CloudFront::OriginAccessControl" => origin_access_control(cloud, name, &what).await,

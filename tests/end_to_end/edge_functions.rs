@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::project::repository;
+use crate::support::{Clients, Emulator, Project, document, http};
 
 /// The templates that have them.
 const TEMPLATES: [&str; 3] = [
@@ -279,4 +280,43 @@ fn what_leads_elsewhere_is_a_redirect_that_keeps_what_was_asked() {
         answers[0]["headers"]["location"]["value"],
         "/n?a%20b=%0D%0Aset-cookie:%20x%26y%23z%22%3C%C3%BC"
     );
+}
+
+/// As CloudFront does it: what S3 keeps with an object reaches the function, and what the function says the visitor.
+#[tokio::test]
+async fn an_object_that_leads_elsewhere_leads_there() {
+    if node().is_none() {
+        return;
+    }
+    let (emulator, project) = (Emulator::shared(), Project::of("site"));
+    // Off AWS no site asks for it, so the stage does.
+    let stages = "project: website\nstages:\n  prod: { parameters: { SiteRedirects: \"true\" } }\n";
+    project.write("stacks/stages.yaml", stages);
+    let up = project.deployer(&emulator.endpoint(), &["up", "--output", "json"]);
+    let up = up.success().json();
+    assert_eq!(up["verification"]["verified"], true, "{up:#}");
+    let put = Clients::root(&emulator.endpoint()).s3.put_object();
+    put.bucket(document::output(&up, "SiteBucket"))
+        .key("old")
+        .website_redirect_location("/new/")
+        .content_type("text/html")
+        .body(Vec::from("moved").into())
+        .send()
+        .await
+        .expect("put");
+    let get = |path: &str| {
+        let url = format!("{}{path}", document::site_url(&up));
+        http::request("GET", &url, &[]).expect("an answer")
+    };
+    let moved = get("old?a=1&b=%20");
+    assert_eq!(
+        (moved.status, moved.header("Location")),
+        (301, Some("/new/?a=1&b=%20")),
+        "{}",
+        moved.body
+    );
+    assert_eq!((moved.body.as_str(), moved.header("ETag")), ("", None));
+    assert!(moved.header("Content-Security-Policy").is_some());
+    assert_eq!(get("").status, 200);
+    assert_eq!(get("gone").status, 404);
 }

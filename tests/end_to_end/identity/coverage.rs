@@ -330,6 +330,7 @@ fn cloudfront(method: &str, parts: &[&str]) -> &'static str {
         ("GET", [_, "distribution", _]) => "GetDistribution",
         ("POST", [_, "distribution", _, "invalidation"]) => "CreateInvalidation",
         ("GET", [_, "distribution", _, "invalidation", _]) => "GetInvalidation",
+        ("GET", [_, "function", _, "describe"]) => "DescribeFunction",
         ("GET", [_, "origin-access-control"]) => "ListOriginAccessControls",
         ("GET", [_, "response-headers-policy"]) => "ListResponseHeadersPolicies",
         _ => "",
