@@ -8,7 +8,7 @@ use std::io::Result;
 
 use serde_json::json;
 
-use super::visit::Seen;
+use super::visit::{Asked, Seen};
 use crate::browser::{Browser, Programs};
 
 /// When a page was looked at.
@@ -173,10 +173,15 @@ impl<'a> Comparison<'a> {
             .collect();
         for url in urls.into_iter().filter(|url| url.starts_with("<origin>")) {
             let [one, other, came] = [one, other, came].map(|seen| seen.requests.get(url));
-            if one != other || came == one {
+            let is_less = one.zip(came).is_some_and(|(one, came)| {
+                let times = came.times.min(one.times);
+                came == &Asked { times, ..one.clone() }
+            });
+            // To ask again is no use to anybody, and to ask less no harm.
+            if one != other || came == one || is_less {
                 continue;
             }
-            let shown = |asked: Option<&super::visit::Asked>| match asked {
+            let shown = |asked: Option<&Asked>| match asked {
                 None => "not asked for".to_owned(),
                 Some(asked) => {
                     let content = asked.content.as_deref().unwrap_or("–");
@@ -184,10 +189,9 @@ impl<'a> Comparison<'a> {
                 }
             };
             // What isn't there says so in words of its own.
-            let refused = |asked: Option<&super::visit::Asked>| {
-                asked.map(|asked| (asked.times, asked.result.clone(), asked.is_missing()))
-            };
-            if refused(one) == refused(came) && one.is_some_and(super::visit::Asked::is_missing) {
+            let refused =
+                |asked: Option<&Asked>| asked.map(|asked| (asked.times, asked.result.clone(), asked.is_missing()));
+            if refused(one) == refused(came) && one.is_some_and(Asked::is_missing) {
                 continue;
             }
             self.note(Sort::Requests, format!("{url}: {}", shown(one)), shown(came));
@@ -270,13 +274,16 @@ impl<'a> Judge<'a> {
 
 /// What a document that `came` has that neither of the others has, or lacks that both have; none if it is as they are.
 fn documents(one: &str, other: &str, came: &str) -> Option<(String, String)> {
-    // What scripts put into the head comes in the order in which they are ready.
-    let [one, other, came] = [one, other, came].map(|document| {
-        let head = document.find("</head>").map_or(0, |end| end);
-        let mut before = tokens(&document[..head]);
-        before.sort_unstable();
-        before.extend(tokens(&document[head..]));
-        before
+    // What scripts put into the head comes in the order in which they are ready, and its attributes as they like.
+    let heads = [one, other, came].map(|document| {
+        let head = document.find("</head>").unwrap_or(0);
+        let mut tags: Vec<String> = tokens(&document[..head]).into_iter().map(without_order).collect();
+        tags.sort_unstable();
+        (tags, tokens(&document[head..]))
+    });
+    let [one, other, came] = heads.each_ref().map(|(head, rest)| {
+        let all = head.iter().map(String::as_str).chain(rest.iter().copied());
+        all.collect::<Vec<&str>>()
     });
     if came == one || came == other {
         return None;
@@ -317,6 +324,13 @@ fn documents(one: &str, other: &str, came: &str) -> Option<(String, String)> {
     })
 }
 
+/// A tag with its attributes in one order.
+fn without_order(tag: &str) -> String {
+    let mut attributes: Vec<&str> = tag.trim_end_matches('>').split(' ').collect();
+    attributes.sort_unstable();
+    attributes.join(" ")
+}
+
 /// Tags and texts.
 fn tokens(document: &str) -> Vec<&str> {
     document
@@ -349,7 +363,6 @@ pub(crate) fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sites::visit::Asked;
 
     #[test]
     fn what_changes_by_itself_is_no_difference() {

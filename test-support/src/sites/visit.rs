@@ -221,7 +221,7 @@ impl Visitor {
         let read = self.browser.run(READ, &[])?;
         // A page that goes away now was about to lead on to another, which is what is to be seen then.
         let _ = self.browser.wait_for(STILL, &[]);
-        let picture = self.browser.picture()?;
+        let picture = self.still_picture()?;
         let text = |name: &str| masked(read[name].as_str().unwrap_or_default(), &self.origin);
         let list = |name: &str| {
             let items = read[name].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -256,6 +256,20 @@ impl Visitor {
             }
         }
         Ok(seen)
+    }
+
+    /// What is to be seen once it stays the same: what scripts draw moves without a word to anybody.
+    fn still_picture(&self) -> Result<String> {
+        let begun = Instant::now();
+        let mut picture = self.browser.picture()?;
+        loop {
+            let next = self.browser.picture()?;
+            if next == picture || begun.elapsed() > RESTLESS {
+                return Ok(next);
+            }
+            std::thread::sleep(self.quiet);
+            picture = next;
+        }
     }
 
     fn console(&self, icons: &[String]) -> Result<Vec<String>> {

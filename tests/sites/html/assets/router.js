@@ -14,5 +14,6 @@ addEventListener("click", async (event) => {
   const { title } = await answer.json();
   history.pushState(null, "", link.href);
   document.title = title;
-  document.querySelector("h1").textContent = title;
+  const { mark } = await import("./late-4b1d9e72.js");
+  document.querySelector("h1").textContent = mark(title);
 });
