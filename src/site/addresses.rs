@@ -14,8 +14,8 @@ use super::settings::Urls;
 pub(super) struct Evidence {
     /// A page links to another as `/x`.
     pub(super) links_clean: bool,
-    /// A script changes its page's address without loading another.
-    pub(super) changes_addresses: bool,
+    /// The first page loads a script that a bundler has made: such builds are apps, whose own servers show them anywhere.
+    pub(super) is_bundle: bool,
     /// The file that Netlify and Cloudflare Pages read has the rule of single-page apps.
     pub(super) app_by_rule: bool,
 }
@@ -127,14 +127,12 @@ fn found(keys: &[&str], evidence: Evidence) -> (Urls, Cow<'static, str>) {
     if evidence.app_by_rule {
         return (Urls::App, "`_redirects` has `/* /index.html 200`".into());
     }
-    if others.contains(FALLBACK) {
+    // With both, as Nuxt writes them, a host may take either.
+    if others.contains(FALLBACK) && !others.contains(NOT_FOUND) {
         return (Urls::App, format!("there is a {FALLBACK}").into());
     }
-    if addressed.count() == 0 && !others.contains(NOT_FOUND) && evidence.changes_addresses {
-        return (
-            Urls::App,
-            "index.html is the only page, and its scripts change its address".into(),
-        );
+    if addressed.count() == 0 && !others.contains(NOT_FOUND) && evidence.is_bundle {
+        return (Urls::App, "index.html is the only page, and loads a bundle".into());
     }
     match (folder, page) {
         (_, Some((folder, name))) if evidence.links_clean => {
@@ -233,7 +231,7 @@ mod tests {
 
     const CLEAN: Evidence = Evidence {
         links_clean: true,
-        changes_addresses: false,
+        is_bundle: false,
         app_by_rule: false,
     };
 
@@ -292,8 +290,8 @@ mod tests {
     #[test]
     fn what_a_site_is_is_found_out() {
         let none = Evidence::default();
-        let moving = Evidence {
-            changes_addresses: true,
+        let bundle = Evidence {
+            is_bundle: true,
             ..none
         };
         let by_rule = Evidence {
@@ -303,9 +301,10 @@ mod tests {
         for (keys, evidence, urls, why) in [
             (&["index.html", "404.html", "a.js"][..], none, Urls::Plain, "only page"),
             (&["index.html"], CLEAN, Urls::Plain, "only page"),
-            (&["index.html"], moving, Urls::App, "change its address"),
-            (&["index.html", "404.html"], moving, Urls::Plain, "only page"),
+            (&["index.html"], bundle, Urls::App, "loads a bundle"),
+            (&["index.html", "404.html"], bundle, Urls::Plain, "only page"),
             (&["index.html", "200.html"], none, Urls::App, "200.html"),
+            (&["index.html", "200.html", "404.html"], none, Urls::Plain, "only page"),
             (&["index.html", "a/index.html"], by_rule, Urls::App, "_redirects"),
             (&["index.html", "a.html"], none, Urls::Plain, "link to files"),
             (

@@ -40,7 +40,7 @@ use content_hash::ContentHash;
 use content_named::content_named;
 use facts::Rewritten;
 pub(crate) use file_stat::FileStat;
-use fingerprint::{Habit, Names, Notes};
+use fingerprint::{Names, Notes};
 use hosting::Hosting;
 use input::{Input, PIECE_BYTES};
 use media_type::{Representation, representation};
@@ -216,9 +216,9 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
     let keys: Vec<&str> = sources.iter().map(|source| &*source.key).collect();
     let evidence = Evidence {
         links_clean: sources.iter().any(|source| source.facts.says.links.clean),
-        changes_addresses: sources
-            .iter()
-            .any(|source| source.facts.says.mentions.any(Habit::ChangesAddress)),
+        is_bundle: fingerprint::loads(&sources, INDEX, |source| {
+            source.sort == AssetClass::Script && source.is_immutable
+        }),
         app_by_rule: hosting.is_app,
     };
     let mut redirects = hosting.redirects.clone();
@@ -354,10 +354,11 @@ impl Objects<'_> {
             }
             objects.push(plain);
         }
-        let is_fallback_made = addresses.urls == Urls::App && !self.by_key.contains_key(FALLBACK);
-        let fallback = is_fallback_made.then_some((FALLBACK, INDEX));
+        // An app has one page under both names.
+        let of_app = [(FALLBACK, INDEX), (INDEX, FALLBACK)].into_iter();
+        let of_app = of_app.filter(|(key, _)| addresses.urls == Urls::App && !self.by_key.contains_key(key));
         let pages = addresses.pages.iter().map(|(key, file)| (key.as_str(), file.as_str()));
-        for (key, file) in pages.chain(fallback) {
+        for (key, file) in pages.chain(of_app).collect::<Vec<_>>() {
             if let Some(source) = self.by_key.get(file).copied() {
                 objects.push(Object {
                     key: key.into(),

@@ -541,6 +541,11 @@ fn other_addresses_have_what_files_have_or_lead_on() {
     };
     let (site, _) = with(&[("index.html", "app"), ("404.html", "no")], &app);
     assert_eq!(object(&site, FALLBACK).sum, object(&site, "index.html").sum);
+    let (site, _) = with(&[("200.html", "app")], &Settings::default());
+    assert_eq!(
+        (site.addresses().urls, object(&site, "index.html").sum),
+        (Urls::App, Sum::of("app"))
+    );
     let (site, warnings) = with(
         &[("index.html", "app"), ("200.html", "own"), ("x", "x")],
         &Settings {

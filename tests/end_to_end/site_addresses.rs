@@ -133,14 +133,14 @@ fn links_that_lead_nowhere_though_the_file_is_there_are_a_failure() {
 fn an_apps_paths_are_its_page_and_missing_files_are_missing() {
     let site = Site::with(
         &[
-            ("index.html", "<script src=app.js></script>"),
-            ("app.js", "history.pushState(0, '', '/x')"),
+            ("index.html", "<script src=app-B3x9Qk2a.js></script>"),
+            ("app-B3x9Qk2a.js", "0"),
         ],
         "",
     );
     let (up, said) = site.up(&[]);
     assert!(
-        said.contains("index.html is the only page, and its scripts change its address"),
+        said.contains("index.html is the only page, and loads a bundle"),
         "{said}"
     );
     for path in ["/users/7", "/a/b/c"] {

@@ -65,15 +65,13 @@ fn is_zero(value: &u8) -> bool {
 
 /// What scripts do that matters for the names of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::site) enum Habit {
+pub(super) enum Habit {
     /// It reads the addresses of elements or styles,
     ReadsAddresses = 1,
     /// and makes texts of texts: so it may make one file's name of another's.
     ChangesTexts = 2,
     /// It has to do with a service worker, which may keep files, and know them by their bytes.
     Worker = 4,
-    /// It changes the address of its page without loading another.
-    ChangesAddress = 8,
 }
 
 /// What a script that has a habit says.
@@ -97,7 +95,6 @@ const SIGNS: &[(&str, Habit)] = &[
     (".exec(", Habit::ChangesTexts),
     ("serviceWorker", Habit::Worker),
     ("skipWaiting", Habit::Worker),
-    ("pushState", Habit::ChangesAddress),
 ];
 
 static SIGNS_AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -146,12 +143,6 @@ impl Mentioned {
     /// Whether scripts may make one file's name of another's.
     pub(super) fn computes(&self) -> bool {
         self.any(Habit::ReadsAddresses) && self.any(Habit::ChangesTexts)
-    }
-}
-
-impl Mentions {
-    pub(in crate::site) fn any(&self, habit: Habit) -> bool {
-        self.habits & habit as u8 != 0
     }
 }
 
@@ -441,16 +432,11 @@ mod tests {
             scanner.look_through(text.as_bytes(), Kind::Script);
             let mut mentioned = Mentioned::default();
             mentioned.add(&scanner.finish());
-            let worker = mentioned.any(Habit::Worker);
-            (mentioned.computes(), worker, mentioned.any(Habit::ChangesAddress))
+            (mentioned.computes(), mentioned.any(Habit::Worker))
         };
-        assert_eq!(habits("i.src = i.src.replace('_off.', '_on.')"), (true, false, false));
-        assert_eq!(habits("a.replace('b', 'c')"), (false, false, false));
-        assert_eq!(
-            habits("navigator.serviceWorker.register('sw.js')"),
-            (false, true, false)
-        );
-        assert_eq!(habits("history.pushState(0, '', u)"), (false, false, true));
+        assert_eq!(habits("i.src = i.src.replace('_off.', '_on.')"), (true, false));
+        assert_eq!(habits("a.replace('b', 'c')"), (false, false));
+        assert_eq!(habits("navigator.serviceWorker.register('sw.js')"), (false, true));
     }
 
     proptest! {

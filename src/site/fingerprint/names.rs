@@ -66,6 +66,16 @@ pub(in crate::site) fn give(
     Ok(giver.names)
 }
 
+/// Whether the page with this key loads a file that is so.
+pub(in crate::site) fn loads(sources: &[Source], page: &str, is_so: impl Fn(&Source) -> bool) -> bool {
+    let page = sources.iter().find(|source| &*source.key == page);
+    let refers = page
+        .and_then(|page| page.facts.says.refers.as_deref())
+        .unwrap_or_default();
+    let is_loaded = |source: &&Source| refers.binary_search(&hash(source.key.as_bytes())).is_ok();
+    sources.iter().filter(is_loaded).any(is_so)
+}
+
 /// What the files are to one another.
 struct Site {
     /// Files by the hashes of their keys.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::addresses::FALLBACK;
 use super::input::Problems;
 use super::names;
 use crate::error::{Error, ErrorKind, Result};
@@ -67,7 +68,10 @@ pub(super) fn list(folder: &Path) -> Result<Listing> {
     walk.enter(folder, "");
     let mut keys = walk.keys;
     keys.sort_unstable();
-    let is_there = keys.binary_search_by(|key| key.as_str().cmp("index.html")).is_ok();
+    // The page of an app may be called so, which generators write beside pages that they have drawn beforehand.
+    let is_there = ["index.html", FALLBACK]
+        .iter()
+        .any(|page| keys.binary_search_by(|key| key.as_str().cmp(page)).is_ok());
     // It may be among the problems.
     if !is_there && walk.problems.is_empty() {
         let error = absent();
