@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::plan::{gone, is_content_named};
 use super::sent::Sent;
 use crate::bucket::Listing;
+use crate::site::is_hashed_name;
 use crate::site::settings::MaxDelete;
 
 /// Without `maxDelete` more than so many aren't taken out unasked, however large the site is,
@@ -47,19 +48,18 @@ pub(super) fn loss<'a>(
 ) -> Option<Loss> {
     let sent = Sent::of(ledger);
     let counts = |key: &str, etag| {
-        !ledger.retired.contains_key(key) && !is_content_named(key, &ledger.contents.sum_of(key, etag), config, &sent)
+        let is_own_name = || is_hashed_name(key, &ledger.contents.sum_of(key, etag));
+        !ledger.retired.contains_key(key) && !is_content_named(key, is_own_name, config, &sent)
     };
-    let mut loss = Loss {
-        gone: 0,
+    let mut gone = gone(wanted, there).filter(|(key, etag)| counts(key, etag)).peekable();
+    // As it is mostly.
+    gone.peek()?;
+    let such_as: Vec<String> = gone.by_ref().take(SHOWN).map(|(key, _)| key.to_string()).collect();
+    let loss = Loss {
+        gone: such_as.len() + gone.count(),
         of: there.iter().filter(|(key, etag)| counts(key, etag)).count(),
-        such_as: Vec::new(),
+        such_as,
     };
-    for (key, _) in gone(wanted, there).filter(|(key, etag)| counts(key, etag)) {
-        loss.gone += 1;
-        if loss.such_as.len() < SHOWN {
-            loss.such_as.push(key.to_string());
-        }
-    }
     let is_more = match most {
         Some(MaxDelete::Files(most)) => loss.gone > most,
         Some(MaxDelete::Percent(most)) => loss.gone * 100 > loss.of * usize::from(most),

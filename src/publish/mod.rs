@@ -158,6 +158,8 @@ pub(crate) struct Survey {
     place: Destination,
     there: Listing,
     before: Version,
+    /// Nothing that this run has done can have changed it.
+    is_current: bool,
 }
 
 /// Reads it.
@@ -170,10 +172,23 @@ pub(crate) async fn survey(cloud: &Cloud, place: Destination, site: &Site) -> Re
         bucket::list(cloud, &place.bucket, keys),
         ledger::read(cloud, &place.artifacts)
     )?;
-    Ok(Survey { place, there, before })
+    Ok(Survey {
+        place,
+        there,
+        before,
+        is_current: true,
+    })
 }
 
 impl Survey {
+    /// The same, if the bucket may have been changed meanwhile: it is listed anew, but nothing is asked again.
+    pub(crate) fn before_a_change(self) -> Self {
+        Self {
+            is_current: false,
+            ..self
+        }
+    }
+
     /// The site's bucket.
     pub(crate) fn bucket(&self) -> &str {
         &self.place.bucket
@@ -286,8 +301,10 @@ async fn begin<'a>(
 ) -> Result<Begun<'a>> {
     let mut abandoned = None;
     let is_of_now = |survey: &Survey| survey.place == *place && survey.before.busy().is_none();
-    // What it would lose was asked about.
-    let mut surveyed = before.filter(is_of_now);
+    let surveyed = before.filter(is_of_now);
+    // What the site would lose was asked about.
+    let asked = surveyed.as_ref().map(|survey| survey.before.etag.clone());
+    let mut surveyed = surveyed.filter(|survey| survey.is_current);
     loop {
         let (there, before) = match surveyed.take() {
             Some(survey) => (survey.there, survey.before),
@@ -301,7 +318,9 @@ async fn begin<'a>(
                     // What it did meanwhile isn't in the listing.
                     continue;
                 }
-                confirm(publication, place, wanted, &there, &before, reporter).await?;
+                if asked.as_ref() != Some(&before.etag) {
+                    confirm(publication, place, wanted, &there, &before, reporter).await?;
+                }
                 (there, before)
             }
         };

@@ -116,7 +116,7 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     let sent = Sent::of(ledger);
     let mut outcome = Published::default();
     let mut waves: [Vec<&Object>; 3] = Default::default();
-    let mut outdated: BTreeSet<String> = ledger.outdated.iter().flat_map(|one| one.paths.clone()).collect();
+    let mut outdated = OutdatedPaths(ledger.outdated.iter().flat_map(|one| one.paths.clone()).collect());
     let mut gathered = Gathered::default();
     for object in &wanted.objects {
         let class = class(&object.key, has_own_name(object), wanted.config);
@@ -135,7 +135,7 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
                 outcome.changed += 1;
                 // What has its hash in its name can only have become what it was.
                 if object.kind != ObjectKind::Asset || is_other {
-                    outdated.extend(paths(&object.key));
+                    outdated.add(&object.key);
                 }
             }
             // That it wasn't there is forgotten by the edges within seconds.
@@ -154,16 +154,16 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     let (mut remove, mut kept) = (Vec::new(), Vec::new());
     for (key, etag) in gone.iter().copied() {
         let since = ledger.retired.get(&**key).copied().unwrap_or(publication);
-        let sum = ledger.contents.sum_of(key, etag);
+        let is_own_name = || is_hashed_name(key, &ledger.contents.sum_of(key, etag));
         let is_purged = keeping.purge.has(key);
         if !is_purged && !is_page(key) && times.is_too_soon(since) {
-            let class = class(key, is_hashed_name(key, &sum), wanted.config);
+            let class = class(key, is_own_name(), wanted.config);
             gathered.count(&class, sent.with(key, &class));
             kept.push((key, since, class));
             continue;
         }
-        if is_purged || !is_content_named(key, &sum, wanted.config, &sent) {
-            outdated.extend(paths(key));
+        if is_purged || !is_content_named(key, is_own_name, wanted.config, &sent) {
+            outdated.add(key);
         }
         remove.push(Arc::clone(key));
     }
@@ -188,11 +188,7 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
         other_headers,
         ..Ledger::default()
     };
-    let paths = if outdated.len() > MOST_PATHS {
-        vec![EVERYTHING.to_owned()]
-    } else {
-        outdated.into_iter().collect()
-    };
+    let paths = outdated.finish();
     outcome.invalidated.clone_from(&paths);
     let gone: Vec<&str> = gone.iter().map(|(key, _)| &***key).collect();
     Plan {
@@ -316,11 +312,10 @@ pub(super) fn gone<'t, 'a>(
     })
 }
 
-/// Whether an object in the bucket, with this sum, has a name that goes by its content, so that nothing else is ever called
-/// so: one that the deployer made of it, or one that is kept by browsers for ever.
-pub(super) fn is_content_named(key: &str, sum: &str, config: &str, sent: &Sent<'_>) -> bool {
-    let is_own = is_hashed_name(key, sum);
-    is_own || sent.with(key, &class(key, false, config)).is_some_and(is_immutable)
+/// Whether an object in the bucket has a name that goes by its content, so that nothing else is ever called so: one that the
+/// deployer made of it, or one that is kept by browsers for ever.
+pub(super) fn is_content_named(key: &str, is_own_name: impl FnOnce() -> bool, config: &str, sent: &Sent<'_>) -> bool {
+    is_own_name() || sent.with(key, &class(key, false, config)).is_some_and(is_immutable)
 }
 
 /// Whether a key is a page's, or leads to one: nobody who has one open asks for it again as a part of that.
@@ -340,6 +335,26 @@ fn wave(object: &Object, config: &str) -> usize {
         ObjectKind::Asset => 0,
         ObjectKind::Plain if &*object.key != config => 1,
         ObjectKind::Plain | ObjectKind::Page => 2,
+    }
+}
+
+/// Paths that CloudFront is to forget. There may be many more than are named to it.
+struct OutdatedPaths(BTreeSet<String>);
+
+impl OutdatedPaths {
+    /// Where the object with this key is seen.
+    fn add(&mut self, key: &str) {
+        if self.0.len() <= MOST_PATHS {
+            self.0.extend(paths(key));
+        }
+    }
+
+    fn finish(self) -> Vec<String> {
+        if self.0.len() > MOST_PATHS {
+            vec![EVERYTHING.to_owned()]
+        } else {
+            self.0.into_iter().collect()
+        }
     }
 }
 

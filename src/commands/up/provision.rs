@@ -712,6 +712,9 @@ impl Up<'_> {
         let cloud = self.context.cloud_of(&stack.id);
         let name = &*project.stage.site.config_file;
         let config = (!config.is_empty()).then(|| Object::config(name, &config));
+        let before = self.before.get(&stack.id);
+        let is_changed = before.is_none_or(|before| !before.stack.is_unchanged(&settled));
+        let survey = survey.map(|survey| if is_changed { survey.before_a_change() } else { survey });
         let publication = self.publication(site);
         let published = publish::publish(cloud, &publication, &place, config.as_ref(), survey, self.reporter()).await?;
         let changed = published.did_something();
