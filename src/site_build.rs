@@ -41,6 +41,13 @@ pub(crate) async fn run(project: &Project, reporter: &Reporter) -> Result<()> {
         return Ok(());
     };
     let (base, made) = (project.site_base(), project.site_dir());
+    // The folder that one is in has no name.
+    let here = Path::new(".");
+    let base = if base.as_os_str().is_empty() {
+        here.to_owned()
+    } else {
+        base
+    };
     let record = project.build_dir().join("site-build");
     let state = || state(&base, &made, project.path(), words);
     let before = state();
@@ -142,7 +149,7 @@ async fn listen(
 
 /// What the build is made of, in short.
 fn state(base: &Path, made: &Path, project: &Path, words: &[String]) -> String {
-    let is_project = base == project;
+    let is_project = base == project || project.as_os_str().is_empty() && base == Path::new(".");
     let (made, top) = (made.to_owned(), base.to_owned());
     let walk = WalkBuilder::new(base)
         .hidden(false)

@@ -178,11 +178,11 @@ fn unknown_paths_are_the_apps_and_nothing_else_is() {
         let key = format!("{folders}{file}");
         let path = format!("/{}", escaped(&key));
         let stays = key.is_empty() || file.contains('.') || published.contains(&key);
-        expected.push((path.clone(), if stays { path } else { "/index.html".to_owned() }));
+        expected.push((path.clone(), if stays { path } else { "/200.html".to_owned() }));
     }
     // Nobody can make it fail, or list something that isn't there.
     for path in ["/%", "/%zz", "/%C3", "/a/,LICENSE", "/about/,docs/guide/", "/,", "//"] {
-        expected.push((path.to_owned(), "/index.html".to_owned()));
+        expected.push((path.to_owned(), "/200.html".to_owned()));
     }
     let event = |path: &str| json!({ "request": { "method": "GET", "uri": path, "querystring": {}, "headers": {} } });
     let events: Vec<Value> = expected.iter().map(|(path, _)| event(path)).collect();

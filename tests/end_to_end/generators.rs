@@ -38,7 +38,7 @@ impl Publisher for Stage {
         let endpoint = format!("http://127.0.0.1:{}", self.gate.port());
         let up = self
             .project
-            .deployer(&endpoint, &["up", "--no-verify", "--output", "json"]);
+            .deployer(&endpoint, &["up", "--no-verify", "--yes", "--output", "json"]);
         let up = up.success().json();
         Ok(document::site_url(&up).trim_end_matches('/').to_owned())
     }

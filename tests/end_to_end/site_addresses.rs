@@ -14,6 +14,8 @@ impl Site {
     fn with(files: &[(&str, &str)], settings: &str) -> Self {
         let project = Project::of("site");
         for (file, text) in files {
+            let path = project.path().join("site").join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             project.write(&format!("site/{file}"), text);
         }
         let site = Self {
@@ -229,12 +231,12 @@ fn a_site_is_built_when_what_it_is_made_of_changes() {
 
     site.project.write("build.sh", "echo no such plugin >&2\nexit 7\n");
     let failed = site.project.deployer(&site.emulator.endpoint(), &["up"]);
-    failed.fails_with(1).says(&[
+    failed.fails_with(2).says(&[
         "the site doesn't build: `sh build.sh` ended with exit status: 7",
         "no such plugin",
     ]);
     assert!(at(&up, "/").body.starts_with("<p>two"));
     settings("no-such-program-here build");
     let failed = site.project.deployer(&site.emulator.endpoint(), &["up"]);
-    failed.fails_with(1).says(&["could not start `no-such-program-here`"]);
+    failed.fails_with(2).says(&["could not start `no-such-program-here`"]);
 }

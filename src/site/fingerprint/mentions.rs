@@ -81,8 +81,6 @@ const SIGNS: &[(&str, Habit)] = &[
     ("currentSrc", Habit::ReadsAddresses),
     ("getAttribute", Habit::ReadsAddresses),
     (".attr(", Habit::ReadsAddresses),
-    (".prop(", Habit::ReadsAddresses),
-    ("dataset", Habit::ReadsAddresses),
     ("styleSheets", Habit::ReadsAddresses),
     ("getComputedStyle", Habit::ReadsAddresses),
     ("backgroundImage", Habit::ReadsAddresses),

@@ -113,7 +113,10 @@ async fn look(
         let unseen = wanted.filter(|object| !stage.served.borrow().contains(&*object.key));
         problems = stream::iter(unseen.collect::<Vec<_>>())
             .map(async |object| {
-                is_served(stage, published, object, &there).await?;
+                is_served(stage, published, object, &url_path(&object.key), &there).await?;
+                if &*object.key == ENTRIES[0] {
+                    is_served(stage, published, object, "/", &there).await?;
+                }
                 stage.served.borrow_mut().insert(object.key.to_string());
                 Ok(())
             })
@@ -208,15 +211,15 @@ async fn is_served(
     stage: &Stage<'_>,
     published: &Published<'_>,
     object: &Object,
+    path: &str,
     there: &Listing,
 ) -> Result<(), Problem> {
-    let path = url_path(&object.key);
     let url = format!("{}{path}", published.origin);
     let stale = || {
         format!(
             "`aws cloudfront create-invalidation --distribution-id {} --paths {}` makes CloudFront fetch it anew.",
             published.distribution,
-            quoted_for_shell(&path)
+            quoted_for_shell(path)
         )
     };
     let mut answer = send(&stage.http, Method::HEAD, &url, &[]).await?;

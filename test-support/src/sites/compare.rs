@@ -181,6 +181,11 @@ impl<'a> Comparison<'a> {
             if one != other || came == one || is_less {
                 continue;
             }
+            // One error page is all that a distribution has: where folders have their own, it fetches the nearest.
+            let is_error_page = url.ends_with("/not-found.js") || url.ends_with("/404.html");
+            if one.is_none() && is_error_page {
+                continue;
+            }
             let shown = |asked: Option<&Asked>| match asked {
                 None => "not asked for".to_owned(),
                 Some(asked) => {

@@ -27,11 +27,11 @@ async fn a_site_that_would_lose_much_is_asked_about_before_anything_is_changed()
     let up = ["up", "--stage", STAGE, "--no-verify"];
     let refused = stage.project.deployer(&stage.proxy.endpoint(), &up).fails_with(5);
     refused.says(&[
-        "would lose 24 of 26 files, such as 404.html, favicon.svg, p000.svg: is site/ the right folder?",
+        "would lose 23 of 26 files, such as favicon.svg, p000.svg, p001.svg: is site/ the right folder?",
         "did not publish a site that lacks much of what is published",
         "nobody can be asked here",
         "Nothing was changed",
-        "`maxDelete: 24` in stacks/stages.yaml",
+        "`maxDelete: 23` in stacks/stages.yaml",
         "--yes",
     ]);
     let asked = stage.proxy.take();

@@ -250,7 +250,13 @@ fn checks_are_chosen_by_id_and_by_layer() {
     assert_eq!(made(&["--only", "data", "--skip", "seed-items"]), of(&data[1..]));
     assert_eq!(
         made(&["--only", "seed-items,site", "--skip", "site-files"]),
-        of(&["seed-items", "site-config", "site-headers", "site-https"])
+        of(&[
+            "seed-items",
+            "site-addresses",
+            "site-config",
+            "site-headers",
+            "site-https"
+        ])
     );
     let mut others = ids();
     let others_skipped = ["event-sources", "mail-confirmed", "role-policies", "role-simulated"];

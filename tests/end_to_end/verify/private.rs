@@ -73,6 +73,7 @@ async fn buckets_that_others_may_read() {
         &[
             "bucket-policy presentation.SiteBucket",
             &stage.of_site("site-files"),
+            &stage.of_site("site-addresses"),
             &stage.of_site("site-config"),
         ],
         &["has no policy, and the template has presentation.SiteBucketPolicy"],
@@ -127,6 +128,7 @@ async fn a_distribution_that_reads_otherwise() {
         &[
             "distribution-origins presentation.Distribution",
             &stage.of_site("site-files"),
+            &stage.of_site("site-addresses"),
             &stage.of_site("site-config"),
         ],
         &["the origin access control of the origin", "is ``, and the template has"],

@@ -98,7 +98,14 @@ async fn a_site_without_its_first_page_or_in_plain_http() {
     let behavior = config.default_cache_behavior.as_mut().expect("one");
     behavior.viewer_protocol_policy = ViewerProtocolPolicy::HttpsOnly;
     set(config).await;
-    let all = ["site-https", "site-files", "site-headers", "site-config"].map(|check| stage.of_site(check));
+    let all = [
+        "site-https",
+        "site-files",
+        "site-addresses",
+        "site-headers",
+        "site-config",
+    ]
+    .map(|check| stage.of_site(check));
     stage.caught_at(
         &proxy.endpoint(),
         &all.each_ref().map(String::as_str),
@@ -144,7 +151,7 @@ fn a_site_whose_distribution_may_not_be_looked_at() {
     let ran = stage.verify_at(&proxy.endpoint(), &["--only", "site"]).success();
     assert_eq!(
         names(&checks(&ran), "passed").len(),
-        4,
+        5,
         "the site itself can be looked at"
     );
 }
@@ -245,7 +252,7 @@ fn what_is_not_published_is_not_asked_for() {
         .expect("told");
     let site = https["resource"].as_str().expect("an address");
     assert_eq!(names(&checks, "failed"), BTreeSet::from([format!("site-files {site}")]));
-    assert_eq!(names(&checks, "notProven").len(), 2, "{checks:#?}");
+    assert_eq!(names(&checks, "notProven").len(), 3, "{checks:#?}");
     let from_bucket: Vec<String> = proxy.take().into_iter().map(|seen| seen.path).collect();
     let pages = from_bucket
         .iter()
