@@ -43,10 +43,10 @@ pub(crate) async fn run(project: &Project, reporter: &Reporter) -> Result<()> {
     let (base, made) = (project.site_base(), project.site_dir());
     // The folder that one is in has no name.
     let here = Path::new(".");
-    let base = if base.as_os_str().is_empty() {
-        here.to_owned()
+    let (base, made) = if base.as_os_str().is_empty() {
+        (here.to_owned(), here.join(made))
     } else {
-        base
+        (base, made)
     };
     let record = project.build_dir().join("site-build");
     let state = || state(&base, &made, project.path(), words);

@@ -333,7 +333,7 @@ mod tests {
             ),
             (
                 &["index.html", "about.html", "docs/index.html"],
-                moving,
+                bundle,
                 Urls::Folders,
                 "docs/index.html",
             ),

@@ -775,3 +775,16 @@ fn folders_with_a_page_for_what_is_not_there_have_it() {
     assert!(String::from_utf8_lossy(text).contains("[\"de/404.html\"]"));
     assert_eq!(object(&site, "de/404.html").sum, Sum::of("de"));
 }
+
+#[test]
+fn one_page_that_loads_a_bundle_is_an_app() {
+    let page = "<script src=app-B3x9Qk2a.js></script>";
+    let (site, _) = with(&[("index.html", page), ("app-B3x9Qk2a.js", "0")], &Settings::default());
+    assert_eq!(object(&site, "app-B3x9Qk2a.js").headers.cache_control, IMMUTABLE);
+    assert_eq!(site.addresses().urls, Urls::App);
+    let (site, _) = with(
+        &[("index.html", "<script src=app.js></script>"), ("app.js", "0")],
+        &Settings::default(),
+    );
+    assert_eq!(site.addresses().urls, Urls::Plain);
+}

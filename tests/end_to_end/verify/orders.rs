@@ -54,7 +54,7 @@ async fn each_check_fails_on_another_app_as_well() {
     found(&expected, &words);
     // This one hides what else is wrong with the site, so it comes by itself.
     let told = https(&stage).await;
-    expected.push(stage.of_site("site-https"));
+    expected.extend(["site-https", "site-addresses"].map(|check| stage.of_site(check)));
     found(&expected, &told);
     let failing: BTreeSet<String> = expected
         .iter()
