@@ -160,6 +160,8 @@ pub(crate) struct Survey {
     before: Version,
     /// Nothing that this run has done can have changed it.
     is_current: bool,
+    /// Whoever publishes knows what the site would lose.
+    is_told: bool,
 }
 
 /// Reads it.
@@ -177,16 +179,22 @@ pub(crate) async fn survey(cloud: &Cloud, place: Destination, site: &Site) -> Re
         there,
         before,
         is_current: true,
+        is_told: false,
     })
 }
 
 impl Survey {
-    /// The same, if the bucket may have been changed meanwhile: it is listed anew, but nothing is asked again.
+    /// The same, if the bucket may have been changed meanwhile: it is listed anew.
     pub(crate) fn before_a_change(self) -> Self {
         Self {
             is_current: false,
             ..self
         }
+    }
+
+    /// The same, once what the site would lose was asked about: nobody is asked twice.
+    pub(crate) fn told(self) -> Self {
+        Self { is_told: true, ..self }
     }
 
     /// The site's bucket.
@@ -302,8 +310,8 @@ async fn begin<'a>(
     let mut abandoned = None;
     let is_of_now = |survey: &Survey| survey.place == *place && survey.before.busy().is_none();
     let surveyed = before.filter(is_of_now);
-    // What the site would lose was asked about.
-    let asked = surveyed.as_ref().map(|survey| survey.before.etag.clone());
+    let told = surveyed.as_ref().filter(|survey| survey.is_told);
+    let told = told.map(|survey| survey.before.etag.clone());
     let mut surveyed = surveyed.filter(|survey| survey.is_current);
     loop {
         let (there, before) = match surveyed.take() {
@@ -318,12 +326,12 @@ async fn begin<'a>(
                     // What it did meanwhile isn't in the listing.
                     continue;
                 }
-                if asked.as_ref() != Some(&before.etag) {
-                    confirm(publication, place, wanted, &there, &before, reporter).await?;
-                }
                 (there, before)
             }
         };
+        if told.as_ref() != Some(&before.etag) {
+            confirm(publication, place, wanted, &there, &before, reporter).await?;
+        }
         let keeping = Keeping {
             keep_for: publication.settings.keep_for,
             now: now(),

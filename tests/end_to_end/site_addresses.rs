@@ -126,7 +126,7 @@ fn links_that_lead_nowhere_though_the_file_is_there_are_a_failure() {
     let checks = up["verification"]["checks"].as_array().expect("checks");
     let check = checks
         .iter()
-        .find(|check| check["id"] == "site-addresses")
+        .find(|check| check["check"] == "site-addresses")
         .expect("the check");
     let evidence = check.to_string();
     assert!(

@@ -11,9 +11,12 @@ mod scope;
 mod site_parameters;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::FutureExt as _;
+use futures::future::{maybe_done, pending, ready, try_join_all};
 use serde::Serialize;
 
 use super::status::{self, StageStatus};
@@ -26,7 +29,7 @@ use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
 use crate::project::wiring::Source;
-use crate::promise::{Promise, promise};
+use crate::promise::{Dependency, Promise, promise};
 use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
@@ -231,35 +234,61 @@ impl Up<'_> {
     async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
         let (promise, built) = promise();
         let building = self.build(packages, promise);
-        let planning = async { tokio::try_join!(self.plan(built), self.seeded_before(), self.survey_site()) };
+        let planning = async { tokio::try_join!(self.plan(built.clone()), self.seeded_before()) };
         tokio::pin!(building, planning);
-        let (packages, plans) = tokio::select! {
-            planned = &mut planning => {
-                // If the planning fails, nobody waits for the build.
-                let plans = planned?;
-                (building.await, plans)
+        let planned = async {
+            tokio::select! {
+                planned = &mut planning => {
+                    // If the planning fails, nobody waits for the build.
+                    let plans = planned?;
+                    Ok((building.await?, plans))
+                }
+                built = &mut building => match (built, planning.await) {
+                    // A function that doesn't build is why the plan couldn't be made.
+                    (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+                    (Ok(built), Ok(plans)) => Ok((built, plans)),
+                },
             }
-            built = &mut building => match (built, planning.await) {
-                // A function that doesn't build is why the plan couldn't be made.
-                (Err(error), Err(_)) | (Ok(_), Err(error)) => return Err(error),
-                (built, Ok(plans)) => (built, plans),
-            },
         };
-        let (packages, (plans, seeded_before, survey)) = (packages?, plans);
+        let mut survey = maybe_done(self.survey_site(built.clone()).boxed_local());
+        let surveying = async {
+            (&mut survey).await;
+            pending::<Infallible>().await
+        };
+        let (packages, (plans, seeded_before)) = tokio::select! {
+            planned = planned => planned?,
+            never = surveying => match never {},
+        };
         let shown: Vec<StackPlan> = plans.in_order(&self.context.project).cloned().collect();
         let mut losses: Vec<String> = shown.iter().flat_map(|plan| self.losses(plan)).collect();
         let (mut what, mut otherwise) = (CHANGING_DATA, "Nothing was changed.".to_owned());
-        if let Some((loss, bucket)) = self.site_loss(survey.as_ref()) {
-            if losses.is_empty() {
-                what = publish::REPLACING;
-            }
-            losses.push(loss.question(bucket));
-            otherwise = loss.otherwise(&otherwise);
+        let is_change = |plan: &StackPlan| plan.verdict != StackAction::Unchanged;
+        let in_scope = self.context.project.stacks().filter(|stack| self.scope.has(&stack.id));
+        if shown.len() < in_scope.count() || shown.iter().any(is_change) {
+            // Nothing is changed before it is known what the site would lose. Else publishing asks, and what is read beside
+            // that doesn't wait for it.
+            (&mut survey).await;
         }
+        let survey = match Pin::new(&mut survey).take_output() {
+            Some(survey) => {
+                if let Some((loss, bucket)) = self.site_loss(survey.as_ref()) {
+                    if losses.is_empty() {
+                        what = publish::REPLACING;
+                    }
+                    losses.push(loss.question(bucket));
+                    otherwise = loss.otherwise(&otherwise);
+                }
+                ready(survey.map(Survey::told)).boxed_local()
+            }
+            None => async {
+                (&mut survey).await;
+                Pin::new(&mut survey).take_output().flatten()
+            }
+            .boxed_local(),
+        };
         self.reporter().event(&Event::Plan {
             stacks: shown.iter().map(StackPlan::shown).collect(),
         });
-        let is_change = |plan: &StackPlan| plan.verdict != StackAction::Unchanged;
         let guarded = self.is_protected() && !self.before.is_empty() && shown.iter().any(is_change);
         if guarded && self.reporter().can_ask() {
             // Whoever stands before a terminal may be in another one than they think.
@@ -341,21 +370,18 @@ impl Up<'_> {
     }
 
     /// What the site's bucket has, as it is deployed before this run changes anything; none where that can't be told yet.
-    async fn survey_site(&self) -> Result<Option<Survey>> {
+    async fn survey_site(&self, mut built: Dependency<Built>) -> Option<Survey> {
         let project = &self.context.project;
         let deployed = |stack: &StackTemplate| self.before.get(&stack.id).map(|deployed| &deployed.stack);
-        let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
-            return Ok(None);
-        };
-        let there = deployed(stack).zip(project.artifacts_stack().and_then(deployed));
-        let place = there.and_then(|(presentation, artifacts)| Destination::of(presentation, artifacts).ok());
-        let Some(place) = place else {
-            return Ok(None);
-        };
+        let (site, stack) = self.site.zip(project.site_stack())?;
+        let (presentation, artifacts) = deployed(stack).zip(project.artifacts_stack().and_then(deployed))?;
+        let place = Destination::of(presentation, artifacts).ok()?;
+        // Until then there is time: whatever else is asked comes after it, too, and nothing is to wait for this.
+        built.wait().await.ok()?;
         // What can't be read now an update may mend. Publishing tells why it can't be done.
-        Ok(publish::survey(self.context.cloud_of(&stack.id), place, site)
+        publish::survey(self.context.cloud_of(&stack.id), place, site)
             .await
-            .ok())
+            .ok()
     }
 
     /// What the site would lose, if that is much, and the bucket that it is in.

@@ -147,7 +147,7 @@ impl Up<'_> {
         mut plans: Plans,
         packages: Built,
         seeded_before: &SeededBefore,
-        survey: Option<Survey>,
+        survey: impl Future<Output = Option<Survey>>,
     ) -> (Vec<Done>, BTreeMap<StackId, Deployed>, Known) {
         let mut dependencies = Dependencies::default();
         let mut stacks = Vec::new();
@@ -686,7 +686,7 @@ impl Up<'_> {
     async fn site(
         &self,
         dependencies: &Dependencies,
-        survey: Option<Survey>,
+        survey: impl Future<Output = Option<Survey>>,
         known: &Known,
         tightened: &RefCell<Option<(StackId, Deployed)>>,
     ) -> Done {
@@ -694,7 +694,8 @@ impl Up<'_> {
         let (Some(site), Some(stack)) = (self.site, project.site_stack()) else {
             return Ok(());
         };
-        let settled = wait(dependencies.settled.get(&stack.id)).await?;
+        let (settled, survey) = tokio::join!(wait(dependencies.settled.get(&stack.id)), survey);
+        let settled = settled?;
         self.warn_of_site_values(&stack.id, &settled.parameters);
         let artifacts = project
             .artifacts_stack()

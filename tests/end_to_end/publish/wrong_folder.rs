@@ -57,7 +57,7 @@ async fn a_site_that_would_lose_much_is_asked_about_before_anything_is_changed()
     for number in 0..20 {
         std::fs::remove_file(stage.project.path().join(format!("site/p{number:03}.svg"))).expect("removed");
     }
-    stage.publish().fails_with(5).says(&["would lose 20 of 22 files"]);
+    stage.publish().fails_with(5).says(&["would lose 20 of 23 files"]);
     stage.publish_with(&["--yes"]).success();
     stage.publish().success();
 }
