@@ -243,7 +243,7 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
     };
     let site = Site {
         root,
-        objects: objects.all(not_found).into(),
+        objects: objects.all(not_found.as_ref()).into(),
         names: Arc::new(names),
         addresses: Arc::new(addresses),
         needs: Arc::new(needs(&sources)),
@@ -330,7 +330,7 @@ struct Objects<'a> {
 
 impl Objects<'_> {
     /// The files, what other addresses lead to, and what the site lacks and visitors need; by kind, then by key.
-    fn all(mut self, not_found: Option<NotFound>) -> Vec<Object> {
+    fn all(mut self, not_found: Option<&NotFound>) -> Vec<Object> {
         let addresses = self.addresses;
         let count = self.sources.len() + addresses.pages.len() + addresses.redirects.len();
         let mut objects = Vec::with_capacity(count);
@@ -377,7 +377,7 @@ impl Objects<'_> {
             }
             objects.push(self.script(&script, LEADING_SCRIPT));
         }
-        if let Some(NotFound { page, script }) = &not_found {
+        if let Some(NotFound { page, script }) = not_found {
             objects.push(self.made(NOT_FOUND, ObjectKind::Page, page, Headers::new(HTML, NO_CACHE)));
             objects.extend(script.as_ref().map(|(key, text)| self.script(key, text)));
         }

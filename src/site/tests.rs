@@ -42,10 +42,10 @@ fn write(dir: &Path, file: &str, bytes: &[u8]) {
 }
 
 fn publication(files: &[(&str, &str)]) -> Publication {
-    published(folder(files), true)
+    published(&folder(files), true)
 }
 
-fn published(dir: TempDir, fingerprints: bool) -> Publication {
+fn published(dir: &TempDir, fingerprints: bool) -> Publication {
     let settings = Settings {
         fingerprints,
         ..Settings::default()
@@ -365,7 +365,7 @@ fn what_cannot_be_rewritten_is_published_as_it_is() {
         "just.html",
         &[small.as_bytes(), &vec![b' '; limit - small.len()]].concat(),
     );
-    let site = published(dir, true);
+    let site = published(&dir, true);
     let style = site.hashed_name("b.css");
     // What refers to it can't follow, so nothing does.
     site.has_no_mark("a.css");
@@ -394,7 +394,7 @@ fn without_fingerprints_everything_is_published_as_it_is_under_its_name() {
         ("x.png", "x"),
         ("data.json", "{}"),
     ];
-    let site = published(folder(&files), false);
+    let site = published(&folder(&files), false);
     assert_eq!(site.keys(), ["a.css", "data.json", "index.html", "x.png"]);
     for (key, text) in files {
         assert_eq!(site.texts[key], text);

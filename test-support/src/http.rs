@@ -118,7 +118,7 @@ pub fn begun(port: u16, method: &str, target: &str, headers: &[(&str, &str)]) ->
 
 fn send(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(120)))?;
     write!(stream, "{method} {target} HTTP/1.1\r\n")?;
     for (name, value) in headers {
         write!(stream, "{name}: {value}\r\n")?;

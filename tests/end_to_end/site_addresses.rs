@@ -13,6 +13,7 @@ struct Site {
 impl Site {
     fn with(files: &[(&str, &str)], settings: &str) -> Self {
         let project = Project::of("site");
+        std::fs::remove_file(project.path().join("site/404.html")).expect("removed");
         for (file, text) in files {
             let path = project.path().join("site").join(file);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
