@@ -169,40 +169,29 @@ if (!to.hash) to.hash = location.hash;
 location.replace(to);
 ";
 
-/// What a page for what isn't there runs where folders have such pages of their own, as languages do: error pages are one for
-/// all of a distribution. Nothing else of the page is loaded then.
-pub(super) fn script_of_folders(pages: &[&str]) -> String {
+/// What the page for what isn't there runs where folders have such pages of their own, as languages do: error pages are one for
+/// all of a distribution, so that one shows the nearest. `pages` are keys, each with the folder that it is for.
+pub(super) fn script_of_folders(pages: &[(&str, &str)]) -> String {
     let pages = serde_json::to_string(pages).unwrap_or_default();
     format!(
-        "document.currentScript.remove();\n\
-         const pages = {pages};\n\
+        "const pages = {pages};\n\
          const here = decodeURI(location.pathname).slice(1);\n\
-         const near = pages.filter((page) => here.startsWith(page.slice(0, -'404.html'.length)));\n\
-         near.sort((one, other) => other.length - one.length);\n\
-         if (near.length > 0) {{\n\
-         \x20 window.stop();\n\
-         \x20 const show = (page) => {{ document.open(); document.write(page); document.close(); }};\n\
-         \x20 fetch('/' + near[0].split('/').map(encodeURIComponent).join('/'))\n\
-         \x20   .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))\n\
-         \x20   .then(show, () => show('<title>404</title><p>Page not found'));\n\
-         }}\n"
+         const near = pages.filter(([folder]) => here.startsWith(folder));\n\
+         near.sort(([one], [other]) => other.length - one.length);\n\
+         const show = (page) => {{ document.open(); document.write(page); document.close(); }};\n\
+         fetch('/' + near[0][1].split('/').map(encodeURIComponent).join('/'))\n\
+         \x20 .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))\n\
+         \x20 .then(show, () => show('<title>404</title><p>Page not found'));\n"
     )
 }
 
-/// A page that runs a script before all else.
-pub(super) fn with_script(page: &str, script: &str) -> String {
-    let lower = page.to_ascii_lowercase();
-    let is_head = |at: &usize| lower[at + "<head".len()..].starts_with(|c: char| c == '>' || c.is_ascii_whitespace());
-    let head = lower.match_indices("<head").map(|(at, _)| at).find(is_head);
-    let head = head.and_then(|head| Some(head + lower[head..].find('>')? + 1));
-    // After a document's type, so that it stays the first.
-    let doctype = || {
-        lower
-            .find("<!doctype")
-            .and_then(|start| Some(start + lower[start..].find('>')? + 1))
-    };
-    let at = head.or_else(doctype).unwrap_or_default();
-    format!("{}<script src=\"/{script}\"></script>{}", &page[..at], &page[at..])
+/// The page that runs it, and loads nothing else.
+pub(super) fn page_of_folders(script: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Page not found</title>\n\
+         <script src=\"/{script}\"></script></head>\n\
+         <body><noscript><h1>Page not found</h1><p><a href=\"/\">Go to the first page</a></p></noscript></body></html>\n"
+    )
 }
 
 /// What visitors get where nothing is, if the site has no page for it.
@@ -363,21 +352,6 @@ mod tests {
         );
         assert!(found.pages.is_empty());
         assert_eq!(hidden(&keys, &wanted), ["/x.js"]);
-    }
-
-    #[test]
-    fn a_script_comes_before_all_else_of_a_page() {
-        for (page, expected) in [
-            (
-                "<!doctype html><html><head lang=x><title>",
-                "<!doctype html><html><head lang=x>#<title>",
-            ),
-            ("<!DOCTYPE html>\n<html><header>x", "<!DOCTYPE html>#\n<html><header>x"),
-            ("x", "#x"),
-        ] {
-            let with = with_script(page, "go.js");
-            assert_eq!(with, expected.replace('#', "<script src=\"/go.js\"></script>"));
-        }
     }
 
     #[test]

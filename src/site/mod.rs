@@ -232,7 +232,7 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
     }
     let addresses = addresses(&keys, settings.urls, evidence, &redirects);
     let root = folder.to_owned();
-    let not_found = not_found(&reader, &sources, &names)?;
+    let not_found = not_found(&sources);
     let objects = Objects {
         sources: &sources,
         by_key: sources.iter().map(|source| (&*source.key, source)).collect(),
@@ -266,48 +266,37 @@ fn needs(sources: &[Source]) -> Merged {
     merged
 }
 
-/// The page for what isn't there, if it isn't the site's own as it is: a plain one, or one that shows that of its folder,
-/// where folders have such pages of their own.
-///
-/// # Errors
-/// The site's own can't be read any more.
-fn not_found(reader: &Reader<'_>, sources: &[Source], names: &Names) -> Result<Option<NotFound>> {
-    let is_own = |source: &&Source| &*source.key == NOT_FOUND;
-    let own = sources.iter().find(is_own);
-    let of_folders: Vec<&str> = sources
-        .iter()
-        .map(|source| &*source.key)
-        .filter(|key| *key != NOT_FOUND && folder_and_name(key).1 == NOT_FOUND)
-        .collect();
-    if own.is_some() && of_folders.is_empty() {
-        return Ok(None);
-    }
-    let page = match own {
-        None => NOTHING_THERE.to_owned(),
-        Some(source) if source.facts.says.refers.is_none() => return Ok(None),
-        Some(source) => {
-            let text = reader.again(source, |text| names.rewritten(text, &source.key, source.sort));
-            let text = text.map_err(|error| gone(&reader.path(&source.key)).cause(error))?;
-            match text {
-                Ok(text) => text,
-                Err(_) => return Ok(None),
-            }
-        }
-    };
+/// The page for what isn't there, if it isn't the site's own as it is: a plain one, or one that shows that of the nearest
+/// folder, where folders have such pages of their own.
+fn not_found(sources: &[Source]) -> Option<NotFound> {
+    let own = sources.iter().find(|source| &*source.key == NOT_FOUND);
+    let is_of_folder = |key: &&str| *key != NOT_FOUND && folder_and_name(key).1 == NOT_FOUND;
+    let of_folders: Vec<&str> = sources.iter().map(|source| &*source.key).filter(is_of_folder).collect();
     if of_folders.is_empty() {
-        return Ok(Some(NotFound { page, script: None }));
+        return own.is_none().then(|| NotFound {
+            page: NOTHING_THERE.to_owned(),
+            of_root: None,
+            script: None,
+        });
     }
-    let script = addresses::script_of_folders(&of_folders);
+    let sum = own.map_or_else(|| Sum::of(NOTHING_THERE), Source::sum);
+    let of_root = ContentHash::of(&sum).put_into(NOT_FOUND).unwrap_or_default();
+    let folders = of_folders.iter().map(|key| (folder_and_name(key).0, *key));
+    let pages: Vec<(&str, &str)> = folders.chain([("", of_root.as_str())]).collect();
+    let script = addresses::script_of_folders(&pages);
     let key = hashed("not-found.js", &script);
-    Ok(Some(NotFound {
-        page: addresses::with_script(&page, &key),
+    Some(NotFound {
+        page: addresses::page_of_folders(&key),
+        of_root: Some(of_root),
         script: Some((key, script)),
-    }))
+    })
 }
 
 /// A page for what isn't there that no file is.
 struct NotFound {
     page: String,
+    /// Where that of no folder is then.
+    of_root: Option<String>,
     /// What it runs: a key with its text.
     script: Option<(String, String)>,
 }
@@ -335,10 +324,14 @@ impl Objects<'_> {
         let count = self.sources.len() + addresses.pages.len() + addresses.redirects.len();
         let mut objects = Vec::with_capacity(count);
         for source in self.sources {
-            if not_found.is_some() && &*source.key == NOT_FOUND {
+            let plain = self.as_is(source, &source.key);
+            if let Some(not_found) = not_found.filter(|_| &*source.key == NOT_FOUND) {
+                objects.extend(not_found.of_root.as_ref().map(|key| Object {
+                    key: key.as_str().into(),
+                    ..plain
+                }));
                 continue;
             }
-            let plain = self.as_is(source, &source.key);
             // A file that has that name already has that content, too.
             let hashed_name = source.mark.and_then(|mark| mark.put_into(&source.key));
             if let Some(hashed_name) = hashed_name.filter(|name| !self.by_key.contains_key(name.as_str())) {
@@ -377,7 +370,10 @@ impl Objects<'_> {
             }
             objects.push(self.script(&script, LEADING_SCRIPT));
         }
-        if let Some(NotFound { page, script }) = not_found {
+        if let Some(NotFound { page, of_root, script }) = not_found {
+            if let Some(key) = of_root.as_ref().filter(|_| !self.by_key.contains_key(NOT_FOUND)) {
+                objects.push(self.made(key, ObjectKind::Page, NOTHING_THERE, Headers::new(HTML, NO_CACHE)));
+            }
             objects.push(self.made(NOT_FOUND, ObjectKind::Page, page, Headers::new(HTML, NO_CACHE)));
             objects.extend(script.as_ref().map(|(key, text)| self.script(key, text)));
         }

@@ -233,7 +233,9 @@ async fn an_origin_of_ones_own_is_used() {
     let answer = http::get(&format!("{}?userId=1", document::api_url(&document))).expect("an answer");
     assert_eq!(
         (answer.status, answer.header("Access-Control-Allow-Origin")),
-        (200, Some("https://www.example.com"))
+        (200, Some("https://www.example.com")),
+        "{}",
+        answer.body
     );
     run(&["verify"]).success();
     let graph = run(&["graph"]).success();

@@ -94,11 +94,14 @@ async fn look(stage: &Stage<'_>, published: &Published<'_>, site: &Site, links: 
             )
         }
     };
-    Ok(format!(
-        "{} of {} links of the first page lead somewhere{dead}; {missing}",
-        links.len() - nowhere.len(),
-        links.len()
-    ))
+    let followed = match links.len() {
+        0 => "the first page links nothing of the site".to_owned(),
+        count => format!(
+            "{} of {count} links of the first page lead somewhere",
+            count - nowhere.len()
+        ),
+    };
+    Ok(format!("{followed}{dead}; {missing}"))
 }
 
 /// Follows a link as a browser does.

@@ -47,8 +47,8 @@ impl Tool {
     /// What it puts into the bucket beside the site's files.
     pub(crate) fn adds(self) -> &'static [&'static str] {
         match self {
-            // The API's address.
-            Self::Deployer => &["config.json"],
+            // The API's address, and the page for what isn't there.
+            Self::Deployer => &["404.html", "config.json"],
             Self::S5cmd | Self::Aws => &[],
         }
     }
