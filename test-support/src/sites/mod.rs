@@ -2,7 +2,7 @@
 //! what comes is compared page by page.
 //!
 //! [`plain`] is a server as generators have them, [`visit`] opens a page and says what it did, [`masked`] takes out of that
-//! what may differ, [`compare`] tells what does, and [`tour`] goes through a whole site in all situations. Whoever publishes
+//! what may differ, [`compare`] tells what does, and [`tour()`] goes through a whole site in all situations. Whoever publishes
 //! is told apart by [`Publisher`], so that a test and a benchmark do the same.
 
 pub mod compare;
