@@ -110,9 +110,10 @@ const REPEATING: Pace = Pace {
 const ENOUGH: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 3;
 
-/// Statuses of who is busy. Of the others each may be the app's own answer, and is for the check to judge.
+/// Statuses of who is busy, and of API Gateway for a function that ended while it started, as under many first calls at
+/// once. Of the others each may be the app's own answer, and is for the check to judge.
 fn may_pass(status: u16) -> bool {
-    matches!(status, 429 | 503)
+    matches!(status, 429 | 502 | 503)
 }
 
 /// A request.
