@@ -285,7 +285,7 @@ fn shared(as_one_more: bool) -> Arc<Process> {
 }
 
 /// Passes on what comes from `client` and what is answered, as it is.
-fn pass_on(client: &TcpStream, upstream: u16) {
+pub(crate) fn pass_on(client: &TcpStream, upstream: u16) {
     let Ok(upstream) = TcpStream::connect(("127.0.0.1", upstream)) else {
         return;
     };

@@ -1,11 +1,11 @@
 //! A way to a server that can be shut, so that a browser is offline for it and the server needs to know nothing of that.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::emulator::share_access;
+use crate::emulator::{pass_on, share_access};
 use crate::lock;
 
 /// A port of this machine behind which is another one, until it is shut. A local cloud is worked in through it as without.
@@ -41,7 +41,7 @@ impl Gate {
                 }
                 let Ok(kept) = client.try_clone() else { continue };
                 lock(&shared.open).push(kept);
-                std::thread::spawn(move || pass(&client, upstream));
+                std::thread::spawn(move || pass_on(&client, upstream));
             }
         });
         Ok(Self { port, state })
@@ -64,22 +64,4 @@ impl Gate {
     pub fn open(&self) {
         self.state.is_shut.store(false, Ordering::SeqCst);
     }
-}
-
-/// Passes on what comes from `client` and what is answered, as it is.
-fn pass(client: &TcpStream, upstream: u16) {
-    let Ok(upstream) = TcpStream::connect(("127.0.0.1", upstream)) else {
-        return;
-    };
-    let copy = |from: &TcpStream, to: &TcpStream| {
-        let (mut from, mut to) = (from, to);
-        // Whichever end goes away, the other is told.
-        let _ = io::copy(&mut from, &mut to).and_then(|_| to.flush());
-        let _ = to.shutdown(Shutdown::Write);
-    };
-    let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
-    std::thread::scope(|scope| {
-        scope.spawn(|| copy(client, &upstream));
-        copy(&upstream, client);
-    });
 }
