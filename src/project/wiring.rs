@@ -54,6 +54,16 @@ pub(crate) const SITE_APP_PATHS: &str = "SiteAppPaths";
 /// left alone.
 pub(crate) const SITE_PARAMETERS: [&str; 5] = [SITE_POLICY, SITE_FRAMES, SITE_REDIRECTS, SITE_FALLBACK, SITE_APP_PATHS];
 
+impl Source {
+    /// Whether a run finds the value out: of what is deployed it is what was given.
+    pub(crate) fn is_found_out(&self) -> bool {
+        match self {
+            Self::Output(_) | Self::Package | Self::Site => true,
+            Self::Parameters(_) | Self::Stage(_) | Self::Default(_) => false,
+        }
+    }
+}
+
 /// What a stack gets from another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]

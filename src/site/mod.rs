@@ -13,6 +13,7 @@ mod fingerprint;
 mod folder;
 mod hosting;
 mod hosting_rules;
+mod html_tokens;
 mod input;
 mod media_type;
 mod memo;

@@ -28,7 +28,6 @@ use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::template::{Scope, Template};
-use crate::project::wiring::Source;
 use crate::project::{DISTRIBUTION_ID, Project, SITE_BUCKET, naming};
 use crate::publish::{self, Contents};
 use crate::seeding;
@@ -334,7 +333,7 @@ impl<'a> Stack<'a> {
         let cloud = context.cloud_of(&definition.id);
         // What others, the build and the site gave it is what is deployed; what the settings give it is what they say now.
         let given = context.project.wiring().sources(&definition.id);
-        let given = given.filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package | Source::Site));
+        let given = given.filter(|(_, source)| source.is_found_out());
         let given = given.filter_map(|(name, _)| Some((name.to_owned(), deployed.stack.parameters.get(name)?.clone())));
         let wanted = context.desired(definition, given.collect());
         let scope = scope(cloud, &wanted, deployed);

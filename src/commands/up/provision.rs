@@ -473,7 +473,7 @@ impl Up<'_> {
     fn given(&self, stack: &StackTemplate, deployed: &Stack) -> BTreeMap<String, String> {
         let sources = self.context.project.wiring().sources(&stack.id);
         sources
-            .filter(|(_, source)| matches!(source, Source::Output(_) | Source::Package | Source::Site))
+            .filter(|(_, source)| source.is_found_out())
             .filter_map(|(parameter, _)| Some((parameter.to_owned(), deployed.parameters.get(parameter)?.clone())))
             .collect()
     }

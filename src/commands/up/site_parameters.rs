@@ -2,7 +2,6 @@
 //! is there and what comes both have to work, so it is loosened before the site is published and tightened after.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::Up;
 use crate::cloud::Endpoint;
@@ -26,11 +25,7 @@ pub(super) fn edges(endpoint: &Endpoint) -> Edges {
 
 fn has_node() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| is_there(&folder.join("node")))
-}
-
-fn is_there(file: &Path) -> bool {
-    file.is_file()
+    std::env::split_paths(&path).any(|folder| folder.join("node").is_file())
 }
 
 /// What the site wants each parameter to be.

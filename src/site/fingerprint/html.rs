@@ -7,13 +7,13 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use lol_html::html_content::{Element, TextChunk, TextType};
-use lol_html::{ElementContentHandlers, HtmlRewriter, Selector, Settings};
 
 use super::css::{self, Place};
 use super::edit::{Edit, apply};
 use super::reference::{Base, hashed_name, target};
 use super::srcset;
 use crate::site::content_hash::ContentHash;
+use crate::site::html_tokens::{self, Parsed};
 
 /// What is asked of a page's references.
 pub(super) trait Targets {
@@ -64,39 +64,22 @@ pub(super) fn edits(page: &str, key: &str, targets: &dyn Targets) -> Result<Vec<
 }
 
 /// Elements whose attributes refer to files, or say how others do, and those with a text that does.
-static ELEMENTS: LazyLock<Option<Selector>> = LazyLock::new(|| {
+static ELEMENTS: Parsed = LazyLock::new(|| {
     "a,link,script,style,noscript,img,source,video,audio,input,image,use,feImage,base,meta,[style]"
         .parse()
         .ok()
 });
-static TEXTS: LazyLock<Option<Selector>> = LazyLock::new(|| "style,script,noscript".parse().ok());
 
 /// Looks at a part of the page.
 fn find(part: Range<usize>, finder: &RefCell<Finder<'_>>) -> Result<(), String> {
-    let selector = |selector: &'static LazyLock<Option<Selector>>| {
-        let selector = LazyLock::force(selector).as_ref();
-        selector.map(Cow::Borrowed).ok_or("a selector is wrong")
-    };
-    let offset = part.start;
-    let elements = ElementContentHandlers::default().element(|element: &mut Element<'_, '_>| {
-        finder.borrow_mut().element(element, offset);
-        Ok(())
-    });
-    let texts = ElementContentHandlers::default().text(|chunk: &mut TextChunk<'_>| {
-        finder.borrow_mut().text(chunk, offset);
-        Ok(())
-    });
-    let settings = Settings::new()
-        // Else it refuses pages in which only a tree builder could tell what is text.
-        .with_strict(false)
-        .append_element_content_handler((selector(&ELEMENTS)?, elements))
-        .append_element_content_handler((selector(&TEXTS)?, texts));
-    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    let page = finder.borrow().page;
-    rewriter
-        .write(page[part].as_bytes())
-        .map_err(|error| error.to_string())?;
-    rewriter.end().map_err(|error| error.to_string())
+    let (page, offset) = (finder.borrow().page, part.start);
+    html_tokens::each(
+        page,
+        part,
+        &ELEMENTS,
+        |element| finder.borrow_mut().element(element, offset),
+        |chunk| finder.borrow_mut().text(chunk, offset),
+    )
 }
 
 /// The element that was opened last, of those whose text counts.

@@ -1,16 +1,15 @@
 //! What a page needs of the policy: what stands in it, and what it loads and from where.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use lol_html::html_content::{Element, TextChunk, TextType};
-use lol_html::{ElementContentHandlers, HtmlRewriter, Selector, Settings};
 
 use super::needs::{Need, Needs, hash, host_of, is_of_scheme, line_of};
 use super::script::needs_of_script;
 use super::style::needs_of_style;
+use crate::site::html_tokens::{self, Parsed};
 use crate::site::settings::Directive;
 
 /// How deep pages are looked at that stand in attributes of others.
@@ -41,31 +40,19 @@ fn needs_at(page: &str, hashes: bool, depth: usize) -> Needs {
     finder.into_inner().needs
 }
 
-static ELEMENTS: LazyLock<Option<Selector>> = LazyLock::new(|| "*".parse().ok());
-static TEXTS: LazyLock<Option<Selector>> = LazyLock::new(|| "style,script,noscript".parse().ok());
+static ELEMENTS: Parsed = LazyLock::new(|| "*".parse().ok());
 
 /// Looks at a part of the page.
 fn find(part: Range<usize>, finder: &RefCell<Finder<'_>>) -> Option<()> {
-    let selector =
-        |selector: &'static LazyLock<Option<Selector>>| LazyLock::force(selector).as_ref().map(Cow::Borrowed);
-    let offset = part.start;
-    let elements = ElementContentHandlers::default().element(|element: &mut Element<'_, '_>| {
-        finder.borrow_mut().element(element, offset);
-        Ok(())
-    });
-    let texts = ElementContentHandlers::default().text(|chunk: &mut TextChunk<'_>| {
-        finder.borrow_mut().text(chunk, offset);
-        Ok(())
-    });
-    let settings = Settings::new()
-        // Else it refuses pages in which only a tree builder could tell what is text.
-        .with_strict(false)
-        .append_element_content_handler((selector(&ELEMENTS)?, elements))
-        .append_element_content_handler((selector(&TEXTS)?, texts));
-    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-    let page = finder.borrow().page;
-    rewriter.write(page.get(part)?.as_bytes()).ok()?;
-    rewriter.end().ok()
+    let (page, offset) = (finder.borrow().page, part.start);
+    html_tokens::each(
+        page,
+        part,
+        &ELEMENTS,
+        |element| finder.borrow_mut().element(element, offset),
+        |chunk| finder.borrow_mut().text(chunk, offset),
+    )
+    .ok()
 }
 
 /// The element that was opened last, of those whose text counts.
