@@ -10,7 +10,7 @@ use super::purge::Purge;
 use super::sent::{Gathered, Others, Sent, class, has_own_name, is_immutable, note_other, text_of};
 use crate::bucket::{Etag, Listing};
 use crate::ident::fresh_token;
-use crate::site::{Object, ObjectKind, folder_and_name, is_hashed_name, url_path};
+use crate::site::{IMMUTABLE, Object, ObjectKind, folder_and_name, is_hashed_name, listed, url_path};
 
 /// For how many publications that change something what a page may load stays after the last one that has it, at least: a
 /// page that was opened before them still gets what it loads later.
@@ -118,6 +118,7 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     let mut waves: [Vec<&Object>; 3] = Default::default();
     let mut outdated = OutdatedPaths(ledger.outdated.iter().flat_map(|one| one.paths.clone()).collect());
     let mut gathered = Gathered::default();
+    let mut kept_by_browsers = Vec::new();
     for object in &wanted.objects {
         let class = class(&object.key, has_own_name(object), wanted.config);
         let text = text_of(&object.headers);
@@ -125,17 +126,19 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
         let is_other = before.is_some_and(|before| before != text);
         gathered.count(&class, Some(&text));
         match there.get(&object.key) {
-            Some(etag)
-                if before == Some(&*text) && ledger.contents.tell(&object.key, etag, &object.sum) == Some(true) =>
-            {
-                outcome.unchanged += 1;
-                continue;
-            }
-            Some(_) => {
+            Some(etag) => {
+                let is_same = ledger.contents.tell(&object.key, etag, &object.sum) == Some(true);
+                if is_same && before == Some(&*text) {
+                    outcome.unchanged += 1;
+                    continue;
+                }
                 outcome.changed += 1;
                 // What has its hash in its name can only have become what it was.
-                if object.kind != ObjectKind::Asset || is_other {
+                if !has_own_name(object) || is_other {
                     outdated.add(&object.key);
+                }
+                if !is_same && before.is_some_and(|before| before.contains(IMMUTABLE)) {
+                    kept_by_browsers.push(&*object.key);
                 }
             }
             // That it wasn't there is forgotten by the edges within seconds.
@@ -191,9 +194,18 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     let paths = outdated.finish();
     outcome.invalidated.clone_from(&paths);
     let gone: Vec<&str> = gone.iter().map(|(key, _)| &***key).collect();
+    let mut remarks = keeping.purge.remarks(there, &gone);
+    if let [first, ..] = kept_by_browsers[..] {
+        remarks.push(format!(
+            "changed under a name that browsers were told to keep for a year: {}; those that have the old one go on with it. Give \
+             what changes another name, or have browsers ask for it each time from now on: `asIs: [/{first}]` in \
+             stacks/stages.yaml",
+            listed(&kept_by_browsers)
+        ));
+    }
     Plan {
         begun: begun(&waves, wanted.config, &end, there, ledger, paths),
-        remarks: keeping.purge.remarks(there, &gone),
+        remarks,
         waves,
         remove,
         end,
@@ -370,7 +382,7 @@ mod tests {
     use crate::publish::contents::Contents;
     use crate::publish::sent::Usual;
     use crate::site::sum::Sum;
-    use crate::site::{Content, Headers, IMMUTABLE, NO_CACHE};
+    use crate::site::{Content, Headers, NO_CACHE};
 
     const CONFIG: &str = "config.json";
 
@@ -616,6 +628,29 @@ mod tests {
         assert_eq!(later.remove.len(), parts.len() + 2);
         let forgotten = later.begun.outdated.expect("paths").paths;
         assert!(forgotten.contains(&"/app-1111.js".to_owned()), "{forgotten:?}");
+    }
+
+    #[test]
+    fn what_changes_under_a_name_that_is_kept_for_a_year_is_told_and_invalidated() {
+        let part = |text: &str| {
+            let mut part = object(ObjectKind::Plain, "js/app-B3x9Qk2a.js", text);
+            part.kind = ObjectKind::Asset;
+            part.headers = Headers::new("text/javascript", IMMUTABLE).into();
+            part
+        };
+        let with = |text: &str| [site("1"), vec![part(text)]].concat();
+        let (there, ledger) = after(&with("old"), &Bucket::new(), &Ledger::default());
+        let objects = with("new");
+        let plan_of_new = plan(&objects, &there, &ledger);
+        let outdated = plan_of_new.begun.outdated.as_ref().expect("paths");
+        assert_eq!(outdated.paths, ["/js/app-B3x9Qk2a.js"]);
+        let [remark] = &plan_of_new.remarks[..] else {
+            panic!("{:?}", plan_of_new.remarks);
+        };
+        assert!(remark.contains("keep for a year: js/app-B3x9Qk2a.js;"), "{remark}");
+        assert!(remark.contains("`asIs: [/js/app-B3x9Qk2a.js]`"), "{remark}");
+        // What was never sent is no news to anybody.
+        assert!(plan(&objects, &Bucket::new(), &ledger).remarks.is_empty());
     }
 
     #[test]

@@ -45,7 +45,7 @@ use fingerprint::{Names, Notes};
 use hosting::Hosting;
 use input::{Input, PIECE_BYTES};
 use media_type::{Representation, representation};
-pub(crate) use names::{folder_and_name, is_hashed_name, url_path};
+pub(crate) use names::{folder_and_name, is_hashed_name, list as listed, url_path};
 pub(crate) use object::{ASK_THE_EDGE, Content, Headers, IMMUTABLE, NO_CACHE, Object, ObjectKind};
 use policy::Merged;
 use read::Reader;
@@ -232,6 +232,12 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
         ));
     }
     let addresses = addresses(&keys, settings.urls, evidence, &redirects);
+    let also = addresses
+        .pages
+        .keys()
+        .chain(addresses.redirects.keys())
+        .map(String::as_str);
+    warnings.extend(fingerprint::absent(folder, &sources, also.chain([NOT_FOUND, FALLBACK])));
     let root = folder.to_owned();
     let not_found = not_found(&sources);
     let objects = Objects {

@@ -199,7 +199,7 @@ fn folded(path: &str) -> String {
 }
 
 /// "a, b and 3 more".
-pub(super) fn list(names: &[&str]) -> String {
+pub(crate) fn list(names: &[&str]) -> String {
     let shown = names[..names.len().min(SHOWN)].join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,

@@ -654,6 +654,46 @@ fn names_that_code_knows_keep_their_names() {
 }
 
 #[test]
+fn what_is_loaded_and_not_published_is_told_with_its_place() {
+    let page = "<!doctype html>\n<script src=app.js></script>\n<img src=here.png><img\n srcset=\"here.png 1x,\n img/gone.png 2x\">";
+    let all = [
+        ("index.html", page),
+        ("here.png", "h"),
+        ("app.js", "0"),
+        // What nobody loads, what another host has and what addresses lead to is no concern.
+        (
+            "docs/index.html",
+            "<a href=nowhere.html>x</a><img src=https://a.example/x.png><link rel=prefetch href=/docs>\
+             <link rel=prefetch href=/404.html>",
+        ),
+        ("a.css", "a{}\nb { background: url(.dot/x.png) }"),
+        (".dot/x.png", "x"),
+        ("b.css", "@import url(a.css?v=1);"),
+        ("z.html", "<style>a{}\nb{background:url('not here.png')}</style>"),
+        ("zz.html", "<img src=gone.png>"),
+        ("zzz.html", "<img src=gone.png>"),
+    ];
+    let told = |files: &[(&str, &str)]| {
+        let (_, warnings) = with(files, &Settings::default());
+        let is_it = |warning: &String| warning.starts_with("what isn't published");
+        warnings.into_iter().find(is_it)
+    };
+    assert_eq!(
+        told(&all).as_deref(),
+        Some(
+            "what isn't published is loaded all the same: site/a.css:2 loads site/.dot/x.png (hidden, or left out by its \
+             .deployerignore), site/index.html:5 loads site/img/gone.png (not there), site/z.html:2 loads site/not here.png \
+             (not there), and 2 more files do so"
+        )
+    );
+    assert_eq!(told(&all[..4]).map(|told| told.contains("more")), Some(false));
+    assert_eq!(
+        told(&[("index.html", "<img src=here.png>"), all[1], all[2], all[3]]),
+        None
+    );
+}
+
+#[test]
 fn what_a_worker_knows_by_its_bytes_keeps_them() {
     let page = "<link rel=stylesheet href=a.css>";
     let files = |worker: &'static str| {

@@ -11,6 +11,7 @@
 //! [`html`] and [`css`] find references, [`mod@reference`] knows where they lead, [`mentions`] finds names elsewhere, and
 //! [`order`] says which style sheet gets its name first.
 
+mod absent;
 mod css;
 mod edit;
 mod html;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 use super::asset_class::AssetClass;
 use super::content_hash::ContentHash;
+pub(super) use absent::absent;
 use edit::Edit;
 use integrity::Digests;
 pub(super) use mentions::{Kind, Mentions, Scanner};
