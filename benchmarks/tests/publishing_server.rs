@@ -11,7 +11,8 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 
-const BUCKET: &str = "benchmark-site";
+/// The one whose objects keep their content.
+const BUCKET: &str = "website-prod-artifacts-123456789012-us-east-1";
 const MD5_OF_HELLO: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 
 struct Server {

@@ -44,7 +44,7 @@ struct Options {
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["deployer", "s5cmd", "aws"])]
     tools: Vec<Tool>,
     /// How many small files there are, for one site each; 0 leaves out these sites
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values = ["1000", "10000"])]
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values = ["1000", "10000", "52000"])]
     files: Vec<usize>,
     /// How many MiB the large file of the last site has; 0 leaves out this site
     #[arg(long, value_name = "MIB", default_value = "1024")]

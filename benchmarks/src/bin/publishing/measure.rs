@@ -19,20 +19,32 @@ pub(crate) enum Scenario {
     FirstSync,
     /// One file has other content of the same length.
     OneFileChanged,
+    /// There is one file more.
+    OneFileAdded,
     /// Nothing but finding that out.
     NothingChanged,
+    /// The same, and the deployer proves that what is there works and is private. The others can't.
+    NothingChangedProven,
 }
 
 impl Scenario {
     /// All; each finds what those before it have left.
-    pub(crate) const ALL: [Self; 3] = [Self::FirstSync, Self::OneFileChanged, Self::NothingChanged];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::FirstSync,
+        Self::OneFileChanged,
+        Self::OneFileAdded,
+        Self::NothingChanged,
+        Self::NothingChangedProven,
+    ];
 
     /// What it is called in the result.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::FirstSync => "first sync",
             Self::OneFileChanged => "one file changed",
+            Self::OneFileAdded => "one file added",
             Self::NothingChanged => "nothing changed",
+            Self::NothingChangedProven => "nothing changed, with verify",
         }
     }
 }
@@ -52,6 +64,7 @@ pub(crate) struct Run {
 /// # Errors
 /// A program fails, or doesn't do what it should.
 pub(crate) fn runs(kind: Kind, programs: &[Program], repetitions: usize, latency: Duration) -> Result<Vec<Run>> {
+    let programs: Vec<&Program> = programs.iter().filter(|program| program.tool.is_for(kind)).collect();
     let mut site = Site::write(kind)?;
     let mut runs = Vec::new();
     for repetition in 0..repetitions {
@@ -63,11 +76,12 @@ pub(crate) fn runs(kind: Kind, programs: &[Program], repetitions: usize, latency
         for scenario in Scenario::ALL {
             let changed = match scenario {
                 Scenario::OneFileChanged => Some(site.change()?.to_owned()),
-                Scenario::FirstSync | Scenario::NothingChanged => None,
+                Scenario::OneFileAdded => Some(site.grow()?),
+                Scenario::FirstSync | Scenario::NothingChanged | Scenario::NothingChangedProven => None,
             };
             // Who is first finds the machine in another state than who is last.
             for index in 0..programs.len() {
-                let program = &programs[(index + repetition) % programs.len()];
+                let program = programs[(index + repetition) % programs.len()];
                 let work = Work {
                     scenario,
                     site: &site,
@@ -92,7 +106,8 @@ fn run(program: &Program, work: &Work<'_>, home: &Path, server: &Server) -> Resu
     let (tool, scenario) = (program.tool, work.scenario);
     let bucket = tool.bucket();
     let before = server.list(bucket)?;
-    let mut command = program.command(work.site.project(), home, server);
+    let is_proven = scenario == Scenario::NothingChangedProven;
+    let mut command = program.command(work.site.project(), home, server, is_proven);
     let usage = process::run(&mut command)?;
     let requests = server.requests()?;
     let after = server.list(bucket)?;

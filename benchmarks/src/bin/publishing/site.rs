@@ -106,6 +106,18 @@ impl Site {
         &self.files
     }
 
+    /// Adds a small file, and says which.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(crate) fn grow(&mut self) -> Result<String> {
+        let number = self.files.len();
+        let key = key(number);
+        self.write_small(number)
+            .context(format_args!("could not write {key}"))?;
+        Ok(key)
+    }
+
     /// Gives one file other content of the same length, and says which: a change that only its content and its time
     /// tell.
     ///
@@ -146,10 +158,10 @@ impl Site {
     fn copy_templates(&self) -> io::Result<()> {
         let to = self.project().join("stacks");
         fs::create_dir(&to)?;
-        for entry in fs::read_dir(cargo::here().join("../stacks"))? {
+        for entry in fs::read_dir(cargo::here().join("../examples/site/stacks"))? {
             let entry = entry?;
             let text = fs::read_to_string(entry.path())?;
-            let text = text.replace("fingerprints: true", "fingerprints: false");
+            let text = text.replace("prod: {}", "prod: { fingerprints: false }");
             fs::write(to.join(entry.file_name()), text)?;
         }
         Ok(())

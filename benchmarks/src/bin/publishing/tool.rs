@@ -10,6 +10,7 @@ use clap::ValueEnum;
 
 use crate::environment;
 use crate::server::{ACCESS_KEY, COPIES, SECRET_KEY, SITE, Server};
+use crate::site::Kind;
 
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -44,11 +45,19 @@ impl Tool {
         }
     }
 
+    /// Whether it is measured with this site: aws takes minutes to send many files, and nobody learns more by waiting.
+    pub(crate) fn is_for(self, kind: Kind) -> bool {
+        match (self, kind) {
+            (Self::Aws, Kind::Small(count)) => count <= 10_000,
+            _ => true,
+        }
+    }
+
     /// What it puts into the bucket beside the site's files.
     pub(crate) fn adds(self) -> &'static [&'static str] {
         match self {
-            // The API's address, and the page for what isn't there.
-            Self::Deployer => &["404.html", "config.json"],
+            // The page for what isn't there.
+            Self::Deployer => &["404.html"],
             Self::S5cmd | Self::Aws => &[],
         }
     }
@@ -83,14 +92,16 @@ impl Program {
     }
 
     /// What makes its bucket hold the `site/` of the project's folder, with nothing of the user's own settings. `home` is
-    /// for what it keeps.
-    pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server) -> Command {
+    /// for what it keeps. If it `is_proven`, a tool that can prove what it did does so.
+    pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server, is_proven: bool) -> Command {
         let site = project.join("site");
         let bucket = format!("s3://{}", self.tool.bucket());
         let mut command = Command::new(&self.path);
         match self.tool {
             Tool::Deployer => command
-                .args(["up", "--only", "site", "--no-verify", "--yes", "--project-dir"])
+                .args(["up", "--only", "site", "--yes"])
+                .args((!is_proven).then_some("--no-verify"))
+                .arg("--project-dir")
                 .arg(project),
             // The slash at the end means the folder's content.
             Tool::S5cmd => command

@@ -1,14 +1,17 @@
-//! The services beside S3 that `deployer up --only site` asks: answers as AWS gives them, of a stage that is deployed.
+//! The services beside S3 that `deployer up --only site` asks: answers as AWS gives them, of a stage of the smallest
+//! example that is deployed.
 
 use std::net::SocketAddr;
 
 use hyper::{Method, Response, StatusCode};
 use s3s::Body;
 
-use super::{ARTIFACTS, SITE};
+use super::{ACCOUNT, ARTIFACTS, DISTRIBUTION, LABEL, SITE};
 
-const ACCOUNT: &str = "123456789012";
-const DISTRIBUTION: &str = "E1BENCHMARK000";
+/// The stack with the bucket and the distribution.
+const WEB: &str = "website-prod-web";
+/// The deployer's own.
+const OWN: &str = "website-prod-artifacts";
 
 const INVALIDATION: &str = "<Invalidation><Id>I1BENCHMARK000</Id><Status>Completed</Status>\
     <CreateTime>2026-01-01T00:00:00Z</CreateTime><InvalidationBatch><Paths><Quantity>0</Quantity></Paths>\
@@ -80,36 +83,30 @@ fn caller() -> String {
 
 /// What a stack says of whose it is.
 const OWNER: [(&str, &str); 3] = [
-    ("DeployerProject", "three-tier"),
+    ("DeployerProject", "website"),
     ("DeployerStage", "prod"),
     ("DeployerDigest", "0123456789abcdef"),
 ];
 
+/// The stack of this name, or whose ARN it is: there the name is between escaped slashes.
+fn named(asked: &str) -> Option<&'static str> {
+    [WEB, OWN].into_iter().find(|name| asked.contains(name))
+}
+
 /// A stack with the outputs that its template has.
-fn stack(name: &str, address: SocketAddr) -> Response<Body> {
+fn stack(asked: &str, address: SocketAddr) -> Response<Body> {
     let port = address.port();
-    let outputs: Vec<(&str, String)> = match name.rsplit('-').next().unwrap_or_default() {
-        "artifacts" => vec![("CodeBucket", ARTIFACTS.to_owned())],
-        "data" => vec![
-            ("TableName", "UserData".to_owned()),
-            (
-                "TableArn",
-                format!("arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/UserData"),
-            ),
-        ],
-        "presentation" => vec![
-            ("SiteBucket", SITE.to_owned()),
-            ("DistributionId", DISTRIBUTION.to_owned()),
-            ("SiteOrigin", "https://d111111abcdef8.cloudfront.net".to_owned()),
-        ],
-        "logic" => vec![
-            (
-                "ApiUrl",
-                format!("http://benchmark1.execute-api.localhost:{port}/prod/users"),
-            ),
-            ("ApiOrigin", format!("http://benchmark1.execute-api.localhost:{port}")),
-        ],
-        _ => return error("ValidationError", &format!("Stack with id {name} does not exist")),
+    let (name, outputs) = match named(asked) {
+        Some(OWN) => (OWN, vec![("CodeBucket", ARTIFACTS.to_owned())]),
+        Some(name) => (
+            name,
+            vec![
+                ("SiteBucket", SITE.to_owned()),
+                ("DistributionId", DISTRIBUTION.to_owned()),
+                ("SiteOrigin", format!("http://{LABEL}.cloudfront.localhost:{port}")),
+            ],
+        ),
+        None => return error("ValidationError", &format!("Stack with id {asked} does not exist")),
     };
     let outputs: String = outputs
         .iter()
@@ -132,15 +129,25 @@ fn stack(name: &str, address: SocketAddr) -> Response<Body> {
     )
 }
 
-/// Of what a stack has, what the site is published to. `name` may be the stack's ARN, in which it is between slashes.
-fn resources(name: &str) -> Response<Body> {
-    let found: &[(&str, &str, &str)] = if name.contains("-presentation") {
-        &[
-            ("SiteBucket", SITE, "AWS::S3::Bucket"),
+/// What a stack has, as its template says.
+fn resources(asked: &str) -> Response<Body> {
+    let found: &[(&str, &str, &str)] = match named(asked) {
+        Some(OWN) => &[
+            ("Bucket", ARTIFACTS, "AWS::S3::Bucket"),
+            ("BucketPolicy", ARTIFACTS, "AWS::S3::BucketPolicy"),
+        ],
+        Some(_) => &[
+            ("Bucket", SITE, "AWS::S3::Bucket"),
+            ("BucketPolicy", SITE, "AWS::S3::BucketPolicy"),
+            (
+                "OriginAccessControl",
+                "E1ACCESS",
+                "AWS::CloudFront::OriginAccessControl",
+            ),
+            ("ResponseHeaders", "1headers", "AWS::CloudFront::ResponseHeadersPolicy"),
             ("Distribution", DISTRIBUTION, "AWS::CloudFront::Distribution"),
-        ]
-    } else {
-        &[]
+        ],
+        None => &[],
     };
     let found: String = found
         .iter()
@@ -162,12 +169,20 @@ fn resources(name: &str) -> Response<Body> {
     )
 }
 
-/// So much of it as has a place in an answer; the configuration is none of the site's business.
+/// So much of it as has a place in an answer.
 fn distribution_document() -> String {
     format!(
         "<Distribution><Id>{DISTRIBUTION}</Id><ARN>arn:aws:cloudfront::{ACCOUNT}:distribution/{DISTRIBUTION}</ARN>\
          <Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>\
          <InProgressInvalidationBatches>0</InProgressInvalidationBatches>\
-         <DomainName>d111111abcdef8.cloudfront.net</DomainName></Distribution>"
+         <DomainName>{LABEL}.cloudfront.net</DomainName><DistributionConfig>\
+         <CallerReference>benchmark</CallerReference><Aliases><Quantity>0</Quantity></Aliases>\
+         <Origins><Quantity>1</Quantity><Items><Origin><Id>bucket</Id>\
+         <DomainName>{SITE}.s3.us-east-1.amazonaws.com</DomainName>\
+         <OriginAccessControlId>E1ACCESS</OriginAccessControlId>\
+         <S3OriginConfig><OriginAccessIdentity></OriginAccessIdentity></S3OriginConfig></Origin></Items></Origins>\
+         <DefaultCacheBehavior><TargetOriginId>bucket</TargetOriginId>\
+         <ViewerProtocolPolicy>allow-all</ViewerProtocolPolicy></DefaultCacheBehavior>\
+         <Comment>website prod</Comment><Enabled>true</Enabled></DistributionConfig></Distribution>"
     )
 }

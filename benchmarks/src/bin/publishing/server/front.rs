@@ -1,5 +1,5 @@
 //! The server's process: one endpoint for all services, as the deployer demands, told apart by what a request is
-//! signed for.
+//! signed for. What isn't signed is a visitor's.
 
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +11,7 @@ use benchmarks::error::{Context as _, Result};
 use benchmarks::server;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
@@ -21,7 +21,8 @@ use tokio::net::TcpListener;
 
 use super::control_plane::{self, Question};
 use super::s3::Backend;
-use super::{ACCESS_KEY, ARTIFACTS, COPIES, REQUESTS, SECRET_KEY, SITE};
+use super::store::Store;
+use super::{ACCESS_KEY, ARTIFACTS, COPIES, Entry, Listing, OBJECTS, REQUESTS, SECRET_KEY, SITE, edge};
 
 /// Serves until stdin ends, so that no server outlives who started it, whatever happens to them. The URL goes to stdout.
 ///
@@ -49,40 +50,70 @@ pub(crate) fn serve(latency: Duration) -> Result<()> {
 
 struct Front {
     s3: S3Service,
+    store: Arc<Store>,
     address: SocketAddr,
-    /// How much later each request to a service is looked at than it came.
+    /// How much later each request is looked at than it came.
     latency: Duration,
-    /// Signed requests since somebody asked.
+    /// Requests since somebody asked, but for those of who measures.
     requests: AtomicU64,
 }
 
 impl Front {
     fn new(address: SocketAddr, latency: Duration) -> Self {
-        let mut s3 = S3ServiceBuilder::new(Backend::new(&[SITE, COPIES[0], COPIES[1], ARTIFACTS]));
+        let store = Arc::new(Store::new([SITE, COPIES[0], COPIES[1], ARTIFACTS]));
+        let mut s3 = S3ServiceBuilder::new(Backend::new(Arc::clone(&store)));
         s3.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         s3.set_access(Everybody);
         Self {
             s3: s3.build(),
+            store,
             address,
             latency,
             requests: AtomicU64::new(0),
         }
     }
 
-    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
-        let service = service(request.headers()).map(str::to_owned);
-        if service.is_none() && request.uri().path() == REQUESTS {
+    /// What is told to who measures, if this is asked by them.
+    fn told(&self, path: &str) -> Option<Response<Body>> {
+        if path == REQUESTS {
             let count = self.requests.swap(0, Ordering::Relaxed);
-            return Response::new(Body::from(count.to_string()));
+            return Some(Response::new(Body::from(count.to_string())));
         }
-        if service.is_some() {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            if !self.latency.is_zero() {
-                tokio::time::sleep(self.latency).await;
+        let bucket = path.strip_prefix(OBJECTS)?;
+        let Ok(bucket) = self.store.bucket(bucket) else {
+            return Some(failure("there is no such bucket"));
+        };
+        let listing: Listing = bucket
+            .objects()
+            .map(|(key, object)| {
+                let entry = Entry {
+                    size: object.size,
+                    etag: object.etag.clone(),
+                    modified: object.modified,
+                };
+                (key.clone(), entry)
+            })
+            .collect();
+        let told = serde_json::to_vec(&listing).map(Body::from);
+        Some(told.map_or_else(|_| failure("the objects can't be told"), Response::new))
+    }
+
+    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(told) = self.told(path) {
+            return told;
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        match service(request.headers()).map(str::to_owned).as_deref() {
+            None if edge::is_asked(host(request.headers())) => {
+                edge::answer(&self.store, request.method(), request.uri().path())
             }
-        }
-        match service.as_deref() {
-            None | Some("s3") => {
+            // As S3 answers a stranger.
+            None => refusal(),
+            Some("s3") => {
                 // Looking at signatures takes time that on AWS is nobody's on this machine. Only what is sent in signed
                 // chunks can't be read without.
                 if !in_chunks(request.headers()) {
@@ -109,6 +140,13 @@ impl Front {
     }
 }
 
+fn host(headers: &HeaderMap) -> &str {
+    headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
+}
+
 /// What a request is signed for; none if it isn't signed.
 fn service(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get(AUTHORIZATION)?.to_str().ok()?;
@@ -120,6 +158,13 @@ fn service(headers: &HeaderMap) -> Option<&str> {
 fn in_chunks(headers: &HeaderMap) -> bool {
     let payload = headers.get("x-amz-content-sha256").map(|value| value.as_bytes());
     payload.is_some_and(|payload| payload.starts_with(b"STREAMING-"))
+}
+
+fn refusal() -> Response<Body> {
+    let text = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
 }
 
 fn failure(why: &'static str) -> Response<Body> {

@@ -1,8 +1,9 @@
-//! The server that all tools are measured against: S3, and what else the deployer asks. It is a process of its own, so
-//! that neither its time nor its memory is any tool's, and it is as quick as can be, as it shares the processors with
-//! them.
+//! The server that all tools are measured against: S3, what else the deployer asks, and the site as visitors get it. It is
+//! a process of its own, so that neither its time nor its memory is any tool's, and it is as quick as can be, as it shares
+//! the processors with them.
 
 mod control_plane;
+mod edge;
 mod front;
 mod s3;
 mod store;
@@ -11,10 +12,10 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use benchmarks::error::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
 pub(crate) use front::serve;
@@ -24,14 +25,20 @@ pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 /// What the tools sign with.
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// The bucket of function packages, in which a deployer may keep things.
-const ARTIFACTS: &str = "benchmark-artifacts";
-/// The bucket that the deployer's stacks name.
-pub(crate) const SITE: &str = "benchmark-site";
+const ACCOUNT: &str = "123456789012";
+/// The bucket in which a deployer may keep things, called as its template says.
+const ARTIFACTS: &str = "website-prod-artifacts-123456789012-us-east-1";
+/// The bucket that the deployer's stacks name, called as the template says.
+pub(crate) const SITE: &str = "website-prod-123456789012-us-east-1";
+/// What is in front of it, and the first label of its name.
+const DISTRIBUTION: &str = "E1BENCHMARK000";
+const LABEL: &str = "d111111abcdef8";
 /// Those of the others.
 pub(crate) const COPIES: [&str; 2] = ["benchmark-s5cmd", "benchmark-aws"];
 /// Where the number of requests is told. No bucket has such a name.
 const REQUESTS: &str = "/-/requests";
+/// Before a bucket's name: where its objects are told, however many.
+const OBJECTS: &str = "/-/objects/";
 
 /// A running server with empty buckets; it ends with this value.
 #[derive(Debug)]
@@ -45,25 +52,14 @@ pub(crate) struct Server {
 pub(crate) type Listing = BTreeMap<String, Entry>;
 
 /// One object of a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    key: String,
     /// In bytes.
     pub(crate) size: u64,
-    #[serde(rename = "ETag")]
+    /// Without its quotes.
     pub(crate) etag: String,
     /// When it was put there.
-    pub(crate) last_modified: String,
-}
-
-/// S3's answer to ListObjectsV2.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Page {
-    #[serde(default)]
-    contents: Vec<Entry>,
-    next_continuation_token: Option<String>,
+    pub(crate) modified: SystemTime,
 }
 
 impl Server {
@@ -100,12 +96,12 @@ impl Server {
         &self.url
     }
 
-    /// How many signed requests there were since this was asked last.
+    /// How many requests there were since this was asked last.
     ///
     /// # Errors
     /// It doesn't answer.
     pub(crate) fn requests(&self) -> Result<u64> {
-        self.get(REQUESTS, &[])?.parse().context("the server can't count")
+        self.get(REQUESTS)?.parse().context("the server can't count")
     }
 
     /// Everything that a bucket holds.
@@ -113,26 +109,20 @@ impl Server {
     /// # Errors
     /// It doesn't answer.
     pub(crate) fn list(&self, bucket: &str) -> Result<Listing> {
-        let mut found = Listing::new();
-        let mut token: Option<String> = None;
-        loop {
-            let mut query = vec![("list-type", "2")];
-            query.extend(token.as_deref().map(|token| ("continuation-token", token)));
-            let answer = self.get(&format!("/{bucket}"), &query)?;
-            let page: Page = quick_xml::de::from_str(&answer).context("the server's listing can't be read")?;
-            found.extend(page.contents.into_iter().map(|entry| (entry.key.clone(), entry)));
-            token = page.next_continuation_token;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+        let told = self.get(&format!("{OBJECTS}{bucket}"))?;
+        serde_json::from_str(&told).context("the server's objects can't be read")
     }
 
-    fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<String> {
+    fn get(&self, path: &str) -> Result<String> {
         let request = self.agent.get(format!("{}{path}", self.url));
-        let request = request.query_pairs(query.iter().copied());
-        let answer = request.call().and_then(|mut answer| answer.body_mut().read_to_string());
-        answer.context(format_args!("could not ask the server for {path}"))
+        let told = |mut answer: ureq::http::Response<ureq::Body>| {
+            // More than its limit for those who ask strangers.
+            answer.body_mut().with_config().limit(u64::MAX).read_to_string()
+        };
+        request
+            .call()
+            .and_then(told)
+            .context(format_args!("could not ask the server for {path}"))
     }
 }
 

@@ -14,19 +14,25 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use md5::{Digest as _, Md5};
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, GetBucketLocationInput, GetBucketLocationOutput,
-    GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListObjectsV2Input, ListObjectsV2Output, Object as Listed, ObjectStorageClass, PutObjectInput, PutObjectOutput,
-    StreamingBlob, UploadPartInput, UploadPartOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketVersioningStatus, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput,
+    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition,
+    GetBucketEncryptionInput, GetBucketEncryptionOutput, GetBucketLocationInput, GetBucketLocationOutput,
+    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
+    GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput, GetObjectOutput, GetPublicAccessBlockInput,
+    GetPublicAccessBlockOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
+    ListObjectsV2Input, ListObjectsV2Output, Object as Listed, ObjectOwnership, ObjectStorageClass, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, PutObjectInput, PutObjectOutput, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, StreamingBlob,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::{Condition, Headers, Object, Refusal, Store};
+use super::{ACCOUNT, ARTIFACTS, DISTRIBUTION, SITE};
 
-/// Content up to this many bytes is kept: what a tool keeps for itself beside the site's files.
-const KEPT: u64 = 1024;
+/// The site's pages whose content visitors are asked about; in the deployer's own bucket all is kept.
+const KEPT: [&str; 2] = ["index.html", "404.html"];
 /// S3's limit.
 const MOST_LISTED: i32 = 1000;
 
@@ -37,11 +43,9 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// One with these buckets.
-    pub(crate) fn new(buckets: &[&str]) -> Self {
-        Self {
-            store: Arc::new(Store::new(buckets.iter().copied())),
-        }
+    /// One with these objects.
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store }
     }
 }
 
@@ -58,6 +62,75 @@ impl S3 for Backend {
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
         drop(self.store.bucket(&request.input.bucket)?);
         Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    async fn get_bucket_encryption(
+        &self,
+        request: S3Request<GetBucketEncryptionInput>,
+    ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
+        drop(self.store.bucket(&request.input.bucket)?);
+        let by_default = ServerSideEncryptionByDefault {
+            kms_master_key_id: None,
+            sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
+        };
+        let rule = ServerSideEncryptionRule {
+            apply_server_side_encryption_by_default: Some(by_default),
+            ..ServerSideEncryptionRule::default()
+        };
+        Ok(S3Response::new(GetBucketEncryptionOutput {
+            server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration { rules: vec![rule] }),
+        }))
+    }
+
+    async fn get_bucket_ownership_controls(
+        &self,
+        request: S3Request<GetBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
+        drop(self.store.bucket(&request.input.bucket)?);
+        let rule = OwnershipControlsRule {
+            object_ownership: ObjectOwnership::from_static(ObjectOwnership::BUCKET_OWNER_ENFORCED),
+        };
+        Ok(S3Response::new(GetBucketOwnershipControlsOutput {
+            ownership_controls: Some(OwnershipControls { rules: vec![rule] }),
+        }))
+    }
+
+    async fn get_bucket_policy(
+        &self,
+        request: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+        let bucket = request.input.bucket;
+        drop(self.store.bucket(&bucket)?);
+        let policy = policy(&bucket).ok_or_else(|| s3_error!(NoSuchBucketPolicy))?;
+        Ok(S3Response::new(GetBucketPolicyOutput {
+            policy: Some(policy.to_string()),
+        }))
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        drop(self.store.bucket(&request.input.bucket)?);
+        Ok(S3Response::new(GetBucketVersioningOutput {
+            status: Some(BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED)),
+            ..GetBucketVersioningOutput::default()
+        }))
+    }
+
+    async fn get_public_access_block(
+        &self,
+        request: S3Request<GetPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        drop(self.store.bucket(&request.input.bucket)?);
+        Ok(S3Response::new(GetPublicAccessBlockOutput {
+            public_access_block_configuration: Some(PublicAccessBlockConfiguration {
+                block_public_acls: Some(true),
+                block_public_policy: Some(true),
+                ignore_public_acls: Some(true),
+                restrict_public_buckets: Some(true),
+            }),
+        }))
     }
 
     async fn list_objects_v2(
@@ -109,7 +182,8 @@ impl S3 for Backend {
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let input = request.input;
-        let received = receive(input.body).await?;
+        let keeps = input.bucket == ARTIFACTS || KEPT.contains(&input.key.as_str());
+        let received = receive(input.body, keeps).await?;
         received.check(input.content_md5.as_deref())?;
         let condition = condition(input.if_match, input.if_none_match)?;
         let etag = hex::encode(received.md5);
@@ -157,7 +231,7 @@ impl S3 for Backend {
         let Some(content) = object.content else {
             return Err(s3_error!(
                 NotImplemented,
-                "this server forgets content of more than {KEPT} bytes"
+                "this server forgets the content of most objects"
             ));
         };
         Ok(S3Response::new(GetObjectOutput {
@@ -218,7 +292,7 @@ impl S3 for Backend {
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         let input = request.input;
-        let received = receive(input.body).await?;
+        let received = receive(input.body, false).await?;
         received.check(input.content_md5.as_deref())?;
         let mut bucket = self.store.bucket(&input.bucket)?;
         bucket.take_part(&input.upload_id, input.part_number, received.md5, received.size)?;
@@ -263,6 +337,25 @@ impl S3 for Backend {
     }
 }
 
+/// The policy that its template gives the site's bucket. The deployer leaves out of all templates what demands TLS where an
+/// endpoint has none, so that the other bucket has no policy.
+fn policy(bucket: &str) -> Option<serde_json::Value> {
+    let distribution = format!("arn:aws:cloudfront::{ACCOUNT}:distribution/{DISTRIBUTION}");
+    (bucket == SITE).then(|| {
+        serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "ThisDistributionReads",
+                "Effect": "Allow",
+                "Principal": { "Service": "cloudfront.amazonaws.com" },
+                "Action": "s3:GetObject",
+                "Resource": format!("arn:aws:s3:::{bucket}/*"),
+                "Condition": { "StringEquals": { "AWS:SourceArn": distribution } }
+            }]
+        })
+    })
+}
+
 /// What is left of a body.
 struct Received {
     md5: [u8; 16],
@@ -280,7 +373,7 @@ impl Received {
     }
 }
 
-async fn receive(body: Option<StreamingBlob>) -> S3Result<Received> {
+async fn receive(body: Option<StreamingBlob>, keeps: bool) -> S3Result<Received> {
     let mut md5 = Md5::new();
     let mut size = 0;
     let mut content = BytesMut::new();
@@ -288,7 +381,7 @@ async fn receive(body: Option<StreamingBlob>) -> S3Result<Received> {
         while let Some(chunk) = body.try_next().await.map_err(|_| s3_error!(IncompleteBody))? {
             md5.update(&chunk);
             size += chunk.len() as u64;
-            if size <= KEPT {
+            if keeps {
                 content.extend_from_slice(&chunk);
             }
         }
@@ -296,7 +389,7 @@ async fn receive(body: Option<StreamingBlob>) -> S3Result<Received> {
     Ok(Received {
         md5: md5.finalize().into(),
         size,
-        content: (size <= KEPT).then(|| content.freeze()),
+        content: keeps.then(|| content.freeze()),
     })
 }
 

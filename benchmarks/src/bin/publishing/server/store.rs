@@ -140,6 +140,11 @@ impl Bucket {
         self.objects.get(key).ok_or(Refusal::NoSuchKey)
     }
 
+    /// All objects, by key.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&String, &Object)> {
+        self.objects.iter()
+    }
+
     /// Removes an object, if there is one.
     pub(crate) fn remove(&mut self, key: &str) {
         self.objects.remove(key);
