@@ -28,16 +28,24 @@ pub fn given(program: &Path) -> Result<PathBuf> {
         .context(format_args!("could not find {}", program.display()))
 }
 
-/// Builds the program `name` of the package in `folder` with the profile that it is shipped with, and gives its path.
+/// Builds the deployer as it is given to users, and gives its path.
+///
+/// # Errors
+/// See [`build`].
+pub fn deployer() -> Result<PathBuf> {
+    build(&here().join(".."), "deployer", "dist", &[])
+}
+
+/// Builds the program `name` of the package in `folder` with the `profile` that it is shipped with, and gives its path.
 /// `more` are options beside those: by default it has the features that it is shipped with.
 ///
 /// # Errors
 /// Cargo can't be started, or it doesn't compile; cargo has said why on stderr.
-pub fn build(folder: &Path, name: &str, more: &[&str]) -> Result<PathBuf> {
+pub fn build(folder: &Path, name: &str, profile: &str, more: &[&str]) -> Result<PathBuf> {
     // Under `cargo run` this is the same cargo.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--profile", "lambda", "--locked", "--bin", name])
+        .args(["build", "--profile", profile, "--locked", "--bin", name])
         .args(more)
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))

@@ -1,8 +1,9 @@
 //! Sending objects, many at once, in little memory.
 //!
-//! Each request says the MD5 of its bytes, so that S3 itself refuses what was changed on the way. That of a file sent in one
-//! piece is the one that was compared; of one in parts it is reckoned as they are sent, and that the file is still what was
-//! compared is looked at before the parts become an object.
+//! Each request says a sum of its bytes, so that S3 itself refuses what was changed on the way. Of a file sent in one piece it
+//! is the MD5 that was compared. Of a part it is a CRC-32, which costs next to nothing; that the file is still what was compared
+//! is looked at before the parts become an object.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>
 
 use std::fs::File;
 use std::io;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_sdk_s3::primitives::{ByteStream, Length};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -179,6 +180,8 @@ impl<'a> Uploader<'a> {
             .set_content_disposition(object.headers.content_disposition.clone())
             .set_content_language(object.headers.content_language.clone())
             .set_website_redirect_location(object.headers.redirect.clone())
+            // Else S3 refuses parts that have one.
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
             .await
             .map_err(|error| explain(error, &what))?;
@@ -233,7 +236,7 @@ impl<'a> Uploader<'a> {
         let size = part_size.min(object.size - offset);
         let _turn = self.turn(size).await;
         let number = i32::try_from(index + 1).or_fail(|| self.what(object))?;
-        let md5 = md5_of(path.to_owned(), offset, size).await?;
+        let crc = BASE64.encode(crc_of(path.to_owned(), offset, size).await?.to_be_bytes());
         let answer = self
             .cloud
             .s3
@@ -243,7 +246,7 @@ impl<'a> Uploader<'a> {
             .upload_id(upload)
             .part_number(number)
             .content_length(length(size)?)
-            .content_md5(BASE64.encode(md5))
+            .checksum_crc32(&crc)
             .body(stream_of(path, offset, size).await?)
             .customize()
             .config_override(Cloud::for_sending(size))
@@ -254,6 +257,8 @@ impl<'a> Uploader<'a> {
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(answer.e_tag)
+            // The object's own is one of all of them.
+            .checksum_crc32(crc)
             .build())
     }
 
@@ -306,19 +311,19 @@ async fn read(path: PathBuf) -> Result<Vec<u8>> {
         .or_fail(|| format!("could not read {}", path.display()))
 }
 
-/// The MD5 of a part of a file.
-async fn md5_of(path: PathBuf, mut offset: u64, size: u64) -> Result<[u8; 16]> {
+/// The CRC-32 of a part of a file.
+async fn crc_of(path: PathBuf, mut offset: u64, size: u64) -> Result<u32> {
     let what = format!("could not read {}", path.display());
-    let read = move || -> io::Result<[u8; 16]> {
-        let (file, mut md5) = (File::open(path)?, Md5::new());
+    let read = move || -> io::Result<u32> {
+        let (file, mut crc) = (File::open(path)?, crc32fast::Hasher::new());
         let (mut buffer, end) = (vec![0; PIECE_BYTES], offset + size);
         while offset < end {
             let left = usize::try_from(end - offset).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
             file.read_exact_at(&mut buffer[..left], offset)?;
-            md5.update(&buffer[..left]);
+            crc.update(&buffer[..left]);
             offset += left as u64;
         }
-        Ok(md5.finalize().into())
+        Ok(crc.finalize())
     };
     let read = tokio::task::spawn_blocking(read).await.or_fail(|| what.clone())?;
     read.or_fail(|| what)

@@ -153,11 +153,21 @@ impl<'a> Reader<'a> {
         let mut scanner = Scanner::default();
         let mut sniffer = Sniffer::new();
         let mut stream = kind.map(|kind| scanner.stream(kind));
+        let is_big = stat.size() > LARGEST_BYTES;
         input.stream(buffer, |piece| {
-            hasher.update(piece);
-            sniffer.update(piece);
-            if let Some(stream) = &mut stream {
-                stream.add(piece);
+            let mut sum = || hasher.update(piece);
+            let mut look = || {
+                sniffer.update(piece);
+                if let Some(stream) = &mut stream {
+                    stream.add(piece);
+                }
+            };
+            if is_big {
+                // There may be nothing else to do for another core.
+                rayon::join(sum, look);
+            } else {
+                sum();
+                look();
             }
         })?;
         if let Some(stream) = stream {

@@ -28,7 +28,29 @@ pub(super) fn is_looked_for(key: &str) -> bool {
     EXTENSIONS.iter().any(is_it)
 }
 
-/// The longest of them.
+/// The bytes that extensions begin with, in lower case.
+static BEGINS_EXTENSION: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    let mut begins = [false; 256];
+    for extension in EXTENSIONS {
+        begins[usize::from(extension[0])] = true;
+    }
+    begins
+});
+
+/// The attributes whose values selectors know files by.
+const ATTRIBUTES: &[&str] = &[
+    "href",
+    "src",
+    "srcset",
+    "style",
+    "poster",
+    "data",
+    "data-src",
+    "data-href",
+    "xlink\\:href",
+];
+
+/// The longest extension.
 const LONGEST_EXTENSION: usize = 5;
 
 /// A name that is longer isn't one that anybody wrote.
@@ -212,10 +234,17 @@ impl Scanner {
                 self.habits |= SIGNS[found.pattern().as_usize()].1 as u8;
             }
         }
+        let begins_extension = &*BEGINS_EXTENSION;
         for at in memchr2_iter(b'.', b'[', part) {
+            // Most of what is big is no text, in which there are as many dots as anything else: its first byte says so.
+            let Some(next) = part.get(at + 1).map(u8::to_ascii_lowercase) else {
+                continue;
+            };
             if part[at] == b'[' {
-                self.selector(&part[at + 1..]);
-            } else if is_last || at + AROUND < part.len() {
+                if next.is_ascii_whitespace() || ATTRIBUTES.iter().any(|known| known.as_bytes()[0] == next) {
+                    self.selector(&part[at + 1..]);
+                }
+            } else if begins_extension[usize::from(next)] && (is_last || at + AROUND < part.len()) {
                 self.name(part, at, kind, is_first);
             }
         }
@@ -267,20 +296,10 @@ impl Scanner {
     fn selector(&mut self, text: &[u8]) {
         let text = &text[..text.len().min(KEPT / 2)];
         let text = text.trim_ascii_start();
-        let attribute = [
-            "href",
-            "src",
-            "srcset",
-            "style",
-            "poster",
-            "data",
-            "data-src",
-            "data-href",
-            "xlink\\:href",
-        ]
-        .into_iter()
-        .filter(|name| text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes()))
-        .max_by_key(|name| name.len());
+        let attribute = ATTRIBUTES
+            .iter()
+            .filter(|name| text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes()))
+            .max_by_key(|name| name.len());
         let Some(attribute) = attribute else {
             return;
         };

@@ -87,7 +87,7 @@ impl Options {
     fn deployers(&self) -> Result<Vec<Deployer>> {
         let program = match &self.deployer {
             Some(program) => cargo::given(program)?,
-            None => cargo::build(&cargo::here().join(".."), "deployer", &[])?,
+            None => cargo::deployer()?,
         };
         let deployer = |which, program, project: Option<&Path>| -> Result<Deployer> {
             Ok(Deployer {

@@ -93,11 +93,11 @@ fn programs(floor: Option<PathBuf>, function: Option<PathBuf>) -> Result<Pair<Pa
     Ok(Pair {
         // What the other benchmark asks for would be in the floor, too.
         floor: floor.map_or_else(
-            || cargo::build(&here, "floor", &["--no-default-features"]),
+            || cargo::build(&here, "floor", "lambda", &["--no-default-features"]),
             |path| cargo::given(&path),
         )?,
         function: function.map_or_else(
-            || cargo::build(&here.join("../function"), "bootstrap", &[]),
+            || cargo::build(&here.join("../function"), "bootstrap", "lambda", &[]),
             |path| cargo::given(&path),
         )?,
     })

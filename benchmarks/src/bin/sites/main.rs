@@ -90,7 +90,7 @@ async fn run(options: Options) -> Result<bool> {
     let programs = Programs::required()?;
     let deployer = match &options.deployer {
         Some(program) => cargo::given(program)?,
-        None => cargo::build(&cargo::here().join(".."), "deployer", &[])?,
+        None => cargo::deployer()?,
     };
     // It stays here, and ends with this call, whatever becomes of those who use it.
     let local = LocalCloud::start(&deployer).await?;
