@@ -11,7 +11,7 @@ mod variables;
 mod way;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -70,6 +70,37 @@ struct Place {
     network: Network,
 }
 
+/// S3's own settings.
+fn s3(builder: aws_sdk_s3::config::Builder, account: String, is_aws: bool) -> aws_sdk_s3::config::Builder {
+    // The read timeout counts from the beginning of a request, its body included, and is the same for all requests of a
+    // connection: a slow line would never get a large file through. So each attempt has a time of its own instead; see
+    // [`Cloud::for_sending`].
+    let builder = builder.interceptor(ExpectOwner(account)).timeout_config(
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .disable_read_timeout()
+            .operation_attempt_timeout(ANSWER_TIMEOUT)
+            .disable_operation_timeout()
+            .build(),
+    );
+    // What is published says a sum of its own, and S3 makes a checksum of its own of whatever it is sent. Another one would only cost
+    // time, and many S3 servers store the SDK's trailing checksums as part of the object.
+    let builder = builder.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    if is_aws {
+        builder
+    } else {
+        // Bucket names are no host names elsewhere.
+        builder.force_path_style(true)
+    }
+}
+
+/// What is made when it is first used: of a dozen clients a run needs some, and each takes a while to make.
+pub(crate) type Lazy<T> = Arc<LazyLock<T, Box<dyn FnOnce() -> T + Send>>>;
+
+fn lazy<T>(make: impl FnOnce() -> T + Send + 'static) -> Lazy<T> {
+    Arc::new(LazyLock::new(Box::new(make)))
+}
+
 /// Clients, and what is known of the place; made once a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Cloud {
@@ -82,30 +113,30 @@ pub(crate) struct Cloud {
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
     /// API Gateway, for REST APIs.
-    pub apigateway: aws_sdk_apigateway::Client,
+    pub apigateway: Lazy<aws_sdk_apigateway::Client>,
     /// The same for HTTP APIs.
-    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
+    pub apigatewayv2: Lazy<aws_sdk_apigatewayv2::Client>,
     /// CloudFormation.
-    pub cloudformation: aws_sdk_cloudformation::Client,
+    pub cloudformation: Lazy<aws_sdk_cloudformation::Client>,
     /// S3.
-    pub s3: aws_sdk_s3::Client,
+    pub s3: Lazy<aws_sdk_s3::Client>,
     /// CloudFront.
-    pub cloudfront: aws_sdk_cloudfront::Client,
+    pub cloudfront: Lazy<aws_sdk_cloudfront::Client>,
     /// Lambda.
-    pub lambda: aws_sdk_lambda::Client,
+    pub lambda: Lazy<aws_sdk_lambda::Client>,
     /// DynamoDB.
-    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub dynamodb: Lazy<aws_sdk_dynamodb::Client>,
     /// IAM.
-    pub iam: aws_sdk_iam::Client,
+    pub iam: Lazy<aws_sdk_iam::Client>,
     /// CloudWatch Logs.
-    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub logs: Lazy<aws_sdk_cloudwatchlogs::Client>,
     /// SNS.
-    pub sns: aws_sdk_sns::Client,
+    pub sns: Lazy<aws_sdk_sns::Client>,
     /// What this run has begun.
     pub journal: Journal,
     /// How requests get there.
     pub network: Network,
-    config: SdkConfig,
+    config: Arc<SdkConfig>,
     /// The types that the endpoint didn't know of each template that it was shown.
     unknown_types: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
@@ -195,40 +226,26 @@ impl Cloud {
     }
 
     fn of(config: SdkConfig, place: Place, journal: Journal) -> Self {
-        // The read timeout counts from the beginning of a request, its body included, and is the same for all requests of
-        // a connection: a slow line would never get a large file through. So each attempt has a time of its own instead;
-        // see `for_sending`.
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config)
-            .interceptor(NoteChanges(journal.clone()))
-            .interceptor(NoteWay(place.network.clone()))
-            .interceptor(ExpectOwner(place.account.clone()))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .disable_read_timeout()
-                    .operation_attempt_timeout(ANSWER_TIMEOUT)
-                    .disable_operation_timeout()
-                    .build(),
-            );
-        // What is published says its MD5, and S3 makes a checksum of its own of whatever it is sent. Another one would only cost
-        // time, and many S3 servers store the SDK's trailing checksums as part of the object.
-        s3 = s3.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if !place.endpoint.is_aws() {
-            // Bucket names are no host names elsewhere.
-            s3 = s3.force_path_style(true);
-        }
+        let config = Arc::new(config);
         // All go to one place, whichever setting has named it to each, and without who signs in by its URL.
         let url = place.endpoint.url().map(str::to_owned);
-        s3.set_endpoint_url(url.clone());
         macro_rules! client {
-            ($service:ident) => {{
-                let mut builder = $service::config::Builder::from(&config)
-                    .interceptor(NoteChanges(journal.clone()))
-                    .interceptor(NoteWay(place.network.clone()));
-                builder.set_endpoint_url(url.clone());
-                $service::Client::from_conf(builder.build())
+            ($service:ident $(, $more:expr)?) => {{
+                let (config, url) = (Arc::clone(&config), url.clone());
+                let (journal, network) = (journal.clone(), place.network.clone());
+                lazy(move || {
+                    let builder = $service::config::Builder::from(&*config)
+                        .interceptor(NoteChanges(journal))
+                        .interceptor(NoteWay(network));
+                    $(let builder = ($more)(builder);)?
+                    let mut builder = builder;
+                    builder.set_endpoint_url(url);
+                    $service::Client::from_conf(builder.build())
+                })
             }};
         }
+        let (account, is_aws) = (place.account.clone(), place.endpoint.is_aws());
+        let of_s3 = move |builder: aws_sdk_s3::config::Builder| s3(builder, account, is_aws);
         Self {
             region: place.region,
             account: place.account,
@@ -236,7 +253,7 @@ impl Cloud {
             apigateway: client!(aws_sdk_apigateway),
             apigatewayv2: client!(aws_sdk_apigatewayv2),
             cloudformation: client!(aws_sdk_cloudformation),
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            s3: client!(aws_sdk_s3, of_s3),
             cloudfront: client!(aws_sdk_cloudfront),
             lambda: client!(aws_sdk_lambda),
             dynamodb: client!(aws_sdk_dynamodb),

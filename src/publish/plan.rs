@@ -399,6 +399,7 @@ mod tests {
             content: Content::Made(text.as_bytes().into()),
             size: text.len() as u64,
             sum,
+            part_sums: None,
             headers: Headers::new(
                 "text/plain",
                 if kind == ObjectKind::Asset { IMMUTABLE } else { NO_CACHE },

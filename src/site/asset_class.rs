@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mime_guess::{Mime, MimeGuess};
+use mime_guess::MimeGuess;
 
 /// What fingerprinting has to know of a file's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(super) enum AssetClass {
 impl AssetClass {
     /// Of the file with this key.
     pub(super) fn of(key: &str) -> Self {
-        let guess = guess(Path::new(key));
-        match (guess.type_().as_str(), guess.subtype().as_str()) {
+        let guess = MimeGuess::from_path(Path::new(key)).first_raw();
+        match guess.and_then(|guess| guess.split_once('/')).unwrap_or_default() {
             ("text", "html") => Self::Page,
             ("text", "css") => Self::Style,
             ("text" | "application", "javascript") => Self::Script,
@@ -31,10 +31,6 @@ impl AssetClass {
             _ => Self::Other,
         }
     }
-}
-
-fn guess(path: &Path) -> Mime {
-    MimeGuess::from_path(path).first_or_octet_stream()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::sniffed::Sniffed;
 use super::source::Source;
 
 /// Changes with all that decides what is found in a file.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 4");
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 5");
 
 /// The coarsest clock of file systems that tell no parts of a second: FAT's.
 const COARSE_TICK: Duration = Duration::from_secs(2);
@@ -49,6 +49,8 @@ struct Entry<'a> {
     key: std::borrow::Cow<'a, str>,
     stat: FileStat,
     sum: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part_sums: Option<Arc<[u32]>>,
     sniffed: Sniffed,
     /// It may have private keys in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -103,6 +105,7 @@ fn recall(
                     facts[next] = Some(Facts {
                         stat: entry.stat,
                         sum: entry.sum.parse().ok()?,
+                        part_sums: entry.part_sums,
                         sniffed: entry.sniffed,
                         says: Arc::clone(said.get(entry.says)?),
                         rewritten: entry.rewritten,
@@ -140,6 +143,7 @@ pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &
                 key: (&*source.key).into(),
                 stat: source.facts.stat,
                 sum: source.facts.sum.to_string(),
+                part_sums: source.facts.part_sums.clone(),
                 sniffed: source.facts.sniffed,
                 is_meant: meant.contains(&*source.key),
                 says: index,

@@ -441,6 +441,7 @@ impl Objects<'_> {
             },
             size: source.size(),
             sum: source.sum(),
+            part_sums: source.facts.part_sums.clone(),
             headers: self.shared(headers),
             stat: Some(source.facts.stat),
         }

@@ -104,6 +104,8 @@ pub(crate) struct Object {
     pub size: u64,
     /// What they are, in short.
     pub sum: Sum,
+    /// The CRC-32 of each part that it is sent in; none if it is sent whole, or nobody has read it.
+    pub part_sums: Option<Arc<[u32]>>,
     /// What it is served with.
     pub headers: Arc<Headers>,
     /// The file that it comes from, as it was when it was read; none for what was made.
@@ -118,6 +120,7 @@ impl Object {
             kind,
             size: text.len() as u64,
             sum: Sum::of(text),
+            part_sums: None,
             headers,
             stat: None,
             content: Content::Made(text.as_bytes().into()),
@@ -132,6 +135,7 @@ impl Object {
             kind: ObjectKind::Plain,
             size: text.len() as u64,
             sum: Sum::of(&text),
+            part_sums: None,
             headers: Headers::new("application/json; charset=utf-8", NO_CACHE).into(),
             stat: None,
             content: Content::Made(text.into()),

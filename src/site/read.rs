@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
@@ -17,7 +18,7 @@ use super::memo;
 use super::policy::{self, Needs};
 use super::sniffed::Sniffer;
 use super::source::Source;
-use super::sum::{Hasher, Sum};
+use super::sum::{Hasher, PartSums, Sum};
 use crate::error::Result;
 
 /// Pages and style sheets that are bigger are published as they are, so that none needs much memory.
@@ -139,6 +140,7 @@ impl<'a> Reader<'a> {
         Ok(Facts {
             stat,
             sum: Sum::of(&bytes),
+            part_sums: None,
             sniffed: sniffer.finish(),
             says: self.all_said.one(says),
             rewritten: None,
@@ -149,27 +151,35 @@ impl<'a> Reader<'a> {
     fn streamed(&self, buffer: &mut [u8], key: &str, kind: Option<fingerprint::Kind>) -> io::Result<Facts> {
         let input = self.open(key)?;
         let stat = input.stat;
-        let mut hasher = Hasher::new(Some(stat.size()));
         let mut scanner = Scanner::default();
         let mut sniffer = Sniffer::new();
         let mut stream = kind.map(|kind| scanner.stream(kind));
-        let is_big = stat.size() > LARGEST_BYTES;
-        input.stream(buffer, |piece| {
-            let mut sum = || hasher.update(piece);
-            let mut look = || {
-                sniffer.update(piece);
-                if let Some(stream) = &mut stream {
-                    stream.add(piece);
-                }
-            };
-            if is_big {
-                // There may be nothing else to do for another core.
-                rayon::join(sum, look);
-            } else {
-                sum();
-                look();
+        let mut part_sums = PartSums::new(stat.size());
+        let mut look = |piece: &[u8]| {
+            sniffer.update(piece);
+            if let Some(stream) = &mut stream {
+                stream.add(piece);
             }
-        })?;
+            if let Some(sums) = &mut part_sums {
+                sums.update(piece);
+            }
+        };
+        let mut hasher = Hasher::new(Some(stat.size()));
+        let sum = if stat.size() > LARGEST_BYTES {
+            // There may be nothing else to do for another core.
+            summed_beside(hasher, |pass_on| {
+                input.stream(buffer, |piece| {
+                    pass_on(piece);
+                    look(piece);
+                })
+            })?
+        } else {
+            input.stream(buffer, |piece| {
+                hasher.update(piece);
+                look(piece);
+            })?;
+            hasher.finish()
+        };
         if let Some(stream) = stream {
             stream.end();
         }
@@ -179,7 +189,8 @@ impl<'a> Reader<'a> {
         };
         Ok(Facts {
             stat,
-            sum: hasher.finish(),
+            sum,
+            part_sums: part_sums.map(|sums| sums.finish().into()),
             sniffed: sniffer.finish(),
             says: self.all_said.one(says),
             rewritten: None,
@@ -218,6 +229,34 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many pieces of a big file may wait for being summed.
+const AHEAD: usize = 4;
+
+/// Sums in a thread of its own what `read` passes on.
+fn summed_beside(mut hasher: Hasher, read: impl FnOnce(&mut dyn FnMut(&[u8])) -> io::Result<()>) -> io::Result<Sum> {
+    thread::scope(|threads| {
+        let (send, pieces) = mpsc::sync_channel::<Vec<u8>>(AHEAD);
+        let (give_back, spare) = mpsc::channel::<Vec<u8>>();
+        let summing = threads.spawn(move || {
+            for piece in pieces {
+                hasher.update(&piece);
+                // Whoever reads has ended.
+                let _ = give_back.send(piece);
+            }
+            hasher.finish()
+        });
+        read(&mut |piece| {
+            let mut copy = spare.try_recv().unwrap_or_default();
+            copy.clear();
+            copy.extend_from_slice(piece);
+            // It goes on as long as this one does.
+            let _ = send.send(copy);
+        })?;
+        drop(send);
+        summing.join().map_err(|_| io::Error::other("a thread ended"))
+    })
+}
+
 /// The tick of file systems that tell parts of a second: the kernel's, 10 ms at most.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
@@ -225,6 +264,6 @@ pub(super) const TICK: Duration = Duration::from_millis(20);
 fn wait_out_the_tick(mut stats: impl Iterator<Item = FileStat>) {
     let tick_ago = SystemTime::now().checked_sub(TICK);
     if tick_ago.is_some_and(|then| stats.any(|stat| stat.is_since(then))) {
-        std::thread::sleep(TICK);
+        thread::sleep(TICK);
     }
 }

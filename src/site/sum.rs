@@ -70,6 +70,57 @@ impl FromStr for Sum {
     }
 }
 
+/// Sums each part of a content as it comes: a CRC-32, by which S3 tells whether it got what was read.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>
+#[derive(Debug)]
+pub(super) struct PartSums {
+    part_size: u64,
+    /// How much of the part is still to come.
+    left: u64,
+    crc: crc32fast::Hasher,
+    sums: Vec<u32>,
+}
+
+impl PartSums {
+    /// For `size` bytes; none if they are sent in one piece.
+    pub(super) fn new(size: u64) -> Option<Self> {
+        let part_size = part_size(size)?;
+        Some(Self {
+            part_size,
+            left: part_size,
+            crc: crc32fast::Hasher::new(),
+            sums: Vec::new(),
+        })
+    }
+
+    /// The next bytes.
+    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let here = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+            let (now, later) = bytes.split_at(here);
+            self.crc.update(now);
+            self.left -= here as u64;
+            if self.left == 0 {
+                self.end_part();
+            }
+            bytes = later;
+        }
+    }
+
+    /// The sum of each part, in order.
+    pub(super) fn finish(mut self) -> Vec<u32> {
+        if self.left < self.part_size {
+            self.end_part();
+        }
+        self.sums
+    }
+
+    fn end_part(&mut self) {
+        self.sums.push(std::mem::take(&mut self.crc).finalize());
+        self.left = self.part_size;
+    }
+}
+
 /// Sums a content as it comes.
 #[derive(Debug)]
 pub(crate) struct Hasher {
@@ -121,6 +172,22 @@ mod tests {
         let largest = 5 << 40;
         let size = part_size(largest).expect("parts");
         assert!(largest.div_ceil(size) <= MOST_PARTS && size < 5 << 30);
+    }
+
+    #[test]
+    fn each_part_has_its_sum_however_it_comes() {
+        let content: Vec<u8> = (0..2 * PART_BYTES + 5).map(|n| (n % 251) as u8).collect();
+        assert!(PartSums::new(WHOLE_BYTES).is_none());
+        for piece in [1000, 1 << 20, content.len()] {
+            let mut sums = PartSums::new(content.len() as u64).expect("parts");
+            content.chunks(piece).for_each(|piece| sums.update(piece));
+            let expected = content.chunks(PART_BYTES as usize).map(crc32fast::hash);
+            assert_eq!(sums.finish(), expected.collect::<Vec<u32>>(), "{piece}");
+        }
+        let even = &content[..2 * PART_BYTES as usize + 1];
+        let mut sums = PartSums::new(even.len() as u64).expect("parts");
+        sums.update(&even[..2 * PART_BYTES as usize]);
+        assert_eq!(sums.finish().len(), 2, "no empty part at the end");
     }
 
     #[test]

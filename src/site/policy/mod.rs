@@ -179,8 +179,8 @@ pub(crate) fn needs_of(key: &str, text: &str, hashes: bool) -> Option<Needs> {
 
 /// What a file needs by its name alone.
 pub(super) fn needs_of_key(key: &str) -> Option<Needs> {
-    let guess = MimeGuess::from_path(Path::new(key)).first_or_octet_stream();
-    let need = match (guess.type_().as_str(), guess.subtype().as_str()) {
+    let guess = MimeGuess::from_path(Path::new(key)).first_raw();
+    let need = match guess.and_then(|guess| guess.split_once('/'))? {
         ("audio" | "video", _) if !key.ends_with(".ts") => Need::Media,
         (_, "manifest+json") => Need::Media,
         (_, "wasm") => Need::Wasm,

@@ -289,6 +289,7 @@ mod tests {
             content: Content::Made([].into()),
             size: 0,
             sum: Sum::of(key),
+            part_sums: None,
             headers: Arc::new(Headers::new("image/png", "no-cache")),
             stat: None,
         };

@@ -4,7 +4,7 @@
 //! that what isn't in it may well be there: only what looks like a slip of something known is one.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 
 use serde::Deserialize;
 use zip::ZipArchive;
@@ -52,7 +52,12 @@ impl Schemas {
             let file = archive
                 .as_mut()
                 .and_then(|archive| archive.by_name(&format!("{service}.json")).ok());
-            file.and_then(|file| serde_json::from_reader(file).ok())
+            let text = file.and_then(|mut file| {
+                // Whole: a parser that reads it asks for each byte.
+                let mut text = String::new();
+                file.read_to_string(&mut text).ok().map(|_| text)
+            });
+            text.and_then(|text| serde_json::from_str(&text).ok())
                 .unwrap_or_default()
         })
     }
@@ -81,7 +86,6 @@ fn service_of(resource_type: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
     use std::path::Path;
     use std::process::Command;
 
