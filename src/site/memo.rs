@@ -50,7 +50,7 @@ struct Entry<'a> {
     stat: FileStat,
     sum: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    part_sums: Option<Arc<[u32]>>,
+    part_sums: Option<Vec<u32>>,
     sniffed: Sniffed,
     /// It may have private keys in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -105,7 +105,7 @@ fn recall(
                     facts[next] = Some(Facts {
                         stat: entry.stat,
                         sum: entry.sum.parse().ok()?,
-                        part_sums: entry.part_sums,
+                        part_sums: entry.part_sums.map(Arc::from),
                         sniffed: entry.sniffed,
                         says: Arc::clone(said.get(entry.says)?),
                         rewritten: entry.rewritten,
@@ -143,7 +143,7 @@ pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &
                 key: (&*source.key).into(),
                 stat: source.facts.stat,
                 sum: source.facts.sum.to_string(),
-                part_sums: source.facts.part_sums.clone(),
+                part_sums: source.facts.part_sums.as_deref().map(<[u32]>::to_vec),
                 sniffed: source.facts.sniffed,
                 is_meant: meant.contains(&*source.key),
                 says: index,
