@@ -101,7 +101,7 @@ pub(super) fn is_private(name: &str, is_dir: bool) -> bool {
 /// What to know of names that can be published. `keys` are in order.
 pub(super) fn warnings<K: AsRef<str>>(keys: &[K]) -> Vec<String> {
     let mut doubtful: BTreeMap<Doubt, Vec<&str>> = BTreeMap::new();
-    for key in keys.iter().map(AsRef::as_ref) {
+    for key in keys.iter().map(AsRef::as_ref).filter(|key| !is_harmless(key)) {
         for doubt in doubts(key) {
             doubtful.entry(doubt).or_default().push(key);
         }
@@ -110,7 +110,17 @@ pub(super) fn warnings<K: AsRef<str>>(keys: &[K]) -> Vec<String> {
         .into_iter()
         .map(|(doubt, keys)| format!("{} in site/: {}", doubt.describe(), list(&keys)))
         .collect();
-    let clashes = clashes(keys.iter().map(AsRef::as_ref));
+    // Among small letters of ASCII there is nothing that differs in case or composition alone.
+    let is_small = |key: &K| {
+        key.as_ref()
+            .bytes()
+            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    };
+    let clashes = if keys.iter().all(is_small) {
+        BTreeSet::new()
+    } else {
+        clashes(keys.iter().map(AsRef::as_ref))
+    };
     if !clashes.is_empty() {
         let pairs: Vec<String> = clashes
             .iter()
@@ -153,6 +163,12 @@ impl Doubt {
             }
         }
     }
+}
+
+/// Whether a key has nothing in it that anything could take for something else, as nearly all keys do.
+fn is_harmless(key: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.');
+    key.bytes().all(is_plain) && !key.ends_with('.') && !key.contains("./")
 }
 
 fn doubts(key: &str) -> impl Iterator<Item = Doubt> {

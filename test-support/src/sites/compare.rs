@@ -240,7 +240,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// How many pixels of the last picture are others than in both of the first, which are the same there. The browser
+    /// How many pixels of the last picture are others than in both of the first, which are the same there and around. The browser
     /// decodes them, on a page that is nobody's.
     fn pixels(&self, pictures: [&str; 3]) -> Result<u64> {
         const COUNT: &str = r#"
@@ -253,12 +253,22 @@ impl<'a> Judge<'a> {
                 const context = canvas.getContext("2d", { willReadFrequently: true });
                 context.drawImage(image, 0, 0);
                 const { data } = context.getImageData(0, 0, image.width, image.height);
-                return { size: `${image.width} × ${image.height}`, data: new Uint32Array(data.buffer) };
+                return { width: image.width, size: `${image.width} × ${image.height}`, data: new Uint32Array(data.buffer) };
             })).then(([one, other, came]) => {
                 if (one.size !== came.size) { done(came.data.length); return; }
+                // Where the first two differ something moves, and so it may in this one, there and beside.
+                const TILE = 32;
+                const columns = Math.ceil(one.width / TILE);
+                const tile = (at) => Math.floor(Math.floor(at / one.width) / TILE) * columns + Math.floor((at % one.width) / TILE);
+                const moving = new Set();
+                for (let at = 0; at < came.data.length; at += 1) {
+                    if (one.data[at] !== other.data[at]) { moving.add(tile(at)); }
+                }
+                const beside = [-1, 0, 1].flatMap((row) => [-1, 0, 1].map((column) => row * columns + column));
+                const is_still = (at) => { const place = tile(at); return !beside.some((to) => moving.has(place + to)); };
                 let count = 0;
                 for (let at = 0; at < came.data.length; at += 1) {
-                    if (came.data[at] !== one.data[at] && one.data[at] === other.data[at]) { count += 1; }
+                    if (came.data[at] !== one.data[at] && one.data[at] === other.data[at] && is_still(at)) { count += 1; }
                 }
                 done(count);
             });

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::lock;
 
@@ -157,6 +158,8 @@ pub struct Plain {
 struct Served {
     folder: PathBuf,
     files: Arc<BTreeSet<String>>,
+    /// How long each answer takes, one after the other.
+    pace: Duration,
 }
 
 impl Served {
@@ -164,6 +167,7 @@ impl Served {
         Ok(Self {
             folder: folder.to_owned(),
             files: Arc::new(files(folder)?),
+            pace: Duration::ZERO,
         })
     }
 }
@@ -197,6 +201,11 @@ impl Plain {
     pub fn change_to(&self, folder: &Path) -> Result<()> {
         *lock(&self.served) = Served::read(folder)?;
         Ok(())
+    }
+
+    /// From now on takes so long for each answer, one after the other, as a server does that has much to do.
+    pub fn set_pace(&self, pace: Duration) {
+        lock(&self.served).pace = pace;
     }
 
     /// Where it listens.
@@ -245,7 +254,12 @@ fn converse(client: &TcpStream, kind: Kind, served: &Mutex<Served>) -> Result<()
         std::io::copy(&mut reader.by_ref().take(length.unwrap_or(0)), &mut std::io::sink())?;
         let mut words = head.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or("/"));
-        let served = lock(served).clone();
+        let served = {
+            // Kept meanwhile: the next one waits.
+            let served = lock(served);
+            std::thread::sleep(served.pace);
+            served.clone()
+        };
         respond(client, method, target, kind, &served)?;
     }
 }

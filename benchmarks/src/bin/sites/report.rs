@@ -114,9 +114,9 @@ differs, page by page.
   there.
 - **Compared** are status and final address, the document after its scripts have run (with its character set and its mode),
   errors and warnings of the console, all requests (address, how often, what came, and its content), and the pixels of the
-  window. What differs between two visits of the plain server itself isn't counted, nor what doesn't differ in each of three
-  more visits to both, as timers have it, nor are hashes in second names and what follows from them (`integrity`), nor the
-  page for what isn't there where a site has none, nor what is on other machines.
+  window. What differs between two visits of the plain server itself, one of which it takes its time for, isn't counted, nor
+  what doesn't differ in each of three more visits to both, as timers have it, nor are hashes in second names and what follows
+  from them (`integrity`), nor the page for what isn't there where a site has none, nor what is on other machines.
 ";
 
 #[cfg(test)]
