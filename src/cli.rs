@@ -138,6 +138,8 @@ pub enum Command {
     Package(PackageArgs),
     /// Put the items of stacks/seed.yaml into the stage's tables
     Seed(SeedArgs),
+    /// Write all items of the stage's tables into a file, which `seed --file` puts back
+    Backup(BackupArgs),
     /// Show the stage's stacks and what is in them: the site, routes, functions, tables
     Status,
     /// Show what feeds what: stacks, functions, routes and tables, from the folder alone
@@ -262,12 +264,26 @@ pub struct SeedArgs {
     pub overwrite: bool,
 }
 
+/// Arguments of `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// The file to write, as JSON lines: a new one, whose name ends in .jsonl
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// This table alone, by its logical id
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+}
+
 /// Arguments of `down`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DownArgs {
     /// Delete the data of a protected stage, too
     #[arg(long)]
     pub delete_data: bool,
+    /// First write all items of the tables that go into this new file, which `seed --file` puts back
+    #[arg(long, value_name = "FILE")]
+    pub backup: Option<PathBuf>,
     /// Take on a stack that doesn't say which stage's it is
     #[arg(long, value_name = "STACK")]
     pub adopt: Vec<String>,

@@ -3,11 +3,12 @@
 //! [`run()`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
 //! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine, `venv` installs what isn't
 //! Rust; a [`context`] is a stage in its cloud. What templates can't do is in [`package`], [`site`], [`publish`],
-//! [`seeding`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
+//! [`seeding`], [`backup`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
 //! before, [`readiness`] waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one
 //! another by [`promise`]s, and only [`report`] prints.
 
 mod address;
+mod backup;
 mod bucket;
 mod child;
 mod cli;

@@ -26,7 +26,7 @@ const LAYERS: &[&[&str]] = &[
     &["bucket", "logs", "table"],
     &["stack"],
     &["readiness", "address", "conflicts"],
-    &["seeding", "package", "publish", "site_build"],
+    &["backup", "seeding", "package", "publish", "site_build"],
     &["cli"],
     &["context"],
     &["verify"],

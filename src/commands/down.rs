@@ -4,11 +4,13 @@
 //! templates are gone from the project are found by their names, and go first: nothing that is left refers to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use futures::future::{join_all, try_join_all};
 use serde::{Serialize, Serializer};
 
 use crate::address;
+use crate::backup::{self, Source};
 use crate::cli::DownArgs;
 use crate::cloud::Cloud;
 use crate::context::{Context, Session};
@@ -16,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::functions::FUNCTION;
 use crate::project::stacks::{self, CODE_BUCKET, StackId};
+use crate::project::tables::TABLES;
 use crate::project::template::Template;
 use crate::promise::{Dependency, promise};
 use crate::report::{CommandResult, Paint};
@@ -30,6 +33,7 @@ use crate::table;
 /// Runs the command.
 pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
+    args.backup.as_deref().map_or(Ok(()), backup::check)?;
     let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let _lock = context.lock().await?;
     let adoption = Adoption {
@@ -73,6 +77,9 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
             // Who was asked may have thought about it for long.
             check_unchanged(&found).await?;
         }
+        if let Some(file) = &args.backup {
+            back_up(&found, file, context).await?;
+        }
         remove_all(context, &found, args.delete_data).await?;
         for (cloud, group) in &groups {
             logs::delete_group(cloud, group).await?;
@@ -84,6 +91,44 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
         log_groups: groups.into_iter().map(|(_, group)| group).collect(),
         kept,
     })
+}
+
+/// Writes the items of all tables that go.
+async fn back_up(found: &BTreeMap<StackId, Found>, file: &Path, context: &Context<'_>) -> Result<()> {
+    let tables = || {
+        let stacks = found.iter();
+        stacks.flat_map(|(stack, found)| {
+            let tables = found.deployed.resources_of(TABLES);
+            tables.map(move |table| (stack, &found.cloud, table))
+        })
+    };
+    let sources: Vec<Source<'_>> = tables()
+        .map(|(stack, cloud, table)| {
+            // As seed files call it.
+            let same = tables().filter(|(.., other)| other.logical_id == table.logical_id);
+            let id = match same.count() {
+                1 => table.logical_id.clone(),
+                _ => format!("{stack}.{}", table.logical_id),
+            };
+            Source {
+                cloud,
+                stack: stack.to_string(),
+                id,
+                name: table.physical_id.clone(),
+            }
+        })
+        .collect();
+    if sources.is_empty() {
+        context
+            .reporter
+            .warn("no table goes, so that there is nothing to back up");
+        return Ok(());
+    }
+    let written = backup::write(&sources, file, context.reporter).await?;
+    context
+        .reporter
+        .finished("backup", backup::describe(&written, file), false);
+    Ok(())
 }
 
 /// A stack that may go: what is in it, and the template that it was made from.

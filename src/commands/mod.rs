@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod backup;
 pub(crate) mod down;
 pub(crate) mod graph;
 pub(crate) mod local;

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
 }
 
 /// The stack of a table, once no operation is under way on it.
-async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeMap<StackId, Stack>) -> Result<Stack> {
+pub(super) async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeMap<StackId, Stack>) -> Result<Stack> {
     let found = match stacks.get(id) {
         Some(stack) => follow::settled(context.cloud_of(id), id, stack.clone(), context.reporter).await?,
         None => None,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::seed::{Item, SeedTable, Seeds};
 use super::stacks::StackId;
-use super::{Project, tables};
+use super::{Project, seed, tables};
 use crate::error::Result;
 
 /// The seed items of a stage, each with its table.
@@ -67,14 +67,28 @@ impl Project {
     /// # Errors
     /// Names file and line of what no table of the templates takes.
     pub(crate) fn seeds(&self, file: Option<&Path>, table: Option<&str>) -> Result<StageSeeds> {
-        let tables: Vec<SeedTable> = self
-            .stacks()
-            .flat_map(|stack| {
-                let scope = stack.template.known_parameters(&self.known_values(&stack.id));
-                tables::of_stack(stack, &scope)
-            })
-            .collect();
+        let tables = self.seed_tables();
         let seeds = self.seed_items(file, &tables, table)?;
         Ok(StageSeeds { tables, seeds })
+    }
+
+    /// The templates' tables, each with what seed files call it; with `only` the one that is called so.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn named_tables(&self, only: Option<&str>) -> Result<Vec<(String, SeedTable)>> {
+        let tables = self.seed_tables();
+        let only = only.map(|name| seed::chosen(name, &tables)).transpose()?;
+        let named = seed::names(&tables).into_iter().zip(tables).enumerate();
+        let wanted = named.filter(|(index, _)| only.is_none_or(|only| only == *index));
+        Ok(wanted.map(|(_, named)| named).collect())
+    }
+
+    fn seed_tables(&self) -> Vec<SeedTable> {
+        let stacks = self.stacks().flat_map(|stack| {
+            let scope = stack.template.known_parameters(&self.known_values(&stack.id));
+            tables::of_stack(stack, &scope)
+        });
+        stacks.collect()
     }
 }

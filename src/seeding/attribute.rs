@@ -22,7 +22,7 @@ pub(super) fn to_dynamodb(value: &Attribute) -> AttributeValue {
     }
 }
 
-pub(super) fn map_to_dynamodb(named: &BTreeMap<String, Attribute>) -> HashMap<String, AttributeValue> {
+pub(crate) fn map_to_dynamodb(named: &BTreeMap<String, Attribute>) -> HashMap<String, AttributeValue> {
     let values = named.iter().map(|(name, value)| (name.clone(), to_dynamodb(value)));
     values.collect()
 }

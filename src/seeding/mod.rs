@@ -17,6 +17,8 @@ use crate::project::tables::TABLES;
 use crate::readiness;
 use crate::report::{Reporter, counted};
 use crate::stack::read::Deployed;
+#[cfg(test)]
+pub(crate) use attribute::map_to_dynamodb;
 pub(crate) use mark::{is_marked, mark_all};
 pub(crate) use present::present;
 use write::Writer;

@@ -12,6 +12,7 @@ mod api_changes;
 mod apps;
 mod as_specified;
 mod aws_answers;
+mod backup;
 mod bad_input;
 mod browser;
 mod cases;

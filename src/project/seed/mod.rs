@@ -6,7 +6,8 @@
 //! `!!binary`; where a key must be bytes, base64 without a tag will do, since JSON has no tags.
 //!
 //! An item may also be as DynamoDB's exports have it, each value with its type: `{"Item": {"id": {"S": "1"}}}`. What
-//! `aws dynamodb scan` prints, `{"Items": […]}`, is read as a whole file.
+//! `aws dynamodb scan` prints, `{"Items": […]}`, is read as a whole file. A line may name its item's table beside it, as those of
+//! `deployer backup` do: `{"Item": {…}, "Table": "Users"}`.
 
 mod item;
 mod plain;
@@ -93,10 +94,7 @@ impl Format {
 /// without its key or with one of another type, and of a key that occurs twice in a table.
 pub(crate) fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option<&str>) -> Result<Seeds> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let chosen = table.map(|name| find(name, tables)).transpose().map_err(|unknown| {
-        let error = Error::new(ErrorKind::InvalidUsage, format!("--table: {}", unknown.what));
-        error.hint(unknown.next_step)
-    })?;
+    let chosen = table.map(|name| chosen(name, tables)).transpose()?;
     let reader = Reader { file, tables };
     let read = || match Format::of(file)? {
         Format::JsonLines => reader.lines(text, chosen),
@@ -107,6 +105,17 @@ pub(crate) fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option
     by_table.retain(|index, items| !items.is_empty() && chosen.is_none_or(|chosen| chosen == *index));
     Ok(Seeds {
         tables: by_table.into_iter().collect(),
+    })
+}
+
+/// The table that `--table` names.
+///
+/// # Errors
+/// There is none of that name, or there are several.
+pub(crate) fn chosen(name: &str, tables: &[SeedTable]) -> Result<usize> {
+    find(name, tables).map_err(|unknown| {
+        let error = Error::new(ErrorKind::InvalidUsage, format!("--table: {}", unknown.what));
+        error.hint(unknown.next_step)
     })
 }
 
@@ -155,7 +164,7 @@ fn find(name: &str, tables: &[SeedTable]) -> Result<usize, Unknown> {
 }
 
 /// What each table is called in a seed file: its logical id where that is enough.
-fn names(tables: &[SeedTable]) -> Vec<String> {
+pub(crate) fn names(tables: &[SeedTable]) -> Vec<String> {
     let name = |table: &SeedTable| {
         let same = tables.iter().filter(|other| other.logical_id == table.logical_id);
         match same.count() {
@@ -215,6 +224,7 @@ impl Reader<'_> {
             .peekable();
         let (position, found) = match nodes.peek() {
             None => return Ok(ByTable::new()),
+            Some(Ok(first)) if names_table(first) => return self.lines_of_tables(nodes),
             Some(Ok(first)) => (first.position, self.only(chosen, first.position, first)?),
             Some(Err(_)) => return nodes.collect::<Result<Vec<Node>>>().map(|_| ByTable::new()),
         };
@@ -224,6 +234,29 @@ impl Reader<'_> {
             return Err(self.error_with(position, what, next_step));
         };
         Ok(ByTable::from([(index, self.items(nodes, index)?)]))
+    }
+
+    /// Lines that each name their item's table, as a backup of several tables has them.
+    fn lines_of_tables(&self, nodes: impl Iterator<Item = Result<Node>>) -> Result<ByTable> {
+        let mut by_table: BTreeMap<usize, Vec<(Position, Item)>> = BTreeMap::new();
+        for node in nodes {
+            let node = node?;
+            let position = node.position;
+            let Some((name, item)) = named_item(node) else {
+                let what = "this line doesn't name its table, and the first does";
+                let next_step = "Write {\"Table\": \"…\", \"Item\": {…}} in all lines.";
+                return Err(self.error_with(position, what, next_step));
+            };
+            let index = find(&name.text, self.tables).map_err(|unknown| self.no_such(&name, unknown))?;
+            let Some(table) = self.tables.get(index) else {
+                continue;
+            };
+            let item = self.typed_item(item, &table.keys)?;
+            by_table.entry(index).or_default().push((position, item));
+        }
+        let different =
+            |(index, items): (usize, Vec<(Position, Item)>)| Ok((index, self.different(items.into_iter().map(Ok))?));
+        by_table.into_iter().map(different).collect()
     }
 
     /// A list of items, or a map of such lists.
@@ -544,6 +577,40 @@ impl Reader<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a line names the table of its item.
+fn names_table(node: &Node) -> bool {
+    let Kind::Map(entries) = &node.kind else {
+        return false;
+    };
+    let has =
+        |wanted: &str, is_so: fn(&Node) -> bool| entries.iter().any(|(name, node)| name.text == wanted && is_so(node));
+    entries.len() == 2 && has("Table", |node| matches!(node.kind, Kind::Scalar { .. })) && has("Item", is_map)
+}
+
+/// The table that such a line names, where it does, and its item.
+fn named_item(node: Node) -> Option<(Name, Node)> {
+    if !names_table(&node) {
+        return None;
+    }
+    let Kind::Map(entries) = node.kind else {
+        return None;
+    };
+    let (mut table, mut item) = (None, None);
+    for (name, node) in entries {
+        match (name.text.as_str(), node.kind) {
+            ("Table", Kind::Scalar { text, .. }) => {
+                table = Some(Name {
+                    position: node.position,
+                    text,
+                    ..name
+                });
+            }
+            (_, kind) => item = Some(Node { kind, ..node }),
+        }
+    }
+    table.zip(item)
 }
 
 /// The map that `entries` have by this name, and have nothing beside.
