@@ -332,7 +332,9 @@ async fn ended_well(
 ) -> Result<Stack> {
     let ended = follow::to_end(cloud, &wanted.id, arn, token, bookmark, reporter, watch).await?;
     if status::of_stack(&ended.status).severity != Severity::Good {
-        return Err(follow::failure(&wanted.name, &ended));
+        return Err(follow::failure(&wanted.name, &ended, |error, cause| {
+            wanted.point(error, cause)
+        }));
     }
     follow::in_status(cloud, arn, &ended.status).await
 }
@@ -361,7 +363,9 @@ async fn finish_rollback(cloud: &Cloud, wanted: &DesiredStack, stack: Stack, rep
     operation.has_begun();
     let ended = follow::to_end(cloud, &wanted.id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     if status::of_stack(&ended.status).state != StackState::Ready {
-        return Err(follow::failure(&stack.name, &ended));
+        return Err(follow::failure(&stack.name, &ended, |error, cause| {
+            wanted.point(error, cause)
+        }));
     }
     follow::in_status(cloud, &stack.arn, &ended.status).await
 }

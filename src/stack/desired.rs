@@ -1,11 +1,14 @@
 //! A stack as the project wants it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::boundary;
 use super::change::{API_DEFINITION, Action, Mode, ResourceChange, STATEFUL};
 use super::digest::{self, DIGEST};
 use super::emulated;
+use super::events::ResourceEvent;
 use super::ownership::{self, Labels};
 use super::protection::{self, Resolved};
 use super::redeployment;
@@ -13,6 +16,7 @@ use crate::cloud::Emulator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::naming::NamedResource;
+use crate::project::source;
 use crate::project::stacks::{StackId, StackTemplate, is_large};
 use crate::project::template::{Scope, Template};
 
@@ -43,6 +47,8 @@ pub(crate) struct DesiredStack {
     template: Template,
     parameters: BTreeMap<String, String>,
     file: String,
+    /// The file's text.
+    text: Arc<str>,
     /// That of the whole template, where something was left out of it.
     digest: Option<String>,
 }
@@ -75,6 +81,7 @@ impl DesiredStack {
             template,
             parameters,
             file: stack.file.display().to_string(),
+            text: Arc::clone(&stack.text),
             digest: None,
         }
     }
@@ -92,6 +99,15 @@ impl DesiredStack {
             rest.template = emulated::without(&self.template, &ids);
         }
         rest
+    }
+
+    /// Shows in the user's file the resource that an error is about, if it is there.
+    pub(crate) fn point(&self, error: Error, cause: &ResourceEvent) -> Error {
+        if self.template.resource(&cause.logical_id).is_none() {
+            return error;
+        }
+        let place = source::at(Path::new(&self.file), &self.text, &["Resources", &cause.logical_id]);
+        place.label(&cause.status).show_in(error)
     }
 
     /// Whether its template is too large for a request, and so goes through a bucket.

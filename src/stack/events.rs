@@ -119,7 +119,52 @@ pub(crate) fn advice(event: &ResourceEvent) -> Option<String> {
         )
     } else if has("is not empty") {
         Some("Something wrote into the bucket meanwhile. Run `deployer down` again.".into())
-    } else if has("LimitExceeded") || has("quota") {
+    } else if has("cannot be assumed by") || has("can't be assumed by") || has("unable to assume") {
+        Some(
+            "A new role takes some seconds until other services know it, and this one asked too soon: run the same command again. \
+             If it says so then, too, the role's AssumeRolePolicyDocument must name that service."
+                .into(),
+        )
+    } else if has("SSL certificate doesn't exist")
+        || has("certificate") && (has("not valid") || has("pending validation"))
+    {
+        Some(
+            "CloudFront and API Gateway take a certificate only once it is issued, for all names that it is to serve; CloudFront's \
+             must be in us-east-1. Make the DNS records that `aws acm describe-certificate` shows, wait until its status is \
+             ISSUED, and run the same command again."
+                .into(),
+        )
+    } else if has("Cannot delete export") || has("Cannot update export") || has("cannot be deleted as it is in use by")
+    {
+        Some(
+            "Another stack imports this output (`aws cloudformation list-imports` says which), and CloudFormation keeps it as it is \
+             until none does. Deploy that stack first without the import, then run the same command again."
+                .into(),
+        )
+    } else if has("Circular dependenc") {
+        Some(
+            "Each of the named resources waits for another of them. Break the circle: a policy or a permission of one as a resource \
+             of its own, after both."
+                .into(),
+        )
+    } else if has("Rate exceeded") || has("Throttling") || has("TooManyRequests") || has("Too Many Requests") {
+        Some("AWS has slowed this account down. Nothing is wrong with the template: run the same command again in a minute.".into())
+    } else if has("OperationAborted")
+        || has("ConcurrentModification")
+        || has("ResourceConflict")
+        || has("Please try again")
+    {
+        Some(
+            "Something else changed the resource at the same time, another run or somebody in the console. Run the same command \
+             again."
+                .into(),
+        )
+    } else if has("in use") || has("ResourceInUse") || has("DependencyViolation") || has("DeleteConflict") {
+        Some(format!(
+            "Something outside this stack still uses {}: take it off there first, then run the same command again.",
+            event.physical_id.as_deref().unwrap_or(&event.logical_id)
+        ))
+    } else if has("LimitExceeded") || has("quota") || has("limit exceeded") {
         Some(
             "An account's quota is used up: raise it in the Service Quotas console, or remove what isn't needed."
                 .into(),
@@ -203,6 +248,34 @@ mod tests {
                 "deleted outside",
             ),
             ("The maximum number of rules: quota exceeded", "Service Quotas"),
+            (
+                "Resource handler returned message: \"The role defined for the function cannot be assumed by Lambda. (Service: \
+                 Lambda, Status Code: 400)\"",
+                "AssumeRolePolicyDocument",
+            ),
+            (
+                "Resource handler returned message: \"Invalid request provided: AWS::CloudFront::Distribution: The specified SSL \
+                 certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.\"",
+                "describe-certificate",
+            ),
+            (
+                "Cannot delete export shop-table as it is in use by shop-api.",
+                "list-imports",
+            ),
+            ("Circular dependency between resources: [A, B]", "Break the circle"),
+            ("Rate exceeded (Service: ApiGateway, Status Code: 429)", "in a minute"),
+            (
+                "The operation cannot be performed at this time. An update is in progress (Error Code: ResourceConflictException)",
+                "at the same time",
+            ),
+            (
+                "Cannot delete policy because it is in use by: Role(s) (Service: Iam, Error Code: DeleteConflict)",
+                "still uses",
+            ),
+            (
+                "Cannot exceed quota for PoliciesPerRole: 10 (Error Code: LimitExceeded)",
+                "Service Quotas",
+            ),
         ] {
             let told = advice(&event("X", "CREATE_FAILED", Some(reason)));
             assert!(

@@ -193,8 +193,8 @@ pub(crate) async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter:
     })
 }
 
-/// The error for an operation that ended badly: the resource that failed first, and why.
-pub(crate) fn failure(name: &str, ended: &Ended) -> Error {
+/// The error for an operation that ended badly: the resource that failed first, and why; `point` shows that in the user's file.
+pub(crate) fn failure(name: &str, ended: &Ended, point: impl FnOnce(Error, &ResourceEvent) -> Error) -> Error {
     let what = match ended.status.as_str() {
         // Nobody asks about a failure to delete what is deleted: it vanished under another operation.
         "DELETE_COMPLETE" => {
@@ -216,7 +216,7 @@ pub(crate) fn failure(name: &str, ended: &Ended) -> Error {
         return error.hint("Run the same command again; `deployer status` shows the stack's state.");
     };
     let reason = cause.reason.as_deref().unwrap_or("CloudFormation gives no reason");
-    error
+    point(error, cause)
         .cause(format!("{} ({}): {reason}", cause.logical_id, cause.resource_type))
         .hint(events::advice(cause).unwrap_or_else(|| {
             "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned()

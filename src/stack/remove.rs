@@ -87,7 +87,7 @@ pub(crate) async fn stack(
     let ended = follow::to_end(cloud, id, &stack.arn, &token, bookmark, reporter, |_| {}).await?;
     match status::of_stack(&ended.status).state {
         StackState::Deleted => Ok(()),
-        _ => Err(follow::failure(&stack.name, &ended)),
+        _ => Err(follow::failure(&stack.name, &ended, |error, _| error)),
     }
 }
 
@@ -164,6 +164,6 @@ pub(crate) async fn release(
         Severity::Good => follow::in_status(cloud, &stack.arn, &ended.status)
             .await
             .map(|_| released),
-        _ => Err(follow::failure(&stack.name, &ended)),
+        _ => Err(follow::failure(&stack.name, &ended, |error, _| error)),
     }
 }
