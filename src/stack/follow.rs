@@ -216,11 +216,49 @@ pub(crate) fn failure(name: &str, ended: &Ended, point: impl FnOnce(Error, &Reso
         return error.hint("Run the same command again; `deployer status` shows the stack's state.");
     };
     let reason = cause.reason.as_deref().unwrap_or("CloudFormation gives no reason");
-    point(error, cause)
+    let stuck = stuck(name, ended);
+    let error = point(error, cause)
         .cause(format!("{} ({}): {reason}", cause.logical_id, cause.resource_type))
-        .hint(events::advice(cause).unwrap_or_else(|| {
-            "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned()
-        }))
+        .hint(events::advice(cause).unwrap_or_else(|| match &stuck {
+            Some(_) => "Remove the cause and run the same command again; it goes on from here.".to_owned(),
+            None => "Nothing of the failed change stays. Correct the cause and run the same command again.".to_owned(),
+        }));
+    stuck.into_iter().fold(error, Error::hint)
+}
+
+/// How a stack that can't go on by itself is led out of that, at the cost of what holds it. Only its owner can know whether that
+/// may be.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html>
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html>
+fn stuck(name: &str, ended: &Ended) -> Option<String> {
+    let (failed, what, option, outcome) = match ended.status.as_str() {
+        "UPDATE_ROLLBACK_FAILED" => (
+            "UPDATE_FAILED",
+            "continue-update-rollback",
+            "resources-to-skip",
+            "takes them as they are and ends the rollback without them",
+        ),
+        "DELETE_FAILED" => (
+            "DELETE_FAILED",
+            "delete-stack",
+            "retain-resources",
+            "removes the stack and leaves them",
+        ),
+        _ => return None,
+    };
+    let of_resource = |event: &&ResourceEvent| !event.is_of_stack() && event.status == failed;
+    let mut held: Vec<&str> = ended
+        .events
+        .iter()
+        .filter(of_resource)
+        .map(|event| event.logical_id.as_str())
+        .collect();
+    held.sort_unstable();
+    held.dedup();
+    let held = held.join(" ");
+    (!held.is_empty()).then(|| {
+        format!("If the cause can't be removed: `aws cloudformation {what} --stack-name {name} --{option} {held}` {outcome}.")
+    })
 }
 
 #[cfg(test)]

@@ -491,6 +491,8 @@ async fn a_rollback_that_fails_again_is_told() {
     scene.up().fails_with(1).says(&[
         "UPDATE_ROLLBACK_FAILED",
         "Table (AWS::DynamoDB::Table): the table is held",
+        "aws cloudformation continue-update-rollback --stack-name three-tier-dev-data --resources-to-skip Table",
+        "stacks/data.yaml:",
     ]);
     assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
 }
@@ -702,10 +704,12 @@ fn events_are_read_page_by_page() {
             pages[page].clone()
         })
     });
-    scene
-        .up()
-        .fails_with(1)
-        .says(&["Table (AWS::DynamoDB::Table): the cause is on page two"]);
+    scene.up().fails_with(1).says(&[
+        "Table (AWS::DynamoDB::Table): the cause is on page two",
+        "stacks/data.yaml:",
+        "Table:",
+        "CREATE_FAILED",
+    ]);
 }
 
 /// A creation that failed after it made the protected table: neither its rollback nor its removal can delete that.
