@@ -1,7 +1,7 @@
 //! An item as a line of JSON, with the type of each value, as DynamoDB's exports have it: nothing of it is lost, and `seed` reads it.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html>
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,7 +24,8 @@ pub(super) fn line(table: Option<&str>, item: &Item) -> Option<String> {
 /// The same item without the line around it; by name, so that the same item is the same text.
 pub(super) fn typed(item: &Item) -> Option<Map<String, Value>> {
     let values = item.iter().map(|(name, value)| Some((name.clone(), value_of(value)?)));
-    values.collect()
+    let sorted: BTreeMap<String, Value> = values.collect::<Option<_>>()?;
+    Some(sorted.into_iter().collect())
 }
 
 fn value_of(value: &AttributeValue) -> Option<Value> {

@@ -94,12 +94,12 @@ async fn items_of_every_type_come_back() {
         "{}",
         down.stderr
     );
-    assert_eq!(items_of(&project, "last.jsonl"), items);
+    assert!(items_of(&project, "last.jsonl") == items, "the same lines");
 
     run(&["up", "--stage", "dev", "--only", "data"]);
     let seeded = run(&["seed", "--stage", "dev", "--file", "last.jsonl"]);
     assert!(seeded.stderr.contains("2300 added"), "{}", seeded.stderr);
-    assert_eq!(scanned(&clients).await, before);
+    assert!(scanned(&clients).await == before, "the same items");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +113,7 @@ async fn one_that_failed_goes_on() {
     };
     let backup = || project.deployer(&proxy.endpoint(), &["backup", "--stage", "dev", "all.jsonl"]);
 
-    let mut left = 3;
+    let mut left = 7;
     proxy.rule(move |seen| {
         left -= i32::from(seen.operation == "Scan");
         (seen.operation == "Scan" && left < 0).then(|| json_refusal(400, "AccessDeniedException", "not any more"))
@@ -127,7 +127,7 @@ async fn one_that_failed_goes_on() {
     // Whoever ended in the middle of a line left half of it.
     let part = project.path().join("all.jsonl.part");
     let mut text = fs::read_to_string(&part).expect("there");
-    assert!(text.lines().count() > 1000, "{}", text.len());
+    assert!(text.lines().count() >= 1000, "{}", text.lines().count());
     text.push_str("{\"Item\":{\"userId");
     fs::write(&part, text).expect("written");
 
