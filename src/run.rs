@@ -106,6 +106,7 @@ fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: 
             tokio::select! {
                 biased;
                 () = signals.next() => {}
+                never = session.reporter.beat() => match never {},
                 outcome = &mut end => return outcome.unwrap_or_else(|_| Err(Error::failed("the run ended unexpectedly"))),
             }
             session.journal.interrupt();

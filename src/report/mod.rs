@@ -6,11 +6,14 @@ pub(crate) mod event;
 mod excerpt;
 mod human;
 mod next_step;
+mod pulse;
 
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,6 +24,7 @@ use crate::text::{all_visible, visible};
 pub(crate) use event::Event;
 use human::Human;
 pub(crate) use next_step::Flags;
+use pulse::Pulse;
 
 /// "2 added, 1 overwritten": what there are any of.
 pub(crate) fn counted(counts: &[(usize, &str)]) -> String {
@@ -83,6 +87,8 @@ pub(crate) struct Reporter {
     /// Whether a question would be read and answered.
     somebody_there: bool,
     flags: Flags,
+    /// None where something moves on a terminal as long as something is done.
+    pulse: Option<Pulse>,
     /// One question at a time: parts that run beside one another may have some.
     questions: tokio::sync::Mutex<()>,
 }
@@ -195,6 +201,7 @@ impl Reporter {
                 )),
                 Format::Json => Style::Json,
             },
+            pulse: (options.format == Format::Json || !options.quiet && !(terminal && !automated)).then(Pulse::default),
             yes: options.yes,
             somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
             flags: options.flags,
@@ -204,6 +211,22 @@ impl Reporter {
 
     /// Shows an event.
     pub(crate) fn event(&self, event: &Event) {
+        if let Some(pulse) = &self.pulse {
+            pulse.saw(event, Instant::now());
+        }
+        self.show(event);
+    }
+
+    /// Gives a sign of life each minute in which nothing else does, for ever.
+    pub(crate) async fn beat(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(pulse::SILENCE / 6).await;
+            let due = self.pulse.iter().flat_map(|pulse| pulse.due(Instant::now()));
+            due.for_each(|event| self.show(&event));
+        }
+    }
+
+    fn show(&self, event: &Event) {
         match &self.style {
             Style::Human(human) => human.event(event),
             Style::Json => json_line(event),
