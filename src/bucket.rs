@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
@@ -257,15 +259,15 @@ pub(crate) async fn empty(cloud: &Cloud, bucket: &str) -> Result<usize> {
         .hint("Something writes into it. Stop that, then run the same command again."))
 }
 
+/// Deletes what is listed: while some of it goes, more is listed, which goes on by keys and so misses nothing.
 async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
-    let what = || format!("could not empty the bucket {bucket}");
-    let mut deleted = 0;
-    let mut pages = cloud.s3.list_object_versions().bucket(bucket);
-    loop {
-        let page = match pages.clone().send().await {
+    let first = cloud.s3.list_object_versions().bucket(bucket);
+    let pages = stream::try_unfold(Some(first), async |request| {
+        let Some(request) = request else { return Ok(None) };
+        let page = match request.clone().send().await {
             Ok(page) => page,
-            Err(error) if code(&error) == "NoSuchBucket" => return Ok(deleted),
-            Err(error) => return Err(explain(error, &what())),
+            Err(error) if code(&error) == "NoSuchBucket" => return Ok(None),
+            Err(error) => return Err(explain(error, &format!("could not empty the bucket {bucket}"))),
         };
         let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
         let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
@@ -279,26 +281,81 @@ async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
                     .ok()
             })
             .collect();
-        deleted += objects.len();
-        // A page has at most 1,000 entries, which is also the most that one call deletes.
-        delete(cloud, bucket, objects).await?;
-        if page.is_truncated() != Some(true) {
-            return Ok(deleted);
-        }
-        pages = pages
-            .set_key_marker(page.next_key_marker)
-            .set_version_id_marker(page.next_version_id_marker);
-    }
+        let next = (page.is_truncated() == Some(true)).then(|| {
+            request
+                .set_key_marker(page.next_key_marker)
+                .set_version_id_marker(page.next_version_id_marker)
+        });
+        Ok(Some((objects, next)))
+    });
+    // A page has at most 1,000 entries, which is also the most that one call deletes.
+    let deletions = pages.map(async |objects| {
+        let objects: Vec<ObjectIdentifier> = objects?;
+        let count = objects.len();
+        delete(cloud, bucket, objects).await.map(|()| count)
+    });
+    deletions
+        .buffer_unordered(DELETIONS_AT_ONCE)
+        .try_fold(0, async |sum, count| Ok(sum + count))
+        .await
 }
 
-/// Deletes up to 1,000 objects in one call.
+/// What S3 says of an object that it would delete at another time.
+const FOR_NOW: [&str; 4] = ["SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted"];
+
+/// How often what S3 didn't delete for now is tried, with ever longer pauses: about a minute in all.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Deletes up to 1,000 objects in one call, and again those that S3 says to try later.
 ///
 /// # Errors
 /// S3 answers 200 even when it refuses some; the first of those becomes the error.
-async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<()> {
-    if objects.is_empty() {
-        return Ok(());
+async fn delete(cloud: &Cloud, bucket: &str, mut objects: Vec<ObjectIdentifier>) -> Result<()> {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1.. {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let refused = delete_once(cloud, bucket, objects).await?;
+        let passes = |error: &S3Error| error.code().is_some_and(|code| FOR_NOW.contains(&code));
+        if attempt == ATTEMPTS || !refused.iter().all(passes) {
+            let Some(first) = refused.iter().find(|error| !passes(error)).or(refused.first()) else {
+                return Ok(());
+            };
+            return Err(Error::failed(format!(
+                "S3 refuses to delete {} of the objects in {bucket}",
+                refused.len()
+            ))
+            .cause(format!(
+                "{}: {} {}",
+                first.key().unwrap_or_default(),
+                first.code().unwrap_or_default(),
+                first.message().unwrap_or_default()
+            ))
+            .hint(if passes(first) {
+                "S3 is busy. Run the same command again; it goes on from here."
+            } else {
+                "The deploying identity needs s3:DeleteObject and s3:DeleteObjectVersion on it."
+            }));
+        }
+        objects = refused
+            .into_iter()
+            .filter_map(|error| {
+                let object = ObjectIdentifier::builder()
+                    .set_key(error.key)
+                    .set_version_id(error.version_id);
+                object.build().ok()
+            })
+            .collect();
+        sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        pause *= 2;
     }
+    Ok(())
+}
+
+/// One such call. Returns what S3 didn't delete, with why.
+async fn delete_once(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<Vec<S3Error>> {
     let request = Delete::builder()
         .set_objects(Some(objects))
         .quiet(true)
@@ -312,20 +369,7 @@ async fn delete(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> 
         .send()
         .await
         .map_err(|error| explain(error, &format!("could not delete from the bucket {bucket}")))?;
-    match answer.errors().first() {
-        None => Ok(()),
-        Some(refused) => Err(Error::failed(format!(
-            "S3 refuses to delete {} of the objects in {bucket}",
-            answer.errors().len()
-        ))
-        .cause(format!(
-            "{}: {} {}",
-            refused.key().unwrap_or_default(),
-            refused.code().unwrap_or_default(),
-            refused.message().unwrap_or_default()
-        ))
-        .hint("The deploying identity needs s3:DeleteObject and s3:DeleteObjectVersion on it.")),
-    }
+    Ok(answer.errors.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -610,6 +610,46 @@ fn a_partly_refused_deletion_is_a_failure() {
     );
 }
 
+/// What S3 doesn't delete for now, being busy, is asked for again, and that alone.
+#[test]
+fn what_s3_deletes_later_is_asked_for_again() {
+    let scene = Scene::new();
+    let endpoint = scene.proxy.endpoint();
+    scene.project.deployer(&endpoint, &["up", "--stage", "dev"]).success();
+    let mut refused = false;
+    scene.proxy.rule(move |seen| {
+        let is_of_site = seen.method == "POST" && seen.path.contains("-site-") && seen.path.contains("delete");
+        if !is_of_site || refused {
+            return None;
+        }
+        refused = true;
+        // All of it is there, and just one is told.
+        let key = "index.html";
+        let from = seen.body.find(&format!("<Key>{key}</Key>"))?;
+        let version = seen.body[from..].split_once("<VersionId>")?.1.split_once("</VersionId>")?.0;
+        Some((
+            200,
+            format!(
+                "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Error><Key>{key}</Key>\
+                 <VersionId>{version}</VersionId><Code>SlowDown</Code><Message>Please reduce your request rate.</Message>\
+                 </Error></DeleteResult>"
+            ),
+        ))
+    });
+    scene.proxy.take();
+    scene
+        .project
+        .deployer(&endpoint, &["down", "--stage", "dev", "--yes"])
+        .success();
+    let asked = scene.proxy.take();
+    let of_site: Vec<usize> = asked
+        .iter()
+        .filter(|seen| seen.method == "POST" && seen.path.contains("-site-") && seen.path.contains("delete"))
+        .map(|seen| seen.body.matches("<Key>").count())
+        .collect();
+    assert!(of_site[0] > 1 && of_site[1] == 1, "{of_site:?}");
+}
+
 /// A function is pending for a while after its creation, and a distribution takes minutes.
 #[test]
 fn readiness_is_waited_for() {
