@@ -142,6 +142,8 @@ pub enum Command {
     Backup(BackupArgs),
     /// Show the stage's stacks and what is in them: the site, routes, functions, tables
     Status,
+    /// Tell why the last operation on a stack failed, whoever started it, and what to do about it
+    Diagnose,
     /// Show what feeds what: stacks, functions, routes and tables, from the folder alone
     Graph(GraphArgs),
     /// Prove that the stage works, is private, and can do no more than it must

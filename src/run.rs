@@ -164,6 +164,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
         Command::Graph(args) => commands::graph::run(args, session),
         Command::Package(args) => commands::package::run(args, session).await,
         Command::Seed(args) => commands::seed::run(args, session).await,
+        Command::Diagnose => commands::diagnose::run(session).await,
         Command::Backup(args) => commands::backup::run(args, session).await,
         Command::Status => commands::status::run(session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,

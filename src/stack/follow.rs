@@ -230,7 +230,7 @@ pub(crate) fn failure(name: &str, ended: &Ended, point: impl FnOnce(Error, &Reso
 /// may be.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html>
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html>
-fn stuck(name: &str, ended: &Ended) -> Option<String> {
+pub(crate) fn stuck(name: &str, ended: &Ended) -> Option<String> {
     let (failed, what, option, outcome) = match ended.status.as_str() {
         "UPDATE_ROLLBACK_FAILED" => (
             "UPDATE_FAILED",

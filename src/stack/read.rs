@@ -286,6 +286,34 @@ pub(crate) async fn events_since(
     Ok(events.into_iter().map(|event| resource_event(id, event)).collect())
 }
 
+/// The events of the last operation on a stack, oldest first, whoever started it: up to that by which it began.
+pub(crate) async fn last_operation(cloud: &Cloud, id: &StackId, arn: &str) -> Result<Vec<ResourceEvent>> {
+    // A rollback is part of what it rolls back.
+    const BEGINNINGS: [&str; 5] = [
+        "CREATE_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+        "IMPORT_IN_PROGRESS",
+        "REVIEW_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+    ];
+    let mut found = Vec::new();
+    let events = cloud.cloudformation.describe_stack_events().stack_name(arn);
+    let mut pages = events.into_paginator().send();
+    'pages: while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| explain(error, &format!("could not read the events of {arn}")))?;
+        for event in page.stack_events.unwrap_or_default() {
+            let event = resource_event(id, event);
+            let is_beginning = event.is_of_stack() && BEGINNINGS.contains(&event.status.as_str());
+            found.push(event);
+            if is_beginning {
+                break 'pages;
+            }
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
 async fn new_events(cloud: &Cloud, arn: &str, bookmark: &mut Bookmark) -> Result<Vec<StackEvent>> {
     let mut found: Vec<StackEvent> = Vec::new();
     let mut pages = cloud

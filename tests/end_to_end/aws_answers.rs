@@ -711,6 +711,59 @@ fn another_accounts_bucket_is_a_taken_name() {
         )]);
 }
 
+/// What CI did is told as what one did oneself: by the events of the last operation, and no earlier one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_later() {
+    let scene = Scene::new();
+    scene.up().success();
+    let arn = scene.arn(DATA).await;
+    let diagnose = |args: &[&str]| {
+        let args = [&["diagnose", "--stage", "dev"], args].concat();
+        scene.project.deployer(&scene.proxy.endpoint(), &args).success()
+    };
+    assert!(!diagnose(&[]).stdout.contains("next:"), "nothing failed");
+    scene.proxy.take();
+    scene.proxy.rule(move |seen| match seen.operation.as_str() {
+        "DescribeStacks" if seen.body.contains(DATA) => {
+            Some(stack_in("UPDATE_ROLLBACK_COMPLETE", DATA).arn(&arn).answer())
+        }
+        "DescribeStackEvents" => {
+            let table = |id: &'static str, reason: &'static str| StackEvent {
+                resource: ("AWS::DynamoDB::Table", "Table"),
+                reason,
+                ..StackEvent::of_stack(id, DATA, "UPDATE_FAILED")
+            };
+            Some(stack_events(
+                &[
+                    StackEvent::of_stack("6", DATA, "UPDATE_ROLLBACK_COMPLETE"),
+                    StackEvent::of_stack("5", DATA, "UPDATE_ROLLBACK_IN_PROGRESS"),
+                    table("4", "Rate exceeded (Status Code: 429)"),
+                    StackEvent::of_stack("3", DATA, "UPDATE_IN_PROGRESS"),
+                    StackEvent::of_stack("2", DATA, "UPDATE_ROLLBACK_COMPLETE"),
+                    table("1", "of an earlier one"),
+                ],
+                None,
+            ))
+        }
+        _ => None,
+    });
+    let told = diagnose(&[]).stdout.clone();
+    for words in [
+        "UPDATE_ROLLBACK_COMPLETE",
+        "Table AWS::DynamoDB::Table UPDATE_FAILED: Rate exceeded (Status Code: 429)",
+        "stacks/data.yaml:",
+        "next: AWS has slowed this account down.",
+    ] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    assert!(!told.contains("earlier"), "{told}");
+    let document = diagnose(&["--output", "json"]).json();
+    let stacks = document["stacks"].as_array().expect("stacks");
+    let data = stacks.iter().find(|stack| stack["id"] == "data").expect("the stack");
+    assert_eq!(data["failure"]["logicalId"], "Table");
+    scene.proxy.assert_nothing_was_written();
+}
+
 /// More events than fit a page, and the page of another operation behind them.
 #[test]
 fn events_are_read_page_by_page() {
