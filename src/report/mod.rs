@@ -190,18 +190,19 @@ impl Reporter {
     pub(crate) fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let automated = is_automated(std::env::var_os("CI").as_deref());
+        let animated = terminal && !options.quiet && !automated;
         Self {
             style: match options.format {
                 Format::Text => Style::Human(Human::new(
                     Paint::new(options.color, terminal),
                     Paint::new(options.color, std::io::stdout().is_terminal()),
-                    terminal && !options.quiet && !automated,
+                    animated,
                     options.quiet,
                     options.verbose,
                 )),
                 Format::Json => Style::Json,
             },
-            pulse: (options.format == Format::Json || !options.quiet && !(terminal && !automated)).then(Pulse::default),
+            pulse: (options.format == Format::Json || !(animated || options.quiet)).then(Pulse::default),
             yes: options.yes,
             somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
             flags: options.flags,
