@@ -11,8 +11,9 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 
+const BUCKET: &str = "website-prod-123456789012-us-east-1";
 /// The one whose objects keep their content.
-const BUCKET: &str = "website-prod-artifacts-123456789012-us-east-1";
+const ARTIFACTS: &str = "website-prod-artifacts-123456789012-us-east-1";
 const MD5_OF_HELLO: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 
 struct Server {
@@ -111,7 +112,7 @@ async fn listings_have_etags_and_pages() {
 async fn writes_can_be_conditional() {
     let server = Server::start();
     let put = || {
-        let put = server.client.put_object().bucket("benchmark-artifacts").key("lease");
+        let put = server.client.put_object().bucket(ARTIFACTS).key("lease");
         put.content_type("application/json")
             .body(ByteStream::from_static(b"hello"))
     };
@@ -128,7 +129,7 @@ async fn writes_can_be_conditional() {
     let lease = server
         .client
         .get_object()
-        .bucket("benchmark-artifacts")
+        .bucket(ARTIFACTS)
         .key("lease")
         .send()
         .await
