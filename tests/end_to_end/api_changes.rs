@@ -50,7 +50,10 @@ impl Deployed {
 
     fn answer(&self, method: &str, path: &str) -> http::Answer {
         let root = self.url.strip_suffix("/users").expect("a path");
-        http::request(method, &format!("{root}{path}"), &[]).expect("an answer")
+        let ask = || http::request(method, &format!("{root}{path}"), &[]).expect("an answer");
+        let first = ask();
+        // So the emulator says, under load, that the function's process ended as it started; a visitor asks once more.
+        if first.status == 502 { ask() } else { first }
     }
 }
 
