@@ -7,12 +7,12 @@ use std::time::Duration;
 use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
-use tokio::time::sleep;
 
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, Result};
 use crate::site::sum::Sum;
+use crate::wait::{Pace, Probe, until};
 
 /// How often a bucket is looked at anew: something may write into it while it is emptied.
 const ROUNDS: usize = 5;
@@ -303,61 +303,69 @@ async fn empty_once(cloud: &Cloud, bucket: &str) -> Result<usize> {
 /// What S3 says of an object that it would delete at another time.
 const FOR_NOW: [&str; 4] = ["SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted"];
 
-/// How often what S3 didn't delete for now is tried, with ever longer pauses: about a minute in all.
-const ATTEMPTS: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long what S3 doesn't delete for now is asked for again.
+const BUSY: Pace = Pace {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(15),
+    deadline: Duration::from_secs(60),
+};
 
 /// Deletes up to 1,000 objects in one call, and again those that S3 says to try later.
 ///
 /// # Errors
 /// S3 answers 200 even when it refuses some; the first of those becomes the error.
 async fn delete(cloud: &Cloud, bucket: &str, mut objects: Vec<ObjectIdentifier>) -> Result<()> {
-    let mut pause = FIRST_PAUSE;
-    for attempt in 1.. {
+    let passes = |refused: &S3Error| refused.code().is_some_and(|code| FOR_NOW.contains(&code));
+    let mut late = None;
+    until(BUSY, async || {
         if objects.is_empty() {
-            return Ok(());
+            return Probe::Ready(());
         }
-        let refused = delete_once(cloud, bucket, objects).await?;
-        let passes = |error: &S3Error| error.code().is_some_and(|code| FOR_NOW.contains(&code));
-        if attempt == ATTEMPTS || !refused.iter().all(passes) {
-            let Some(first) = refused.iter().find(|error| !passes(error)).or(refused.first()) else {
-                return Ok(());
-            };
-            return Err(Error::failed(format!(
-                "S3 refuses to delete {} of the objects in {bucket}",
-                refused.len()
-            ))
-            .cause(format!(
-                "{}: {} {}",
-                first.key().unwrap_or_default(),
-                first.code().unwrap_or_default(),
-                first.message().unwrap_or_default()
-            ))
-            .hint(if passes(first) {
-                "S3 is busy. Run the same command again; it goes on from here."
-            } else {
-                "The deploying identity needs s3:DeleteObject and s3:DeleteObjectVersion on it."
-            }));
+        let refused = match delete_once(cloud, bucket, &objects).await {
+            Ok(refused) => refused,
+            Err(error) => return Probe::Failed(error),
+        };
+        if let Some(lasting) = refused.iter().find(|one| !passes(one)) {
+            let error = refusal(bucket, lasting, refused.len());
+            return Probe::Failed(
+                error.hint("The deploying identity needs s3:DeleteObject and s3:DeleteObjectVersion on it."),
+            );
         }
-        objects = refused
-            .into_iter()
-            .filter_map(|error| {
-                let object = ObjectIdentifier::builder()
-                    .set_key(error.key)
-                    .set_version_id(error.version_id);
-                object.build().ok()
-            })
-            .collect();
-        sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-        pause *= 2;
-    }
-    Ok(())
+        let Some(first) = refused.first() else {
+            return Probe::Ready(());
+        };
+        late = Some(refusal(bucket, first, refused.len()));
+        // With the versions that were asked for: one of which none is told would be hidden, and stay.
+        objects.retain(|object| refused.iter().any(|one| is_about(one, object)));
+        Probe::Pending
+    })
+    .await
+    .in_time(|| {
+        let error = late.unwrap_or_else(|| Error::failed(format!("could not empty the bucket {bucket}")));
+        error.hint("S3 is busy. Run the same command again; it goes on from here.")
+    })
+}
+
+fn is_about(refused: &S3Error, object: &ObjectIdentifier) -> bool {
+    let is_version = refused
+        .version_id()
+        .is_none_or(|version| object.version_id() == Some(version));
+    refused.key() == Some(object.key()) && is_version
+}
+
+fn refusal(bucket: &str, first: &S3Error, count: usize) -> Error {
+    Error::failed(format!("S3 refuses to delete {count} of the objects in {bucket}")).cause(format!(
+        "{}: {} {}",
+        first.key().unwrap_or_default(),
+        first.code().unwrap_or_default(),
+        first.message().unwrap_or_default()
+    ))
 }
 
 /// One such call. Returns what S3 didn't delete, with why.
-async fn delete_once(cloud: &Cloud, bucket: &str, objects: Vec<ObjectIdentifier>) -> Result<Vec<S3Error>> {
+async fn delete_once(cloud: &Cloud, bucket: &str, objects: &[ObjectIdentifier]) -> Result<Vec<S3Error>> {
     let request = Delete::builder()
-        .set_objects(Some(objects))
+        .set_objects(Some(objects.to_vec()))
         .quiet(true)
         .build()
         .map_err(|error| Error::failed("could not build a deletion").cause(error))?;
