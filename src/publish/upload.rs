@@ -5,9 +5,6 @@
 //! then is looked at before the parts become an object.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -160,7 +157,7 @@ impl<'a> Uploader<'a> {
     /// Returns the ETag.
     async fn send_in_parts(&self, object: &Object, part_size: u64) -> Result<Option<String>> {
         let (s3, what) = (&self.cloud.s3, self.what(object));
-        let Body::File(path) = self.site.body(object)? else {
+        let (Body::File(path), Some(sums)) = (self.site.body(object)?, &object.part_sums) else {
             return Err(Error::failed(what).cause("only files are sent in parts"));
         };
         let id = Arc::new(OnceLock::new());
@@ -186,8 +183,8 @@ impl<'a> Uploader<'a> {
             .await
             .map_err(|error| explain(error, &what))?;
         let upload: &String = id.get_or_init(|| begun.upload_id.unwrap_or_default());
-        let sent = stream::iter(0..object.size.div_ceil(part_size))
-            .map(|index| self.send_part(object, &path, upload, index, part_size))
+        let sent = stream::iter((0..).zip(sums.iter()))
+            .map(|(index, crc)| self.send_part(object, &path, upload, part_size, (index, *crc)))
             .buffered(LONG_AT_ONCE)
             .try_collect::<Vec<CompletedPart>>()
             .await
@@ -229,18 +226,13 @@ impl<'a> Uploader<'a> {
         object: &Object,
         path: &Path,
         upload: &str,
-        index: u64,
         part_size: u64,
+        (index, crc): (u64, u32),
     ) -> Result<CompletedPart> {
         let offset = index * part_size;
         let size = part_size.min(object.size - offset);
         let _turn = self.turn(size).await;
         let number = i32::try_from(index + 1).or_fail(|| self.what(object))?;
-        let sums = object.part_sums.as_deref().unwrap_or_default();
-        let crc = match usize::try_from(index).ok().and_then(|index| sums.get(index)) {
-            Some(crc) => *crc,
-            None => crc_of(path.to_owned(), offset, size).await?,
-        };
         let crc = BASE64.encode(crc.to_be_bytes());
         let answer = self
             .cloud
@@ -314,24 +306,6 @@ async fn read(path: PathBuf) -> Result<Vec<u8>> {
     tokio::fs::read(&path)
         .await
         .or_fail(|| format!("could not read {}", path.display()))
-}
-
-/// The CRC-32 of a part of a file.
-async fn crc_of(path: PathBuf, mut offset: u64, size: u64) -> Result<u32> {
-    let what = format!("could not read {}", path.display());
-    let read = move || -> io::Result<u32> {
-        let (file, mut crc) = (File::open(path)?, crc32fast::Hasher::new());
-        let (mut buffer, end) = (vec![0; PIECE_BYTES], offset + size);
-        while offset < end {
-            let left = usize::try_from(end - offset).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
-            file.read_exact_at(&mut buffer[..left], offset)?;
-            crc.update(&buffer[..left]);
-            offset += left as u64;
-        }
-        Ok(crc.finalize())
-    };
-    let read = tokio::task::spawn_blocking(read).await.or_fail(|| what.clone())?;
-    read.or_fail(|| what)
 }
 
 /// The ETag that S3 gives an object made of these parts, unless it encrypts by KMS: the MD5 of their MD5s, with their

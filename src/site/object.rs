@@ -104,7 +104,7 @@ pub(crate) struct Object {
     pub size: u64,
     /// What they are, in short.
     pub sum: Sum,
-    /// The CRC-32 of each part that it is sent in; none if it is sent whole, or nobody has read it.
+    /// The CRC-32 of each part that it is sent in; none if it is sent whole.
     pub part_sums: Option<Arc<[u32]>>,
     /// What it is served with.
     pub headers: Arc<Headers>,
