@@ -1,7 +1,9 @@
 //! `deployer backup`: all items of the stage's tables, into a file that `deployer seed` reads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::seed::settled;
@@ -13,7 +15,7 @@ use crate::project::stacks::StackId;
 use crate::report::{CommandResult, Paint};
 use crate::seeding;
 use crate::stack::ownership::Adoption;
-use crate::stack::read::{self, Deployed};
+use crate::stack::read::Deployed;
 
 /// Runs the command. That the file can be written is looked at before anything is asked of the cloud.
 pub(crate) async fn run(args: &BackupArgs, session: Session<'_>) -> Result<()> {
@@ -29,20 +31,22 @@ pub(crate) async fn run(args: &BackupArgs, session: Session<'_>) -> Result<()> {
     }
     let context = Context::connect(project, session).await?;
     let stacks = context.own_stacks(Adoption::default()).await?;
-    let mut sources = Vec::new();
-    for (id, table) in &tables {
-        let stack_id = StackId::new(&table.stack);
-        let stack = settled(&context, &stack_id, &stacks).await?;
-        let cloud = context.cloud_of(&stack_id);
-        let resources = read::resources(cloud, &stack.arn).await?;
-        let deployed = Deployed { stack, resources };
-        sources.push(Source {
-            cloud,
-            stack: table.stack.clone(),
-            id: id.clone(),
-            name: seeding::name_of(&deployed, table)?.to_owned(),
-        });
-    }
+    let ids: BTreeSet<StackId> = tables.iter().map(|(_, table)| StackId::new(&table.stack)).collect();
+    let looked = ids.into_iter().map(async |id| {
+        let deployed = settled(&context, &id, &stacks).await?;
+        Ok::<_, Error>((id, deployed))
+    });
+    let deployed: BTreeMap<StackId, Deployed> = try_join_all(looked).await?.into_iter().collect();
+    let sources = tables.into_iter().map(|(id, table)| {
+        let stack = StackId::new(&table.stack);
+        Ok(Source {
+            cloud: context.cloud_of(&stack),
+            name: seeding::name_of(&deployed[&stack], &table)?.to_owned(),
+            stack: table.stack,
+            id,
+        })
+    });
+    let sources: Vec<Source<'_>> = sources.collect::<Result<_>>()?;
     let tables = backup::write(&sources, &args.file, reporter).await?;
     reporter.finished("backup", backup::describe(&tables, &args.file), false);
     reporter.result(&BackupOutcome {

@@ -17,6 +17,7 @@ use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::functions::FUNCTION;
+use crate::project::seed;
 use crate::project::stacks::{self, CODE_BUCKET, StackId};
 use crate::project::tables::TABLES;
 use crate::project::template::Template;
@@ -95,27 +96,24 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
 
 /// Writes the items of all tables that go.
 async fn back_up(found: &BTreeMap<StackId, Found>, file: &Path, context: &Context<'_>) -> Result<()> {
-    let tables = || {
-        let stacks = found.iter();
-        stacks.flat_map(|(stack, found)| {
+    let tables: Vec<_> = found
+        .iter()
+        .flat_map(|(stack, found)| {
             let tables = found.deployed.resources_of(TABLES);
             tables.map(move |table| (stack, &found.cloud, table))
         })
-    };
-    let sources: Vec<Source<'_>> = tables()
-        .map(|(stack, cloud, table)| {
-            // As seed files call it.
-            let same = tables().filter(|(.., other)| other.logical_id == table.logical_id);
-            let id = match same.count() {
-                1 => table.logical_id.clone(),
-                _ => format!("{stack}.{}", table.logical_id),
-            };
-            Source {
-                cloud,
-                stack: stack.to_string(),
-                id,
-                name: table.physical_id.clone(),
-            }
+        .collect();
+    let ids: Vec<_> = tables
+        .iter()
+        .map(|(stack, _, table)| (stack.as_str(), table.logical_id.as_str()))
+        .collect();
+    let named = tables.iter().zip(seed::names_of(&ids));
+    let sources: Vec<Source<'_>> = named
+        .map(|((stack, cloud, table), id)| Source {
+            cloud,
+            stack: stack.to_string(),
+            id,
+            name: table.physical_id.clone(),
         })
         .collect();
     if sources.is_empty() {

@@ -25,10 +25,8 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     reporter.working("seed", format!("{} items", seeds.count()));
     let progress = &Progress::new(reporter, seeds.count());
     let seeded = try_join_all(seeds.by_stack().into_iter().map(async |(id, tables)| {
-        let stack = settled(&context, &id, &stacks).await?;
+        let deployed = settled(&context, &id, &stacks).await?;
         let cloud = context.cloud_of(&id);
-        let resources = read::resources(cloud, &stack.arn).await?;
-        let deployed = Deployed { stack, resources };
         let seeded = seeding::seed_stack(cloud, &deployed, &tables, args.overwrite, progress).await?;
         // Another file's items aren't those that `up` seeds.
         if args.file.is_none() {
@@ -46,13 +44,17 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     reporter.result(&SeedOutcome { tables })
 }
 
-/// The stack of a table, once no operation is under way on it.
-pub(super) async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeMap<StackId, Stack>) -> Result<Stack> {
+/// The stack of a table with what is in it, once no operation is under way on it.
+pub(super) async fn settled(
+    context: &Context<'_>,
+    id: &StackId,
+    stacks: &BTreeMap<StackId, Stack>,
+) -> Result<Deployed> {
     let found = match stacks.get(id) {
         Some(stack) => follow::settled(context.cloud_of(id), id, stack.clone(), context.reporter).await?,
         None => None,
     };
-    found.ok_or_else(|| {
+    let stack = found.ok_or_else(|| {
         Error::new(
             ErrorKind::NotDeployed,
             format!(
@@ -65,7 +67,9 @@ pub(super) async fn settled(context: &Context<'_>, id: &StackId, stacks: &BTreeM
             "Deploy it first: `deployer up --stage {}`.",
             context.project.stage.name
         ))
-    })
+    })?;
+    let resources = read::resources(context.cloud_of(id), &stack.arn).await?;
+    Ok(Deployed { stack, resources })
 }
 
 #[derive(Serialize)]

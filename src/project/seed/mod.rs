@@ -163,13 +163,21 @@ fn find(name: &str, tables: &[SeedTable]) -> Result<usize, Unknown> {
     }
 }
 
-/// What each table is called in a seed file: its logical id where that is enough.
+/// What each table is called in a seed file.
 pub(crate) fn names(tables: &[SeedTable]) -> Vec<String> {
-    let name = |table: &SeedTable| {
-        let same = tables.iter().filter(|other| other.logical_id == table.logical_id);
+    let tables = tables
+        .iter()
+        .map(|table| (table.stack.as_str(), table.logical_id.as_str()));
+    names_of(&tables.collect::<Vec<_>>())
+}
+
+/// The same of tables that are known by their stacks and their logical ids: these where they are enough.
+pub(crate) fn names_of(tables: &[(&str, &str)]) -> Vec<String> {
+    let name = |(stack, id): &(&str, &str)| {
+        let same = tables.iter().filter(|(_, other)| other == id);
         match same.count() {
-            1 => table.logical_id.clone(),
-            _ => format!("{}.{}", table.stack, table.logical_id),
+            1 => (*id).to_owned(),
+            _ => format!("{stack}.{id}"),
         }
     };
     tables.iter().map(name).collect()
