@@ -55,11 +55,15 @@ pub fn run() -> Exit {
     }
 }
 
+/// How many threads read files at once: each takes memory, and none of them waits for long.
+const READERS: usize = 16;
+
 /// A run waits nearly all of the time. One thread has enough for that, and needn't wake others for each answer; what
 /// computes for long or reads files has threads of its own.
 fn runtime() -> Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(READERS)
         .build()
         .or_fail(|| "could not start the async runtime".to_owned())
 }

@@ -20,7 +20,7 @@ pub(super) struct Facts {
     /// Of the file itself.
     pub(super) sum: Sum,
     /// The CRC-32 of each part that it is sent in, if it isn't sent whole.
-    pub(super) part_sums: Option<Arc<[u32]>>,
+    pub(super) part_sums: Option<Arc<Vec<u32>>>,
     /// What it is, by what it holds.
     pub(super) sniffed: Sniffed,
     /// What it says of other files.

@@ -24,7 +24,7 @@ use super::sniffed::Sniffed;
 use super::source::Source;
 
 /// Changes with all that decides what is found in a file.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 5");
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 6");
 
 /// The coarsest clock of file systems that tell no parts of a second: FAT's.
 const COARSE_TICK: Duration = Duration::from_secs(2);
@@ -105,7 +105,7 @@ fn recall(
                     facts[next] = Some(Facts {
                         stat: entry.stat,
                         sum: entry.sum.parse().ok()?,
-                        part_sums: entry.part_sums.map(Arc::from),
+                        part_sums: entry.part_sums.map(Arc::new),
                         sniffed: entry.sniffed,
                         says: Arc::clone(said.get(entry.says)?),
                         rewritten: entry.rewritten,
@@ -143,7 +143,7 @@ pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &
                 key: (&*source.key).into(),
                 stat: source.facts.stat,
                 sum: source.facts.sum.to_string(),
-                part_sums: source.facts.part_sums.as_deref().map(<[u32]>::to_vec),
+                part_sums: source.facts.part_sums.as_deref().cloned(),
                 sniffed: source.facts.sniffed,
                 is_meant: meant.contains(&*source.key),
                 says: index,

@@ -105,7 +105,7 @@ pub(crate) struct Object {
     /// What they are, in short.
     pub sum: Sum,
     /// The CRC-32 of each part that it is sent in; none if it is sent whole.
-    pub part_sums: Option<Arc<[u32]>>,
+    pub part_sums: Option<Arc<Vec<u32>>>,
     /// What it is served with.
     pub headers: Arc<Headers>,
     /// The file that it comes from, as it was when it was read; none for what was made.
