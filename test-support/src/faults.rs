@@ -29,15 +29,18 @@ pub enum Fault {
     LostToFailure,
     /// It is done, and the connection ends without an answer.
     LostToReset,
+    /// It is done, and the connection ends in the midst of the answer.
+    Truncated,
 }
 
-const ALL: [Fault; 7] = [
+const ALL: [Fault; 8] = [
     Fault::Throttled,
     Fault::Internal,
     Fault::Unavailable,
     Fault::Reset,
     Fault::LostToFailure,
     Fault::LostToReset,
+    Fault::Truncated,
     Fault::Stalled,
 ];
 
@@ -171,6 +174,17 @@ fn serve(client: &TcpStream, shared: &Shared) {
             pass_on(&request, shared.upstream, |_| {});
             reset(client);
         }
+        Some(Fault::Truncated) => pass_on(&request, shared.upstream, |answer| {
+            let body = answer.windows(4).position(|window| window == b"\r\n\r\n");
+            let body = body.map_or(answer.len(), |at| at + 4);
+            // Of an answer without a body the head isn't whole.
+            let end = if body < answer.len() {
+                body + (answer.len() - body) / 2
+            } else {
+                answer.len() / 2
+            };
+            let _ = { client }.write_all(&answer[..end]);
+        }),
     }
     if !matches!(fault, Some(Fault::Reset | Fault::LostToReset)) {
         let _ = client.shutdown(Shutdown::Both);

@@ -160,6 +160,42 @@ fn one_call_in_five_may_fail() {
     }
 }
 
+/// Where every other call fails a run may not get through; then it ends by itself and says why, and the next one, without
+/// faults, goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_every_other_call_fails_a_run_ends_with_a_reason() {
+    let emulator = Emulator::start();
+    let clients = Clients::root(&emulator.endpoint());
+    let project = Project::copy();
+    // Each call that needs many attempts takes a while: all of a stage is for the long run.
+    let is_long = std::env::var_os("DEPLOYER_TEST_FAULTS").is_some();
+    let only: &[&str] = if is_long { &[] } else { &["--only", "data"] };
+    let up = [&["up", "--stage", "dev", "--no-verify"], only].concat();
+    let down = vec!["down", "--stage", "dev", "--yes"];
+    for seed in if is_long { 0..4 } else { 1..3 } {
+        for args in [&up, &down] {
+            let faults = Faults::before(emulator.port(), seed, 50, 0);
+            let ran = project.deployer(&faults.endpoint(), args);
+            let _ = writeln!(std::io::stdout(), "seed {seed}, {}: exit {}", args[0], ran.code);
+            if ran.code != 0 {
+                let told = [
+                    "could not",
+                    "couldn't",
+                    "parts failed",
+                    "didn't answer",
+                    "doesn't answer",
+                ];
+                assert!(told.iter().any(|words| ran.stderr.contains(words)), "{ran}");
+                assert!(ran.stderr.contains("next:") && ran.stderr.contains("error:"), "{ran}");
+            }
+            project.deployer(&emulator.endpoint(), args).success();
+            if args[0] == "up" && is_long {
+                assert_eq!(counted(&clients).await, BTreeMap::from(ONCE), "seed {seed}");
+            }
+        }
+    }
+}
+
 /// The requests for one operation, by their tokens.
 fn tokens(proxy: &Proxy, operation: &str, token: &str) -> Vec<String> {
     let seen = proxy.take();
