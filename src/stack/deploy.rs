@@ -259,7 +259,9 @@ pub(crate) async fn apply(
                     let bookmark = read::bookmark(cloud, &latest.arn).await?;
                     execute(cloud, wanted, made, bookmark, reporter, &mut watch).await
                 }
-                None => Ok(latest),
+                None if latest.digest() == Some(&*wanted.digest()) => Ok(latest),
+                // Only its outputs are left to change.
+                None => update(cloud, wanted, latest, reporter, watch).await,
             }
         }
         Step::Update(_, made, bookmark) => execute(cloud, wanted, made, bookmark, reporter, watch).await,
