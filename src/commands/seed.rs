@@ -1,6 +1,7 @@
 //! `deployer seed`: the seed items, into the stage's tables.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use futures::future::try_join_all;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use crate::cli::SeedArgs;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::project::seeds::StageSeeds;
 use crate::project::stacks::StackId;
 use crate::report::{CommandResult, Paint};
 use crate::seeding::{self, Progress, SeededTable};
@@ -15,33 +17,100 @@ use crate::stack::follow;
 use crate::stack::ownership::Adoption;
 use crate::stack::read::{self, Deployed, Stack};
 
-/// Runs the command. The items are read and checked before anything is asked of the cloud.
+/// Runs the command. The items are read and checked before anything is asked of the cloud. Of a large file that is all that
+/// is done with them then: they are read again as they are put, some after the others.
 pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
-    let seeds = project.seeds(args.file.as_deref(), args.table.as_deref())?;
+    let lines = args.file.as_deref();
+    let lines = lines.and_then(|file| project.seed_lines(file, args.table.as_deref()));
+    let counted = match &lines {
+        Some(lines) => lines.count()?.map(|count| (lines, count)),
+        None => None,
+    };
+    let whole = match counted {
+        Some(_) => None,
+        None => Some(project.seeds(args.file.as_deref(), args.table.as_deref())?),
+    };
     let context = Context::connect(project, session).await?;
     let stacks = context.own_stacks(Adoption::default()).await?;
-    reporter.working("seed", format!("{} items", seeds.count()));
-    let progress = &Progress::new(reporter, seeds.count());
-    let seeded = try_join_all(seeds.by_stack().into_iter().map(async |(id, tables)| {
-        let deployed = settled(&context, &id, &stacks).await?;
-        let cloud = context.cloud_of(&id);
-        let seeded = seeding::seed_stack(cloud, &deployed, &tables, args.overwrite, progress).await?;
-        // Another file's items aren't those that `up` seeds.
-        if args.file.is_none() {
-            let names = seeded.iter().map(|table| table.name.as_str());
-            seeding::mark_all(cloud, names, reporter).await;
+    let count = counted.map_or_else(|| whole.as_ref().map_or(0, StageSeeds::count), |(_, count)| count);
+    reporter.working("seed", format!("{count} items"));
+    let seeder = Seeder {
+        context: &context,
+        stacks: &stacks,
+        args,
+        progress: Progress::new(reporter, count),
+    };
+    let mut tables = Tables::default();
+    match (counted, whole) {
+        (Some((lines, _)), _) => {
+            for seeds in lines.parts()? {
+                seeder.put(&seeds?, &mut tables).await?;
+            }
         }
-        Ok::<_, Error>(seeded)
-    }))
-    .await?;
-    let tables: Vec<SeededTable> = seeded.into_iter().flatten().collect();
+        (None, seeds) => seeder.put(&seeds.unwrap_or_default(), &mut tables).await?,
+    }
+    let tables: Vec<SeededTable> = tables.seeded.into_values().collect();
     let changed = tables
         .iter()
         .any(|table| table.seeded.added + table.seeded.overwritten > 0);
     reporter.finished("seed", seeding::describe(&tables), changed);
     reporter.result(&SeedOutcome { tables })
+}
+
+struct Seeder<'a> {
+    context: &'a Context<'a>,
+    stacks: &'a BTreeMap<StackId, Stack>,
+    args: &'a SeedArgs,
+    progress: Progress<'a>,
+}
+
+/// What is known of the tables so far.
+#[derive(Default)]
+struct Tables {
+    /// The stacks that they are in.
+    stacks: BTreeMap<StackId, Deployed>,
+    /// What was done, by stack and logical id.
+    seeded: BTreeMap<(String, String), SeededTable>,
+}
+
+impl Seeder<'_> {
+    /// Puts items into their tables.
+    async fn put(&self, seeds: &StageSeeds, tables: &mut Tables) -> Result<()> {
+        let by_stack = seeds.by_stack();
+        let new = by_stack.keys().filter(|id| !tables.stacks.contains_key(*id));
+        let looked = try_join_all(new.map(async |id| {
+            let deployed = settled(self.context, id, self.stacks).await?;
+            Ok::<_, Error>((id.clone(), deployed))
+        }));
+        tables.stacks.extend(looked.await?);
+        let known = &tables.stacks;
+        let seeded = try_join_all(by_stack.iter().filter_map(|(id, items)| {
+            let deployed = known.get(id)?;
+            Some(async move {
+                let cloud = self.context.cloud_of(id);
+                let overwrite = self.args.overwrite;
+                let seeded = seeding::seed_stack(cloud, deployed, items, overwrite, &self.progress).await?;
+                // Another file's items aren't those that `up` seeds.
+                if self.args.file.is_none() {
+                    let names = seeded.iter().map(|table| table.name.as_str());
+                    seeding::mark_all(cloud, names, self.context.reporter).await;
+                }
+                Ok::<_, Error>(seeded)
+            })
+        }))
+        .await?;
+        for table in seeded.into_iter().flatten() {
+            match tables.seeded.entry((table.stack.clone(), table.id.clone())) {
+                Entry::Vacant(entry) => {
+                    entry.insert(table);
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().seeded += table.seeded,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The stack of a table with what is in it, once no operation is under way on it.

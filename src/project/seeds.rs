@@ -1,12 +1,16 @@
 //! The seed items of a stage, each with its table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::hash::BuildHasher as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use super::seed::{Item, SeedTable, Seeds};
 use super::stacks::StackId;
 use super::{Project, seed, tables};
-use crate::error::Result;
+use crate::error::{OrFail as _, Result};
 
 /// The seed items of a stage, each with its table.
 #[derive(Debug, Default)]
@@ -60,7 +64,91 @@ impl StageSeeds {
     }
 }
 
+/// A file of JSON lines that is read bit by bit: it may have more items than there is memory for.
+#[derive(Debug)]
+pub(crate) struct SeedLines<'a> {
+    file: &'a Path,
+    table: Option<&'a str>,
+    tables: Vec<SeedTable>,
+}
+
+/// A file up to this size is read at once.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// So many lines are read at once, or so many bytes if they are long: some calls' worth of items.
+const MOST_LINES: usize = 1600;
+/// See [`MOST_LINES`].
+const MOST_BYTES: usize = 4 << 20;
+
+impl SeedLines<'_> {
+    /// Looks at all of it, and returns how many items there are; none if a key is there twice, which reading it at once tells.
+    ///
+    /// # Errors
+    /// It can't be read, or has something that no table takes.
+    pub(crate) fn count(&self) -> Result<Option<usize>> {
+        let (mut count, mut keys) = (0, HashSet::new());
+        let hashers = [RandomState::new(), RandomState::new()];
+        for seeds in self.parts()? {
+            for (index, items) in &seeds?.seeds.tables {
+                count += items.len();
+                for item in items {
+                    // What two hashes tell apart is enough to remember of a million keys.
+                    let [one, other] = hashers.each_ref().map(|hasher| hasher.hash_one((index, &item.key)));
+                    if !keys.insert((one, other)) {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(Some(count))
+    }
+
+    /// Its items, some after the others.
+    ///
+    /// # Errors
+    /// It can't be read; or, of each part, what a table doesn't take.
+    pub(crate) fn parts(&self) -> Result<impl Iterator<Item = Result<StageSeeds>>> {
+        let unreadable = || format!("could not read {}", self.file.display());
+        let mut reader = BufReader::new(File::open(self.file).or_fail(unreadable)?);
+        let mut line = 1;
+        Ok(std::iter::from_fn(move || {
+            let (mut text, first) = (String::new(), line);
+            while line - first < MOST_LINES && text.len() < MOST_BYTES {
+                match reader.read_line(&mut text).or_fail(unreadable) {
+                    Ok(0) => break,
+                    Ok(_) => line += 1,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            if text.is_empty() {
+                return None;
+            }
+            let seeds = seed::parse_lines(&text, first, self.file, &self.tables, self.table).or_else(|error| {
+                // The excerpt counts the lines before.
+                let numbered = "\n".repeat(first - 1) + &text;
+                seed::parse(&numbered, self.file, &self.tables, self.table).and(Err(error))
+            });
+            Some(seeds.map(|seeds| StageSeeds {
+                tables: self.tables.clone(),
+                seeds,
+            }))
+        }))
+    }
+}
+
 impl Project {
+    /// The file of items to read bit by bit, if it is one of many lines of JSON.
+    pub(crate) fn seed_lines<'a>(&self, file: &'a Path, table: Option<&'a str>) -> Option<SeedLines<'a>> {
+        let is_lines = matches!(seed::Format::of(file), Ok(seed::Format::JsonLines));
+        let metadata = file.metadata().ok().filter(|_| is_lines)?;
+        // What isn't a file can't be read twice.
+        (metadata.is_file() && metadata.len() > SMALL_BYTES).then(|| SeedLines {
+            file,
+            table,
+            tables: self.seed_tables(),
+        })
+    }
+
     /// Reads the seed items, from `file` or `stacks/seed.yaml`; a missing default file means none. `table` says which table
     /// they are for, where the file doesn't.
     ///

@@ -6,6 +6,7 @@ mod present;
 mod write;
 
 use std::cell::Cell;
+use std::ops::AddAssign;
 
 use futures::future::try_join_all;
 use serde::Serialize;
@@ -33,6 +34,14 @@ pub(crate) struct Seeded {
     pub overwritten: usize,
     /// Items that were there and were left alone.
     pub kept: usize,
+}
+
+impl AddAssign for Seeded {
+    fn add_assign(&mut self, more: Self) {
+        self.added += more.added;
+        self.overwritten += more.overwritten;
+        self.kept += more.kept;
+    }
 }
 
 /// What seeding did to a table.

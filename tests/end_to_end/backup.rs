@@ -22,7 +22,9 @@ fn filled(endpoint: &str, items: usize) -> Project {
     let project = Project::copy();
     let run = |args: &[&str]| project.deployer(endpoint, args).success();
     run(&["up", "--stage", "dev", "--only", "data"]);
-    let plain = (1..items).map(|n| format!(r#"{{"userId":"u{n}","name":"n{n}"}}"#));
+    // So long that the file is read bit by bit.
+    let padding = "x".repeat(600);
+    let plain = (1..items).map(|n| format!(r#"{{"userId":"u{n}","name":"n{n}","padding":"{padding}"}}"#));
     let lines: Vec<String> = plain.chain([ALL_TYPES.replace('\n', "")]).collect();
     project.write("many.jsonl", &lines.join("\n"));
     run(&["seed", "--stage", "dev", "--file", "many.jsonl"]);

@@ -579,3 +579,23 @@ fn what_no_template_takes_is_refused_before_anything_is_begun() {
             "Did you mean `bootstrap=…`?",
         ]);
 }
+
+/// A long file is read bit by bit; what is wrong at its end is told as of a short one.
+#[test]
+fn what_is_wrong_in_a_long_file_of_items_is_told_as_in_a_short_one() {
+    let project = Project::copy();
+    let padding = "x".repeat(300);
+    let line = |n: usize| format!(r#"{{"userId":"u{n}","padding":"{padding}"}}"#);
+    let lines: Vec<String> = (1..=4000).map(line).collect();
+    let lines = lines.join("\n");
+    for (last, words) in [
+        (r#"{"userId":1}"#.to_owned(), "must be a string"),
+        (line(7), "is there twice; line 7 has it, too"),
+        ("{".to_owned(), "many.jsonl:4001"),
+    ] {
+        project.write("many.jsonl", &format!("{lines}\n{last}\n"));
+        without_a_request(&project, &["seed", "--stage", "dev", "--file", "many.jsonl"])
+            .fails_with(2)
+            .says(&["many.jsonl:4001", words]);
+    }
+}

@@ -97,11 +97,31 @@ pub(crate) fn parse(text: &str, file: &Path, tables: &[SeedTable], table: Option
     let chosen = table.map(|name| chosen(name, tables)).transpose()?;
     let reader = Reader { file, tables };
     let read = || match Format::of(file)? {
-        Format::JsonLines => reader.lines(text, chosen),
+        Format::JsonLines => reader.lines(text, 1, chosen),
         Format::Json if !text.trim().is_empty() => reader.document(reader.json(text)?, chosen),
         Format::Json | Format::Yaml => reader.document(source::tree(text, file)?.merged(file)?, chosen),
     };
     let mut by_table = read().map_err(|error| source::shown(error, file, text))?;
+    by_table.retain(|index, items| !items.is_empty() && chosen.is_none_or(|chosen| chosen == *index));
+    Ok(Seeds {
+        tables: by_table.into_iter().collect(),
+    })
+}
+
+/// Parses some of a file's JSON lines, of which the first has this number: as [`parse`], but that an error shows no excerpt.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_lines(
+    text: &str,
+    first: usize,
+    file: &Path,
+    tables: &[SeedTable],
+    table: Option<&str>,
+) -> Result<Seeds> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let chosen = table.map(|name| chosen(name, tables)).transpose()?;
+    let mut by_table = Reader { file, tables }.lines(text, first, chosen)?;
     by_table.retain(|index, items| !items.is_empty() && chosen.is_none_or(|chosen| chosen == *index));
     Ok(Seeds {
         tables: by_table.into_iter().collect(),
@@ -225,10 +245,10 @@ impl Reader<'_> {
     }
 
     /// An item a line. One is read after the other, so that no tree of a large file is kept.
-    fn lines(&self, text: &str, chosen: Option<usize>) -> Result<ByTable> {
+    fn lines(&self, text: &str, first: usize, chosen: Option<usize>) -> Result<ByTable> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let mut nodes = lines
-            .map(|(index, line)| json::read(line, self.file, index + 1))
+            .map(|(index, line)| json::read(line, self.file, first + index))
             .peekable();
         let (position, found) = match nodes.peek() {
             None => return Ok(ByTable::new()),

@@ -40,6 +40,10 @@ pub(crate) enum Scenario {
     Same,
     /// All are there, and are replaced.
     Overwrite,
+    /// All are there, and are written into a file.
+    Backup,
+    /// None is there, and they are that file's.
+    Restore,
     /// They are only read, as many as are seeded.
     Read,
     /// They are only read, [`MORE`] times as many.
@@ -47,7 +51,15 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [Self::New, Self::Same, Self::Overwrite, Self::Read, Self::ReadMore];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::New,
+        Self::Same,
+        Self::Overwrite,
+        Self::Backup,
+        Self::Restore,
+        Self::Read,
+        Self::ReadMore,
+    ];
 
     /// What it is called in the result.
     pub(crate) fn name(self) -> &'static str {
@@ -55,6 +67,8 @@ impl Scenario {
             Self::New => "seed new items",
             Self::Same => "seed again",
             Self::Overwrite => "seed --overwrite",
+            Self::Backup => "backup",
+            Self::Restore => "seed --file of it",
             Self::Read => "read",
             Self::ReadMore => "read ten times as many",
         }
@@ -74,7 +88,7 @@ pub(crate) struct Run {
     pub(crate) which: Which,
     pub(crate) scenario: Scenario,
     pub(crate) wall: Duration,
-    /// The most memory at a time, and the size of the file that was read, in bytes; of what only reads.
+    /// The most memory at a time, and the size of the file that was read or written, in bytes; of what is about a file.
     pub(crate) memory: Option<(u64, u64)>,
 }
 
@@ -141,6 +155,15 @@ pub(crate) async fn runs(deployers: &[Deployer], items: usize, repetitions: usiz
                 let (wall, memory) = match scenario {
                     Scenario::New | Scenario::Same => (seed(deployer, &[], &cloud, &files).await?, None),
                     Scenario::Overwrite => (seed(deployer, &["--overwrite"], &cloud, &files).await?, None),
+                    Scenario::Backup => {
+                        let _ = fs::remove_file(files.path(BACKUP));
+                        about_file(deployer, &["backup"], &cloud, &files)?
+                    }
+                    Scenario::Restore => {
+                        run(deployer, &["down", "--yes"], &cloud, &files).await?;
+                        run(deployer, &["up", "--yes", "--no-verify"], &cloud, &files).await?;
+                        about_file(deployer, &["seed", "--file"], &cloud, &files)?
+                    }
                     Scenario::Read => read(deployer, &files.path("read.jsonl"), &files)?,
                     Scenario::ReadMore => read(deployer, &files.path("more.jsonl"), &files)?,
                 };
@@ -162,6 +185,29 @@ async fn seed(deployer: &Deployer, more: &[&str], cloud: &LocalCloud, files: &Fi
     let items = items.to_string_lossy();
     let args = [&["seed", "--file", &*items], more].concat();
     run(deployer, &args, cloud, files).await
+}
+
+/// Where the items are written.
+const BACKUP: &str = "backup.jsonl";
+
+/// A command on that file.
+fn about_file(
+    deployer: &Deployer,
+    args: &[&str],
+    cloud: &LocalCloud,
+    files: &Files,
+) -> Result<(Duration, Option<(u64, u64)>)> {
+    let file = files.path(BACKUP);
+    let mut command = command::deployer(&deployer.program, cloud.state());
+    command
+        .args(args)
+        .arg(&file)
+        .args(["--stage", "dev", "--project-dir"])
+        .arg(files.folder.path())
+        .envs(cloud.variables());
+    let usage = process::run(command.as_std_mut())?;
+    let size = fs::metadata(&file)?.len();
+    Ok((usage.wall, Some((usage.peak_memory, size))))
 }
 
 async fn run(deployer: &Deployer, args: &[&str], cloud: &LocalCloud, files: &Files) -> Result<Duration> {

@@ -49,6 +49,9 @@ impl Measure {
         let seconds = |seconds| Some(Target::AtMost(Quantity::Time(Duration::from_secs(seconds))));
         match (self, scenario) {
             (Self::Wall, Scenario::New | Scenario::Overwrite) => seconds(6),
+            (Self::Wall, Scenario::Backup) => seconds(2),
+            (Self::Wall, Scenario::Restore) => seconds(4),
+            (Self::Memory, Scenario::Backup | Scenario::Restore) => Some(Target::AtMost(Quantity::Size(48 << 20))),
             (Self::Wall, Scenario::ReadMore) => seconds(1),
             (Self::Memory, Scenario::ReadMore) => file.map(|size| Target::AtMost(Quantity::Size(50 * size))),
             _ => None,
@@ -65,7 +68,8 @@ pub(crate) fn table(runs: &[Run], items: usize) -> Result<Table> {
     table.load_style(ASCII_MARKDOWN).set_header(COLUMNS);
     for scenario in Scenario::ALL {
         table.add_row(row(scenario, Measure::Wall, runs, items)?);
-        if matches!(scenario, Scenario::Read | Scenario::ReadMore) {
+        let is_about_file = [Scenario::Backup, Scenario::Restore, Scenario::Read, Scenario::ReadMore];
+        if is_about_file.contains(&scenario) {
             table.add_row(row(scenario, Measure::Memory, runs, items)?);
         }
     }
