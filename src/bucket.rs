@@ -152,6 +152,29 @@ pub(crate) async fn list<'a>(
     Ok(found.into_iter().collect())
 }
 
+/// The keys of a bucket that begin with `prefix`, in order. A bucket that isn't there has none.
+///
+/// # Errors
+/// It may not be listed.
+pub(crate) async fn keys_below(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<String>> {
+    let pages = cloud.s3.list_objects_v2().bucket(bucket).prefix(prefix);
+    let mut pages = pages.into_paginator().send();
+    let mut keys = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page {
+            Ok(page) => keys.extend(
+                page.contents
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|object| object.key),
+            ),
+            Err(error) if code(&error) == "NoSuchBucket" => return Ok(keys),
+            Err(error) => return Err(explain(error, &format!("could not list the bucket {bucket}"))),
+        }
+    }
+    Ok(keys)
+}
+
 /// What follows the key `after`, cut at expected keys, which are in order: the key that each range begins after, and its
 /// last; the last range has no end.
 fn ranges(after: Arc<str>, expected: &[&Arc<str>]) -> Vec<(Arc<str>, Option<Arc<str>>)> {

@@ -144,6 +144,10 @@ pub enum Command {
     Status,
     /// Tell why the last operation on a stack failed, whoever started it, and what to do about it
     Diagnose,
+    /// List what was deployed when, by whom, and what changed with it
+    Releases,
+    /// Go back to an earlier release: its functions, its site, its templates; data stays as it is
+    Rollback(RollbackArgs),
     /// Show what feeds what: stacks, functions, routes and tables, from the folder alone
     Graph(GraphArgs),
     /// Prove that the stage works, is private, and can do no more than it must
@@ -199,6 +203,20 @@ pub struct UpArgs {
     /// At the end, ask for all of the site, and not only for what was sent and some more
     #[arg(long, conflicts_with = "no_verify")]
     pub full: bool,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// The release, by its number [default: the one before the newest]
+    #[arg(value_name = "RELEASE")]
+    pub release: Option<u64>,
+    /// Wait until CloudFront has forgotten what changed of the site
+    #[arg(long)]
+    pub wait: bool,
+    /// Don't prove at the end that it works
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// Arguments of `graph`.

@@ -42,6 +42,8 @@ pub(crate) struct Context<'a> {
     pub reporter: &'a Reporter,
     /// The same account in the other regions that templates ask for.
     elsewhere: BTreeMap<String, Cloud>,
+    /// What parameters of stacks are to be, whatever the project says.
+    pinned: BTreeMap<StackId, BTreeMap<String, String>>,
 }
 
 impl<'a> Context<'a> {
@@ -84,16 +86,7 @@ impl<'a> Context<'a> {
             )
             .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
         }
-        partition::check(&cloud.partition, &project)?;
-        let mut elsewhere = BTreeMap::new();
-        for stack in project.stacks() {
-            if let Some(region) = stack.region.as_ref().filter(|region| **region != cloud.region) {
-                let there = cloud
-                    .in_region(region)
-                    .map_err(|error| error.at(&stack.file.display().to_string()))?;
-                elsewhere.insert(region.clone(), there);
-            }
-        }
+        let elsewhere = elsewhere(&cloud, &project)?;
         if let Some(doubt) = cloud.doubt_of_region() {
             reporter.warn(doubt);
         }
@@ -109,6 +102,25 @@ impl<'a> Context<'a> {
             cloud,
             reporter,
             elsewhere,
+            pinned: BTreeMap::new(),
+        })
+    }
+
+    /// The same stage with another project folder: one that has been checked. What parameters of stacks are to be, whatever
+    /// that says, is `pinned`.
+    ///
+    /// # Errors
+    /// It isn't for this place.
+    pub(crate) fn with_project(
+        self,
+        project: Project,
+        pinned: BTreeMap<StackId, BTreeMap<String, String>>,
+    ) -> Result<Self> {
+        Ok(Self {
+            elsewhere: elsewhere(&self.cloud, &project)?,
+            project,
+            pinned,
+            ..self
         })
     }
 
@@ -157,6 +169,7 @@ impl<'a> Context<'a> {
             protected: stage.protected,
         };
         let mut parameters = self.project.known_values(&stack.id);
+        parameters.extend(self.pinned.get(&stack.id).cloned().unwrap_or_default());
         parameters.extend(inputs);
         let emulator = self.cloud.endpoint.emulator();
         DesiredStack::new(
@@ -257,6 +270,21 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+/// The clients for the regions that templates ask for beside the stage's own.
+fn elsewhere(cloud: &Cloud, project: &Project) -> Result<BTreeMap<String, Cloud>> {
+    partition::check(&cloud.partition, project)?;
+    let mut elsewhere = BTreeMap::new();
+    for stack in project.stacks() {
+        if let Some(region) = stack.region.as_ref().filter(|region| **region != cloud.region) {
+            let there = cloud
+                .in_region(region)
+                .map_err(|error| error.at(&stack.file.display().to_string()))?;
+            elsewhere.insert(region.clone(), there);
+        }
+    }
+    Ok(elsewhere)
 }
 
 fn there<T>(stacks: Vec<(StackId, Option<T>)>) -> BTreeMap<StackId, T> {

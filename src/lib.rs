@@ -3,7 +3,7 @@
 //! [`run()`] is the way in; [`commands`] says what each command does. [`project`] reads the user's folder, [`stack`]
 //! knows CloudFormation, [`cloud`] holds the clients, [`local`] runs a cloud on this machine, `venv` installs what isn't
 //! Rust; a [`context`] is a stage in its cloud. What templates can't do is in [`package`], [`site`], [`publish`],
-//! [`seeding`], [`backup`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
+//! [`seeding`], [`backup`], [`releases`], [`bucket`], [`table`] and [`logs`]. [`address`] knows where it is found, [`conflicts`] finds taken names
 //! before, [`readiness`] waits for what is made after, and [`verify`] proves it. All waiting is [`wait`]'s, parts tell one
 //! another by [`promise`]s, and only [`report`] prints.
 
@@ -12,6 +12,7 @@ mod backup;
 mod bucket;
 mod child;
 mod cli;
+mod clock;
 mod cloud;
 mod commands;
 mod conflicts;
@@ -21,6 +22,7 @@ mod error;
 mod http;
 mod ident;
 mod journal;
+mod lease;
 mod local;
 mod lock;
 mod logs;
@@ -31,6 +33,7 @@ mod project;
 mod promise;
 mod publish;
 mod readiness;
+mod releases;
 mod report;
 mod run;
 mod seeding;

@@ -170,6 +170,8 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
         Command::Seed(args) => commands::seed::run(args, session).await,
         Command::Diagnose => commands::diagnose::run(session).await,
         Command::Backup(args) => commands::backup::run(args, session).await,
+        Command::Releases => commands::releases::run(session).await,
+        Command::Rollback(args) => commands::rollback::run(args, session).await,
         Command::Status => commands::status::run(session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &[
         "child",
+        "clock",
         "environment",
         "error",
         "http",
@@ -23,10 +24,11 @@ const LAYERS: &[&[&str]] = &[
     &["venv", "site"],
     &["project"],
     &["local", "cloud"],
-    &["bucket", "logs", "table"],
+    &["bucket", "lease", "logs", "table"],
     &["stack"],
     &["readiness", "address", "conflicts"],
     &["backup", "seeding", "package", "publish", "site_build"],
+    &["releases"],
     &["cli"],
     &["context"],
     &["verify"],

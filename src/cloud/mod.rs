@@ -66,8 +66,17 @@ struct Place {
     endpoint: Endpoint,
     region: String,
     account: String,
+    caller: String,
     partition: String,
     network: Network,
+}
+
+/// Who asks, as AWS says.
+struct Identity {
+    account: String,
+    partition: String,
+    /// An ARN.
+    caller: String,
 }
 
 /// S3's own settings.
@@ -110,6 +119,8 @@ pub(crate) struct Cloud {
     pub region: String,
     /// The account's 12 digits.
     pub account: String,
+    /// The ARN of whose credentials these are.
+    pub caller: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
     /// API Gateway, for REST APIs.
@@ -197,8 +208,13 @@ impl Cloud {
                 error
             }
         });
-        let (account, partition) = identified?;
+        let Identity {
+            account,
+            partition,
+            caller,
+        } = identified?;
         let place = Place {
+            caller,
             endpoint,
             region,
             account,
@@ -219,6 +235,7 @@ impl Cloud {
             endpoint: self.endpoint.clone(),
             region: region.to_owned(),
             account: self.account.clone(),
+            caller: self.caller.clone(),
             partition: self.partition.clone(),
             network: self.network.clone(),
         };
@@ -249,6 +266,7 @@ impl Cloud {
         Self {
             region: place.region,
             account: place.account,
+            caller: place.caller,
             partition: place.partition,
             apigateway: client!(aws_sdk_apigateway),
             apigatewayv2: client!(aws_sdk_apigatewayv2),
@@ -470,7 +488,7 @@ fn unidentified(error: Error) -> Error {
 }
 
 /// Account and partition, by `sts:GetCallerIdentity`: it needs no permission, so it fails for want of credentials only.
-async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) -> Result<(String, String)> {
+async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) -> Result<Identity> {
     // Whoever has mistyped an endpoint is to learn it soon, and one fault among good answers is to end nothing.
     let mut impatient = aws_sdk_sts::config::Builder::from(config)
         .interceptor(NoteWay(network.clone()))
@@ -510,5 +528,9 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) ->
     let account = answer
         .account()
         .ok_or_else(|| Error::failed(format!("{endpoint} didn't say which account this is")))?;
-    Ok((account.to_owned(), partition.to_owned()))
+    Ok(Identity {
+        account: account.to_owned(),
+        partition: partition.to_owned(),
+        caller: arn.to_owned(),
+    })
 }

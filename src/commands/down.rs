@@ -15,6 +15,7 @@ use crate::cli::DownArgs;
 use crate::cloud::Cloud;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::StageLease;
 use crate::logs;
 use crate::project::functions::FUNCTION;
 use crate::project::seed;
@@ -81,7 +82,11 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
         if let Some(file) = &args.backup {
             back_up(&found, file, context).await?;
         }
-        remove_all(context, &found, args.delete_data).await?;
+        let removing = remove_all(context, &found, args.delete_data);
+        match lease(context, &found).await? {
+            Some(lease) => lease.hold(removing).await?,
+            None => removing.await?,
+        }
         for (cloud, group) in &groups {
             logs::delete_group(cloud, group).await?;
         }
@@ -366,9 +371,23 @@ async fn check_unchanged(asked: &BTreeMap<StackId, Found>) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::ChangedMeanwhile,
-        "the stage was changed while you were asked about it",
+        "the stage was changed since it was looked at",
     )
     .hint("Nothing was removed. Run `deployer down` again: it asks about what is there now."))
+}
+
+/// The right to change the stage, if it has a bucket to tell others by.
+async fn lease<'a>(context: &'a Context<'_>, found: &'a BTreeMap<StackId, Found>) -> Result<Option<StageLease<'a>>> {
+    let mut stacks = found.values();
+    let place = stacks.find_map(|found| Some((&found.cloud, found.deployed.stack.outputs.get(CODE_BUCKET)?)));
+    let Some((cloud, bucket)) = place else {
+        return Ok(None);
+    };
+    let lease = StageLease::take(cloud, bucket, "down", context.reporter).await?;
+    if lease.as_ref().is_some_and(|lease| lease.has_waited) {
+        check_unchanged(found).await?;
+    }
+    Ok(lease)
 }
 
 /// Deletes each stack once those that get something from it are gone. All that can be deleted is, whatever fails beside it.

@@ -6,6 +6,8 @@ pub(crate) mod down;
 pub(crate) mod graph;
 pub(crate) mod local;
 pub(crate) mod package;
+pub(crate) mod releases;
+pub(crate) mod rollback;
 pub(crate) mod seed;
 pub(crate) mod status;
 pub(crate) mod up;

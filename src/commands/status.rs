@@ -7,6 +7,7 @@ use anstyle::AnsiColor;
 use serde::Serialize;
 
 use crate::address::{self, ApiAddress, RouteAddress};
+use crate::clock::{age, rfc3339};
 use crate::context::{Context, Session};
 use crate::error::Result;
 use crate::project::functions::FUNCTION;
@@ -202,25 +203,6 @@ fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStat
     }
 }
 
-fn rfc3339(time: SystemTime) -> String {
-    aws_smithy_types::DateTime::from(time)
-        .fmt(aws_smithy_types::date_time::Format::DateTime)
-        .unwrap_or_default()
-}
-
-/// "3 minutes ago": the largest unit alone is what one wants to know.
-fn age(then: SystemTime, now: SystemTime) -> String {
-    let seconds = now.duration_since(then).map_or(0, |age| age.as_secs());
-    let (count, unit) = match seconds {
-        0..60 => return "just now".to_owned(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural} ago")
-}
-
 impl CommandResult for StageStatus {
     fn text(&self, paint: &Paint) -> String {
         let mut text = format!(
@@ -302,25 +284,5 @@ impl StageStatus {
             line("function", function.name.clone());
         }
         lines
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn ages_are_said_in_their_largest_unit() {
-        let now = SystemTime::now();
-        for (seconds, expected) in [
-            (3, "just now"),
-            (60, "1 minute ago"),
-            (3_700, "1 hour ago"),
-            (200_000, "2 days ago"),
-        ] {
-            assert_eq!(age(now - Duration::from_secs(seconds), now), expected);
-        }
     }
 }

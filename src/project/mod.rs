@@ -23,9 +23,10 @@ pub(crate) mod wiring;
 pub(crate) mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use functions::Function;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
@@ -64,6 +65,8 @@ pub(crate) struct Project {
     wiring: Wiring,
     /// What is wrong with the stacks as a whole; see [`Project::check`].
     problem: Option<Error>,
+    /// `stacks/stages.yaml` without secrets.
+    settings: String,
 }
 
 impl Project {
@@ -74,6 +77,14 @@ impl Project {
     /// There is no `stacks/`, `stacks/stages.yaml` is wrong or doesn't list the stage, or something else in it is no
     /// template.
     pub(crate) fn open(dir: &Path, stage: &str) -> Result<Self> {
+        Self::open_with(dir, stage, &|variable| std::env::var_os(variable))
+    }
+
+    /// The same with another environment: what settings want of it is looked up there.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub(crate) fn open_with(dir: &Path, stage: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
         // Paths in messages are then as one would type them.
         let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         let folder = dir.join("stacks");
@@ -92,7 +103,7 @@ impl Project {
         let declared = declared.map(str::to_owned).collect();
         let mut warnings = stages.adopt_old_spelling(&declared)?;
         warnings.extend(stacks.values().flat_map(|stack| stack.warnings.iter().cloned()));
-        let stage = stages.stage(stage)?;
+        let stage = stages.stage_with(stage, environment)?;
         let functions: Vec<Function> = stacks.values().flat_map(functions::of_stack).collect();
         let mut problem = None;
         let makes_bucket = |stack: &StackTemplate| stack.template.has_output(CODE_BUCKET);
@@ -127,7 +138,10 @@ impl Project {
         if let Err(error) = check_parameters(&stage, &stacks, &wiring) {
             problem.get_or_insert(error);
         }
+        let settings =
+            stages.without_secrets(|parameter| stacks.values().any(|stack| stack.template.is_secret(parameter)));
         Ok(Self {
+            settings,
             dir: dir.to_owned(),
             name: stages.project,
             site: stages.site,
@@ -146,13 +160,28 @@ impl Project {
     /// # Errors
     /// Names the file and what to do, as bad input.
     pub(crate) fn check(&self) -> Result<()> {
+        self.check_as_a_whole()?;
+        self.check_templates(|_| true)
+    }
+
+    /// The first half of [`Self::check`]: whether the stacks fit one another and the settings.
+    ///
+    /// # Errors
+    /// Names the file and what to do, as bad input.
+    pub(crate) fn check_as_a_whole(&self) -> Result<()> {
         match &self.problem {
             Some(problem) => Err(problem.clone()),
-            None => {
-                self.stacks.values().try_for_each(StackTemplate::check)?;
-                self.wiring.check()
-            }
+            None => self.wiring.check(),
         }
+    }
+
+    /// The other half: what can be seen in each template that `is_sent`.
+    ///
+    /// # Errors
+    /// Names the file and what to do, as bad input.
+    pub(crate) fn check_templates(&self, is_sent: impl Fn(&StackId) -> bool) -> Result<()> {
+        let stacks = self.stacks.values().filter(|stack| is_sent(&stack.id));
+        stacks.into_iter().try_for_each(StackTemplate::check)
     }
 
     /// The stacks, each after those that it waits for.
@@ -356,6 +385,64 @@ impl Project {
     /// The folder of the function's crate.
     pub(crate) fn function_dir(&self) -> PathBuf {
         self.dir.join("function")
+    }
+
+    /// The same with the site's files as they are in `dir`, which is in the project's folder: nothing makes them anew.
+    pub(crate) fn with_site_in(mut self, dir: &str) -> Self {
+        self.site = SiteSource {
+            build: None,
+            dir: Some(dir.into()),
+            from: Some(PathBuf::new()),
+        };
+        self
+    }
+
+    /// Whether a parameter of a template is one that CloudFormation shows to nobody.
+    pub(crate) fn is_secret(&self, parameter: &str) -> bool {
+        self.stacks.values().any(|stack| stack.template.is_secret(parameter))
+    }
+
+    /// The files of `stacks/`, but for seed items: each by its path in the project's folder, with `/`. Templates and settings
+    /// are as they were when the project was opened, the latter without the values of secret parameters.
+    ///
+    /// # Errors
+    /// One can't be read.
+    pub(crate) fn files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![PathBuf::from("stacks")];
+        while let Some(folder) = folders.pop() {
+            let path = self.dir.join(&folder);
+            let unreadable = || format!("could not read {}", path.display());
+            for entry in std::fs::read_dir(&path).or_fail(unreadable)? {
+                let entry = entry.or_fail(unreadable)?;
+                // Names that are no text are no names of templates, nor of what they may refer to.
+                let Ok(name) = entry.file_name().into_string() else {
+                    continue;
+                };
+                let (file, inner) = (entry.path(), folder.join(&name));
+                if file.is_dir() {
+                    folders.push(inner);
+                } else if file.is_file() && !SEED_FILES.contains(&name.as_str()) {
+                    let bytes = std::fs::read(&file).or_fail(|| format!("could not read {}", file.display()))?;
+                    files.insert(inner.to_string_lossy().into_owned(), bytes);
+                }
+            }
+        }
+        files.insert("stacks/stages.yaml".to_owned(), self.settings.clone().into_bytes());
+        for stack in self.stacks.values() {
+            if let Some(path) = self.path_of(stack) {
+                files.insert(path, stack.text.as_bytes().to_vec());
+            }
+        }
+        Ok(files)
+    }
+
+    /// Where a stack's template is in the project's folder; nowhere if the deployer brings it.
+    pub(crate) fn path_of(&self, stack: &StackTemplate) -> Option<String> {
+        let inner = stack.file.strip_prefix(&self.dir).ok()?;
+        inner
+            .starts_with("stacks")
+            .then(|| inner.to_string_lossy().into_owned())
     }
 
     /// The folder of the site's files.

@@ -14,8 +14,8 @@ pub(super) struct Values<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expanded {
     pub(super) text: String,
-    /// Whether something of it was in an environment variable.
-    pub(super) from_environment: bool,
+    /// The environment variables that something of it was in, with their values.
+    pub(super) variables: Vec<(String, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Values<'_> {
     pub(super) fn expand(&self, text: &str) -> Result<Expanded, String> {
         let mut expanded = Expanded {
             text: String::new(),
-            from_environment: false,
+            variables: Vec::new(),
         };
         for piece in pieces(text).unwrap_or_else(|_| vec![Piece::Text(text)]) {
             match piece {
@@ -51,8 +51,9 @@ impl Values<'_> {
                 Piece::Project => expanded.text.push_str(self.project),
                 Piece::Environment(name) => {
                     let value = (self.environment)(name).and_then(|value| value.into_string().ok());
-                    expanded.text.push_str(&value.ok_or(name)?);
-                    expanded.from_environment = true;
+                    let value = value.ok_or(name)?;
+                    expanded.text.push_str(&value);
+                    expanded.variables.push((name.to_owned(), value));
                 }
             }
         }

@@ -7,6 +7,7 @@ mod site;
 #[cfg(test)]
 mod strings;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
@@ -182,10 +183,19 @@ pub(crate) struct Stage {
     pub site_config: Option<BTreeMap<String, String>>,
     /// Values for the templates' parameters, by parameter name.
     pub parameters: BTreeMap<String, String>,
-    /// The parameters whose values have something of an environment variable in them.
-    from_environment: BTreeSet<String>,
+    /// The environment variables that its settings have something of.
+    variables: Vec<Variable>,
     spots: BTreeMap<String, Spot>,
     source: Source,
+}
+
+/// An environment variable that a setting has something of.
+#[derive(Clone)]
+struct Variable {
+    /// The parameter, where it is the value of one.
+    parameter: Option<String>,
+    name: String,
+    value: String,
 }
 
 /// Without the values, some of which may be secret.
@@ -202,7 +212,25 @@ impl Stage {
     /// Whether a parameter's value has something of an environment variable in it, and so may be secret: it is to be shown
     /// nowhere.
     pub(crate) fn is_from_environment(&self, parameter: &str) -> bool {
-        self.from_environment.contains(parameter)
+        let mut variables = self.variables.iter();
+        variables.any(|variable| variable.parameter.as_deref() == Some(parameter))
+    }
+
+    /// The environment variables that its settings have something of, with their values, but for those that a secret
+    /// parameter has something of.
+    pub(crate) fn variables(&self, is_secret: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+        let is_secret = |variable: &&Variable| variable.parameter.as_deref().is_some_and(&is_secret);
+        let secret: BTreeSet<&str> = self
+            .variables
+            .iter()
+            .filter(is_secret)
+            .map(|variable| &*variable.name)
+            .collect();
+        let variables = self.variables.iter();
+        variables
+            .filter(|variable| !secret.contains(&*variable.name))
+            .map(|variable| (variable.name.clone(), variable.value.clone()))
+            .collect()
     }
 
     /// Where the file names a parameter.
@@ -214,6 +242,9 @@ impl Stage {
         source::at_span(&self.source.file, Arc::clone(&self.source.text), span.map(Span::range))
     }
 }
+
+/// What stands before a parameter's name in the variable that is put in the place of a secret.
+pub(crate) const SECRET: &str = "DEPLOYER_SECRET_";
 
 /// Room for the stage and the longest suffix in a bucket's 63 characters (account 12, region 14, "-artifacts-").
 const LONGEST_PROJECT: usize = 20;
@@ -262,6 +293,35 @@ impl Stages {
             stages: stages.ok_or_else(|| missing("stages"))?,
             source,
         })
+    }
+
+    /// The file without the values of parameters that are secret: in their place stands a variable, [`SECRET`] and the
+    /// parameter's name.
+    pub(crate) fn without_secrets(&self, is_secret: impl Fn(&str) -> bool) -> String {
+        let text = &*self.source.text;
+        let mut values: BTreeMap<usize, (usize, &str)> = BTreeMap::new();
+        for section in self.sections() {
+            for (parameter, written) in section.parameters.iter().filter(|(name, _)| is_secret(name)) {
+                let (key, value) = (written.at.key.range(), written.at.value.range());
+                // A block's content begins a line after what says that it is one.
+                let between = text.get(key.end..value.start);
+                let between = between.filter(|between| between.contains(['|', '>']));
+                let start = between.and_then(|between| between.find(':'));
+                values.insert(start.map_or(value.start, |at| key.end + at + 1), (value.end, parameter));
+            }
+        }
+        let mut without = text.to_owned();
+        for (start, (end, parameter)) in values.into_iter().rev() {
+            let is_block = text.get(..start).is_some_and(|before| before.ends_with(':'));
+            let before = if is_block { " " } else { "" };
+            let after = if text.get(..end).is_some_and(|value| value.ends_with('\n')) {
+                "\n"
+            } else {
+                ""
+            };
+            without.replace_range(start..end, &format!("{before}\"${{env:{SECRET}{parameter}}}\"{after}"));
+        }
+        without
     }
 
     fn sections(&self) -> impl Iterator<Item = &Section> {
@@ -321,11 +381,16 @@ impl Stages {
     /// # Errors
     /// A name that AWS would refuse, or one that the file doesn't list, with the nearest that it does; an environment
     /// variable that the stage wants and that isn't set; a key that is no setting.
+    #[cfg(test)]
     pub(crate) fn stage(&self, name: &str) -> Result<Stage> {
         self.stage_with(name, &|variable| std::env::var_os(variable))
     }
 
-    fn stage_with(&self, name: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Stage> {
+    /// The same, looking variables up in `environment`.
+    ///
+    /// # Errors
+    /// There is no such stage, or one of its settings wants a variable that isn't set.
+    pub(crate) fn stage_with(&self, name: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Stage> {
         check_name("stage", name, LONGEST_STAGE)?;
         let reader = Reader { source: &self.source };
         let file = self.source.file.display();
@@ -351,9 +416,17 @@ impl Stages {
             project: &self.project,
             environment,
         };
-        let expand =
-            |what: &str, written: &Written| {
-                values.expand(&written.text).map_err(|variable| {
+        let variables = RefCell::new(Vec::new());
+        let expand_for =
+            |what: &str, written: &Written, parameter: Option<&str>| {
+                let expanded = values.expand(&written.text);
+                let used = expanded.iter().flat_map(|expanded| &expanded.variables);
+                variables.borrow_mut().extend(used.map(|(name, value)| Variable {
+                    parameter: parameter.map(str::to_owned),
+                    name: name.clone(),
+                    value: value.clone(),
+                }));
+                expanded.map_err(|variable| {
                     reader
                     .refuse(
                         written.at.value,
@@ -365,19 +438,16 @@ impl Stages {
                     .hint(format!("Set it, as in `{variable}=… deployer …`, or write a value there."))
                 })
             };
+        let expand = |what: &str, written: &Written| expand_for(what, written, None);
         // The stage's own goes before a default, and a default that isn't used wants no variable.
         let merged = |of: fn(&Section) -> Option<&BTreeMap<String, Written>>| {
             let levels = [of(&self.defaults), of(own)].into_iter().flatten().flatten();
             levels.collect::<BTreeMap<&String, &Written>>()
         };
         let mut parameters = BTreeMap::new();
-        let mut from_environment = BTreeSet::new();
         let mut spots = BTreeMap::new();
         for (parameter, written) in merged(|section| Some(&section.parameters)) {
-            let expanded = expand(parameter, written)?;
-            if expanded.from_environment {
-                from_environment.insert(parameter.clone());
-            }
+            let expanded = expand_for(parameter, written, Some(parameter))?;
             parameters.insert(parameter.clone(), expanded.text);
             spots.insert(parameter.clone(), written.at);
         }
@@ -425,7 +495,7 @@ impl Stages {
             })?,
             site_config: site_config.transpose()?,
             parameters,
-            from_environment,
+            variables: variables.into_inner(),
             spots,
             source: self.source.clone(),
         })
@@ -1293,5 +1363,27 @@ stages:
             let text = format!("project: shop\nstages:\n  \"{bad}\": {{}}\n");
             assert!(parse(&text).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_the_file() {
+        let text = "project: shop\ndefaults:\n  parameters: { Key: 'a b', Size: 3 }\nstages:\n  dev:\n    parameters:\n      Key: |\n        x\n        y\n      Size: 1 # s\n  prod: { parameters: { Key: \"${env:KEY}\" } }\n";
+        let stages = Stages::parse(text, Path::new("stages.yaml")).expect("valid");
+        let without = stages.without_secrets(|parameter| parameter == "Key");
+        assert_eq!(
+            without.matches("\"${env:DEPLOYER_SECRET_Key}\"").count(),
+            3,
+            "{without}"
+        );
+        for secret in ["a b", "x\n", "env:KEY"] {
+            assert!(!without.contains(secret), "{without}");
+        }
+        let again = Stages::parse(&without, Path::new("stages.yaml")).expect("valid");
+        let environment = |name: &str| (name == "DEPLOYER_SECRET_Key").then(|| OsString::from("z"));
+        for (stage, size) in [("dev", "1"), ("prod", "3")] {
+            let stage = again.stage_with(stage, &environment).expect("a stage");
+            assert_eq!((&*stage.parameters["Key"], &*stage.parameters["Size"]), ("z", size));
+        }
+        assert_eq!(stages.without_secrets(|_| false), text);
     }
 }

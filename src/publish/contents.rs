@@ -59,7 +59,7 @@ impl Contents {
     }
 
     /// What is known of an object's sum, in hexadecimal: else it is the ETag, which no content has for its sum unless it is.
-    pub(super) fn sum_of<'a>(&'a self, key: &str, etag: &'a Etag) -> Cow<'a, str> {
+    pub(crate) fn sum_of<'a>(&'a self, key: &str, etag: &'a Etag) -> Cow<'a, str> {
         match (self.known(key, etag), etag) {
             (Some(known), _) => known.to_string().into(),
             (None, Etag::Other(text)) => Cow::Borrowed(text),

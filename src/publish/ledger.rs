@@ -10,29 +10,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
-use rustix::system::uname;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
-use tokio::time::sleep;
 
 use super::contents::Contents;
 use super::sent::{Others, Usual};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, OrFail, Result};
-use crate::ident::fresh_token;
 use crate::journal::{Entry, Undone};
+use crate::lease::{Holder, LEASE, RENEWAL, renewing};
 
 const KEY: &str = "site/ledger.json";
-
-/// A publisher renews its lease this often,
-pub(super) const RENEWAL: Duration = Duration::from_secs(10);
-
-/// and one that is seen not to for this long is dead; the lease says so itself, so that whoever waits goes by what its
-/// owner keeps to. Whoever waits measures it: clocks of two machines needn't agree.
-const LEASE: Duration = Duration::from_secs(45);
 
 /// The largest that is read, in bytes: some hundred thousand objects, of which it has to say something.
 const MOST_BYTES: u64 = 64 << 20;
@@ -57,7 +46,7 @@ pub(super) struct Ledger {
     /// What CloudFront must still forget.
     pub(super) outdated: Option<Outdated>,
     /// Who is at it.
-    pub(super) publisher: Option<Publisher>,
+    pub(super) publisher: Option<Holder>,
 }
 
 /// Paths to invalidate.
@@ -67,64 +56,6 @@ pub(super) struct Outdated {
     pub(super) reference: String,
     /// As they are in URLs.
     pub(super) paths: Vec<String>,
-}
-
-/// Whoever is publishing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Publisher {
-    token: String,
-    host: String,
-    /// Where the number of its process means something, if that is known.
-    #[serde(default)]
-    processes: Option<String>,
-    process: u32,
-    /// Makes each renewal another content.
-    renewal: u64,
-    /// After how many seconds without a renewal the lease is nobody's.
-    #[serde(default = "lease")]
-    lease: u64,
-}
-
-/// What holds for claims that don't say it.
-fn lease() -> u64 {
-    LEASE.as_secs()
-}
-
-impl Publisher {
-    fn this_run() -> Self {
-        Self {
-            token: fresh_token(),
-            host: host(),
-            processes: processes(),
-            process: std::process::id(),
-            renewal: 0,
-            lease: lease(),
-        }
-    }
-
-    /// A run on this machine that was killed needn't be waited for: its process is known to be gone. One that can't be
-    /// asked about, such as another user's, or one of another container, may be at work.
-    fn is_gone(&self) -> bool {
-        let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
-        let is_here = self.host == host() && self.processes.is_some() && self.processes == processes();
-        is_here && process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH))
-    }
-}
-
-/// Tells one set of process numbers from another: two containers may have one host's name, and a machine starts anew.
-/// None where that can't be told.
-fn processes() -> Option<String> {
-    if cfg!(not(target_os = "linux")) {
-        // There are no containers of its own.
-        return Some(String::new());
-    }
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{} {}", boot.trim(), namespace.display()))
-}
-
-fn host() -> String {
-    uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The ledger as it was at one moment.
@@ -141,13 +72,13 @@ impl Version {
     /// Who else is publishing, in words, unless it is sure that nobody is.
     pub(super) fn busy(&self) -> Option<String> {
         let other = self.ledger.publisher.as_ref()?;
-        (!other.is_gone()).then(|| format!("process {} on {}", other.process, other.host))
+        (!other.is_gone()).then(|| other.to_string())
     }
 
     /// How long its publisher may say nothing and still be at work.
     pub(super) fn lease(&self) -> Duration {
         let publisher = self.ledger.publisher.as_ref();
-        publisher.map_or(LEASE, |publisher| Duration::from_secs(publisher.lease))
+        publisher.map_or(LEASE, Holder::lease)
     }
 }
 
@@ -257,9 +188,9 @@ impl<'a> Lease<'a> {
         before: &Version,
         ledger: Ledger,
     ) -> Result<Option<Self>> {
-        let publisher = Publisher::this_run();
+        let publisher = Holder::this_run();
         let entry = {
-            let (cloud, bucket, token) = (cloud.clone(), bucket.to_owned(), publisher.token.clone());
+            let (cloud, bucket, token) = (cloud.clone(), bucket.to_owned(), publisher.token().to_owned());
             let journal = cloud.journal.clone();
             let undo = move || async move { release(&cloud, &bucket, &token).await.map(|()| Undone::Gone) };
             journal.undoable(undo).await
@@ -300,7 +231,7 @@ impl<'a> Lease<'a> {
 
     async fn renew(&mut self) -> Result<()> {
         if let Some(publisher) = &mut self.ledger.publisher {
-            publisher.renewal += 1;
+            publisher.renew();
         }
         self.write().await
     }
@@ -326,36 +257,11 @@ impl<'a> Lease<'a> {
     }
 }
 
-/// Does `work` while `renew` is done `every` so often beside it: neither waits for the other, but that a renewal which was
-/// begun is ended.
-async fn renewing<T>(
-    work: impl Future<Output = Result<T>>,
-    every: Duration,
-    mut renew: impl AsyncFnMut() -> Result<()>,
-) -> Result<T> {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = sleep(every) => {}
-        }
-        let renewal = renew();
-        tokio::pin!(renewal);
-        tokio::select! {
-            renewed = &mut renewal => renewed?,
-            done = &mut work => {
-                renewal.await?;
-                return done;
-            }
-        }
-    }
-}
-
 /// Gives the lease with this token back, if it is still held: its run has ended.
 async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
     let version = read(cloud, bucket).await?;
     let publisher = version.ledger.publisher.as_ref();
-    if publisher.is_some_and(|publisher| publisher.token == token) {
+    if publisher.is_some_and(|publisher| publisher.token() == token) {
         let ledger = Ledger {
             publisher: None,
             ..version.ledger
@@ -368,31 +274,8 @@ async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
     use crate::site::sum::Sum;
-
-    #[tokio::test(start_paused = true)]
-    async fn work_goes_on_while_a_claim_is_renewed() {
-        let start = Instant::now();
-        let mut renewals = 0;
-        let renew = async || {
-            renewals += 1;
-            sleep(Duration::from_secs(60)).await;
-            Ok(())
-        };
-        // It takes 100 steps of a second, none of which waits for a renewal.
-        let work = async {
-            for _ in 0..100 {
-                sleep(Duration::from_secs(1)).await;
-            }
-            Ok(start.elapsed())
-        };
-        let took = renewing(work, Duration::from_secs(10), renew).await.expect("done");
-        assert_eq!(took, Duration::from_secs(100));
-        assert_eq!(renewals, 2, "after 10 s, and 10 s after that one ended");
-    }
 
     #[test]
     fn a_ledger_of_another_version_is_read() {
@@ -415,35 +298,6 @@ mod tests {
             assert_eq!((tell("b"), tell("c")), (known, None));
             let written = serde_json::to_string(&ledger).expect("JSON");
             assert_eq!(serde_json::from_str::<Ledger>(&written).expect("JSON"), ledger);
-        }
-    }
-
-    #[test]
-    fn only_a_process_that_is_known_to_be_gone_is_gone() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("started");
-        let publisher = Publisher {
-            process: child.id(),
-            ..Publisher::this_run()
-        };
-        assert!(!publisher.is_gone(), "it runs");
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-        assert!(publisher.is_gone());
-        for elsewhere in [
-            Publisher {
-                host: "another".into(),
-                ..publisher.clone()
-            },
-            Publisher {
-                processes: Some("another boot, or container".into()),
-                ..publisher.clone()
-            },
-            Publisher {
-                processes: None,
-                ..publisher
-            },
-        ] {
-            assert!(!elsewhere.is_gone(), "{elsewhere:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! still gets what belongs to it. What the bucket can't tell is in the [`ledger`], which also keeps two publications at
 //! once apart. How much would go is told before anything is changed ([`survey`]).
 
+mod archive;
 mod contents;
 mod invalidation;
 mod ledger;
@@ -31,6 +32,7 @@ use crate::site::settings::Settings;
 use crate::site::{Object, Site};
 use crate::stack::read::Stack;
 use crate::wait::{Probe, until};
+pub(crate) use archive::CONTENTS;
 pub(crate) use contents::Contents;
 use ledger::{Lease, Version};
 pub(crate) use loss::Loss;
@@ -418,10 +420,14 @@ async fn carry_out(
     uploader: &Uploader<'_>,
     place: &Destination,
 ) -> Result<Option<String>> {
+    archive::keep(cloud, place, &plan.superseded).await?;
     for wave in &plan.waves {
         uploader.send_all(wave).await?;
     }
     bucket::delete_all(cloud, &place.bucket, &plan.remove).await?;
+    if !plan.purged.is_empty() {
+        archive::forget(cloud, place, &plan.purged).await?;
+    }
     match &plan.begun.outdated {
         None => Ok(None),
         Some(outdated) => invalidation::begin(cloud, &place.distribution, outdated)

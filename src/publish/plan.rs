@@ -72,6 +72,11 @@ pub(super) struct Plan<'a> {
     pub(super) waves: [Vec<&'a Object>; 3],
     /// What goes then.
     pub(super) remove: Vec<Arc<str>>,
+    /// What is there now and won't be any more under these keys, with its ETag and, in writing, its sum: an earlier release
+    /// may want it again. Not what was to go at once.
+    pub(super) superseded: Vec<(Arc<str>, Etag, String)>,
+    /// The sums of what was to go at once, in writing.
+    pub(super) purged: Vec<String>,
     /// The ledger while the work is under way: it doesn't say of anything that it is done.
     pub(super) begun: Ledger,
     /// The ledger when all of it is done, but for what objects hold (see [`Plan::done`]).
@@ -118,7 +123,8 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     let mut waves: [Vec<&Object>; 3] = Default::default();
     let mut outdated = OutdatedPaths(ledger.outdated.iter().flat_map(|one| one.paths.clone()).collect());
     let mut gathered = Gathered::default();
-    let mut kept_by_browsers = Vec::new();
+    let (mut kept_by_browsers, mut superseded) = (Vec::new(), Vec::new());
+    let sum_of = |key: &str, etag: &Etag| ledger.contents.sum_of(key, etag).into_owned();
     for object in &wanted.objects {
         let class = class(&object.key, has_own_name(object), wanted.config);
         let text = text_of(&object.headers);
@@ -133,6 +139,9 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
                     continue;
                 }
                 outcome.changed += 1;
+                if !is_same && *object.key != *wanted.config {
+                    superseded.push((Arc::clone(&object.key), etag.clone(), sum_of(&object.key, etag)));
+                }
                 // What has its hash in its name can only have become what it was.
                 if !has_own_name(object) || is_other {
                     outdated.add(&object.key);
@@ -154,7 +163,7 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
     // It comes from the bucket, which others may write to.
     let publication = ledger.publication.saturating_add(u64::from(changes));
     let times = Times::new(ledger, publication, changes, keeping);
-    let (mut remove, mut kept) = (Vec::new(), Vec::new());
+    let (mut remove, mut kept, mut purged) = (Vec::new(), Vec::new(), Vec::new());
     for (key, etag) in gone.iter().copied() {
         let since = ledger.retired.get(&**key).copied().unwrap_or(publication);
         let is_own_name = || is_hashed_name(key, &ledger.contents.sum_of(key, etag));
@@ -167,6 +176,11 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
         }
         if is_purged || !is_content_named(key, is_own_name, wanted.config, &sent) {
             outdated.add(key);
+        }
+        if is_purged {
+            purged.push(sum_of(key, etag));
+        } else if **key != *wanted.config {
+            superseded.push((Arc::clone(key), etag.clone(), sum_of(key, etag)));
         }
         remove.push(Arc::clone(key));
     }
@@ -208,6 +222,8 @@ pub(super) fn plan<'a>(wanted: &Wanted<'a>, there: &Listing, ledger: &Ledger, ke
         remarks,
         waves,
         remove,
+        superseded,
+        purged,
         end,
         outcome,
     }

@@ -40,8 +40,13 @@ impl Purge {
         })
     }
 
+    /// Whether it is nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
     /// Whether it has the object with this key.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         has(&self.all, key)
     }
 

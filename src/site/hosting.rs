@@ -12,6 +12,9 @@ use super::source::Source;
 const REDIRECTS: &str = "_redirects";
 const HEADERS: &str = "_headers";
 
+/// Those files.
+pub(super) const FILES: &[&str] = &[REDIRECTS, HEADERS];
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Hosting {

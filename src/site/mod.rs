@@ -63,6 +63,17 @@ pub(crate) struct Site {
     needs: Arc<Merged>,
 }
 
+/// A file that a site is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SiteFile {
+    /// What is in it, in short.
+    pub sum: Sum,
+    /// In bytes.
+    pub size: u64,
+    /// Whether an object has the same content.
+    pub is_published: bool,
+}
+
 /// What is sent.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -88,6 +99,50 @@ impl Site {
         &self.needs
     }
 
+    /// The files that it is made of, in the order of their paths in its folder: those that are published, and those that say
+    /// how.
+    ///
+    /// # Errors
+    /// One of the latter can't be read.
+    pub(crate) fn files(&self) -> Result<Vec<(&str, SiteFile)>> {
+        // In one piece: there may be many.
+        let mut files = Vec::with_capacity(self.objects.len());
+        for object in self.objects.iter() {
+            let size = object.stat.as_ref().map_or(object.size, FileStat::size);
+            let (key, sum, is_published) = match &object.content {
+                Content::OnDisk(key) => (key, object.sum, true),
+                Content::Rewritten(key, sum) => (key, **sum, false),
+                Content::Made(_) => continue,
+            };
+            let file = SiteFile {
+                sum,
+                size,
+                is_published,
+            };
+            files.push((&**key, file));
+        }
+        for name in hosting::FILES {
+            let path = self.root.join(name);
+            if path.is_file() {
+                let bytes = fs::read(&path).map_err(|error| gone(&path).cause(error))?;
+                let file = SiteFile {
+                    sum: Sum::of(&bytes),
+                    size: bytes.len() as u64,
+                    is_published: false,
+                };
+                files.push((*name, file));
+            }
+        }
+        files.sort_unstable_by_key(|(path, _)| *path);
+        files.dedup_by_key(|(path, _)| *path);
+        Ok(files)
+    }
+
+    /// Where one of its files is.
+    pub(crate) fn path_of(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
     /// Whether the site brings an object of this key itself.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.objects.iter().any(|object| &*object.key == key)
@@ -106,7 +161,7 @@ impl Site {
                 self.check(object)?;
                 Ok(Body::File(file))
             }
-            Content::Rewritten(key) => {
+            Content::Rewritten(key, _) => {
                 self.check(object)?;
                 let file = self.root.join(&**key);
                 let bytes = Input::open(&file).and_then(|input| input.whole(&mut vec![0; PIECE_BYTES]));
@@ -126,7 +181,7 @@ impl Site {
     /// # Errors
     /// It isn't.
     pub(crate) fn check(&self, object: &Object) -> Result<()> {
-        let (Content::OnDisk(key) | Content::Rewritten(key)) = &object.content else {
+        let (Content::OnDisk(key) | Content::Rewritten(key, _)) = &object.content else {
             return Ok(());
         };
         let file = self.root.join(&**key);
@@ -435,7 +490,7 @@ impl Objects<'_> {
             key: Arc::clone(&source.key),
             kind,
             content: if source.is_rewritten {
-                Content::Rewritten(file)
+                Content::Rewritten(file, Box::new(source.facts.sum))
             } else {
                 Content::OnDisk(file)
             },

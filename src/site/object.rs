@@ -41,9 +41,9 @@ pub(crate) enum ObjectKind {
 pub(crate) enum Content {
     /// The file of this key, as it is.
     OnDisk(Arc<str>),
-    /// The file of this key, with references that follow what they name; it is small enough to be held (see
+    /// The file of this key and this sum, with references that follow what they name; it is small enough to be held (see
     /// [`super::Site::body`]).
-    Rewritten(Arc<str>),
+    Rewritten(Arc<str>, Box<Sum>),
     /// These bytes, which no file has.
     Made(Arc<[u8]>),
 }

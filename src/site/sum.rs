@@ -228,7 +228,14 @@ mod tests {
             assert_eq!(sum.to_string().parse(), Ok(sum));
         }
         let sha256 = "ff".repeat(32);
-        for text in ["", "ff", "x", &sha256, "blake3-ff", "5d41402abc4b2a76b9719d911017c592-2"] {
+        for text in [
+            "",
+            "ff",
+            "x",
+            &sha256,
+            "blake3-ff",
+            "5d41402abc4b2a76b9719d911017c592-2",
+        ] {
             assert_eq!(text.parse::<Sum>(), Err(()), "{text}");
         }
     }

@@ -522,7 +522,7 @@ fn other_addresses_have_what_files_have_or_lead_on() {
         );
         assert_eq!(one.kind, ObjectKind::Page);
     }
-    assert!(matches!(object(&site, "about").content, Content::Rewritten(_)));
+    assert!(matches!(object(&site, "about").content, Content::Rewritten(..)));
     let leading = object(&site, "docs");
     assert_eq!(leading.headers.redirect.as_deref(), Some("/docs/"));
     assert_eq!(leading.headers.content_type, HTML);

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::events::{self, ResourceEvent};
 use super::read::{self, Bookmark, Stack};
 use super::status::{self, StackState};
+use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::stacks::StackId;
@@ -167,9 +168,12 @@ pub(crate) async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter:
     if stack.state() != StackState::InProgress {
         return Ok(Some(stack));
     }
+    let since = stack
+        .changed
+        .map_or(String::new(), |began| format!(" since {}", rfc3339(began)));
     reporter.working(
         id.as_str(),
-        format!("waiting for the operation that is under way ({})", stack.status),
+        format!("waiting for the operation that is under way ({}{since})", stack.status),
     );
     let mut patience = Patience::with(cloud);
     until(cloud.pace(LONGEST_OPERATION), async || {
@@ -187,7 +191,7 @@ pub(crate) async fn settled(cloud: &Cloud, id: &StackId, stack: Stack, reporter:
     .in_time(|| {
         Error::new(
             ErrorKind::StackBusy,
-            format!("the stack {} is still in {}", stack.name, stack.status),
+            format!("the stack {} is still in {}{since}", stack.name, stack.status),
         )
         .hint("`deployer status` shows its state; run the same command again later.")
     })

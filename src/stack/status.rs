@@ -68,6 +68,10 @@ pub(crate) fn of_resource(status: &str) -> Severity {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use aws_sdk_cloudformation::types::StackStatus;
+
     use super::*;
 
     /// Every status of the API, so that a row can't be forgotten.
@@ -102,6 +106,9 @@ mod tests {
         for (status, meaning) in ALL {
             assert_eq!(of_stack(status).state, meaning, "{status}");
         }
+        let rows: BTreeSet<&str> = ALL.map(|(status, _)| status).into();
+        let known: BTreeSet<&str> = StackStatus::values().iter().copied().collect();
+        assert_eq!(rows, known, "a row for each that the SDK knows");
     }
 
     #[test]

@@ -583,13 +583,7 @@ fn scope(cloud: &Cloud, wanted: &DesiredStack, deployed: &Deployed) -> Scope {
     scope.insert("AWS::StackId".to_owned(), deployed.stack.arn.clone());
     let template = wanted.template();
     let parameters = wanted.known_parameters();
-    let is_secret = |name: &str| {
-        let declaration = template.parameter(name);
-        declaration
-            .and_then(|declaration| declaration.get("NoEcho"))
-            .is_some_and(|on| *on == true || on == "true")
-    };
-    scope.extend(parameters.into_iter().filter(|(name, _)| !is_secret(name)));
+    scope.extend(parameters.into_iter().filter(|(name, _)| !template.is_secret(name)));
     for resource in &deployed.resources {
         let id = &resource.logical_id;
         scope.insert(id.clone(), resource.physical_id.clone());

@@ -351,10 +351,9 @@ async fn somebody_elses_operation_is_waited_for() {
             stack_in(busy, DATA).arn(&arn).answer()
         })
     });
-    let up = scene
-        .up()
-        .success()
-        .says(&[&format!("waiting for the operation that is under way ({busy})")]);
+    let up = scene.up().success().says(&[&format!(
+        "waiting for the operation that is under way ({busy} since 2026-01-01T00:00:00Z)"
+    )]);
     assert!(up.stderr.contains("data         updated"), "{up}");
     let seen = scene.proxy.take();
     let reads = seen.iter().enumerate();

@@ -115,6 +115,13 @@ impl Browser {
         panic!("the page shows no result");
     }
 
+    /// What the open page's function `more` loads.
+    pub(crate) async fn more(&self) -> String {
+        let script = "const done = arguments[0]; window.more().then(done, (error) => done(String(error)));";
+        let answer = self.client.execute_async(script, vec![]).await.expect("it runs");
+        answer.as_str().unwrap_or_default().to_owned()
+    }
+
     pub(crate) async fn close(self) {
         let _ = self.client.close().await;
     }

@@ -21,7 +21,7 @@ fn rounds() -> usize {
 const ENDING: Duration = Duration::from_secs(15);
 
 /// A stage whose every request passes a proxy, by which a signal is sent while a request of choice is under way.
-struct Scene {
+pub(crate) struct Scene {
     project: Project,
     proxy: Proxy,
     clients: Clients,
@@ -29,7 +29,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let emulator = Emulator::start();
         Self {
             project: Project::copy(),
@@ -39,6 +39,30 @@ impl Scene {
         }
     }
 
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Runs a command undisturbed.
+    pub(crate) fn deployer(&self, args: &[&str]) -> Ran {
+        self.project.deployer(&self.proxy.endpoint(), args)
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        self.project.write(file, text);
+    }
+
+    /// The number of the newest release.
+    pub(crate) fn newest_release(&self) -> u64 {
+        let document = self.deployer(&["releases", "--stage", "dev", "--output", "json"]);
+        let document = document.success().json();
+        let releases = document["releases"].as_array().expect("a list");
+        releases
+            .last()
+            .and_then(|one| one["number"].as_u64())
+            .expect("a release")
+    }
+
     fn start(&self, args: &[&str]) -> Child {
         let deployer = Deployer::new(self.project.path(), args);
         deployer.at(&self.proxy.endpoint()).heard()
@@ -46,7 +70,7 @@ impl Scene {
 
     /// Runs a command and sends it `signal` as its request number `at` arrives, which then is passed on nevertheless.
     /// Returns how it ended, and how long that took after the signal, if there was one.
-    fn interrupted(&self, args: &[&str], signal: Signal, at: usize) -> (Ran, Option<Duration>) {
+    pub(crate) fn interrupted(&self, args: &[&str], signal: Signal, at: usize) -> (Ran, Option<Duration>) {
         let mut left = at;
         self.interrupted_at(args, signal, move |_| {
             left = left.saturating_sub(1);
@@ -84,7 +108,7 @@ impl Scene {
     }
 
     /// Gives `up` something to change: in stacks that are there, and in the site.
-    fn change(&self, changes: &mut usize) {
+    pub(crate) fn change(&self, changes: &mut usize) {
         let comment = |change: usize| format!("\"${{Project}} ${{Stage}}{}\"", " again".repeat(change % 3));
         let (from, to) = (comment(*changes), comment(*changes + 1));
         self.project.edit("stacks/presentation.yaml", &from, &to);
@@ -93,7 +117,7 @@ impl Scene {
     }
 
     /// What stays of what was only begun, in words.
-    async fn left(&self) -> Vec<String> {
+    pub(crate) async fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         let stacks = self
             .clients

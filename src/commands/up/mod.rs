@@ -12,6 +12,7 @@ mod site_parameters;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -22,15 +23,20 @@ use serde::Serialize;
 use super::status::{self, StageStatus};
 use super::{confirm_changes, read_contract, read_site};
 use crate::cli::UpArgs;
+use crate::cloud::Cloud;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::StageLease;
 use crate::package::Package;
+use crate::project::Project;
+use crate::project::contract::Contract;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::project::stages::Seeding;
 use crate::project::wiring::Source;
 use crate::promise::{Dependency, Promise, promise};
 use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
+use crate::releases::{self, Deployment};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
@@ -39,7 +45,8 @@ use crate::site_build;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::{DesiredStack, TemplateBucket};
 use crate::stack::ownership::Adoption;
-use crate::stack::read::Deployed;
+use crate::stack::read::{Deployed, Stack};
+use crate::stack::status::StackState;
 use crate::verify::{Known, Selection, Stage, Verification, verify};
 use packages::{Asked, Packages, Place};
 use provision::Stop;
@@ -49,43 +56,124 @@ use scope::Scope;
 pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
-    // What the folder alone can tell is told before anything is asked of the cloud.
-    project.check()?;
-    let contract = read_contract(&project)?;
-    let seeds = project.seeds(None, None)?;
-    let scope = Scope::new(&args.only, &project)?;
-    if !args.purge.is_empty() && !scope.site {
-        return Err(Error::new(
-            ErrorKind::InvalidUsage,
-            "--purge is about the site, which this run doesn't publish",
-        )
-        .hint("Say `deployer up --only site --purge GLOB`, in a project that has a site."));
-    }
-    let purge = Purge::new(&args.purge)?;
-    let packages = Packages::of(&project, &scope, &args.function_package, reporter).await?;
-    if scope.site {
-        site_build::run(&project, reporter).await?;
-    }
-    let site = scope.site.then(|| read_site(&project, reporter)).transpose()?;
-    let site_config = match &site {
-        Some(site) => project.site_config(site.has(&project.stage.site.config_file))?,
-        None => Vec::new(),
-    };
-    let site_parameters = match (&site, project.site_stack()) {
-        (Some(site), Some(stack))
-            if project
-                .wiring()
-                .sources(&stack.id)
-                .any(|(_, source)| *source == Source::Site) =>
-        {
-            Some(SiteParameters::of(site, &project.stage.site)?)
+    let prepared = Prepared::of(&project, args, None, reporter).await?;
+    deploy(Context::connect(project, session).await?, prepared, args).await
+}
+
+/// What a run goes back to, beside the folder that the release was made from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rollback {
+    /// The release's number.
+    pub to: u64,
+    /// Its functions' packages.
+    pub packages: BTreeMap<Asked, PathBuf>,
+    /// The stacks that stay as they are.
+    pub left: BTreeSet<StackId>,
+    /// Whether it has a site.
+    pub has_site: bool,
+}
+
+/// What the folder alone tells of a run, before anything is asked of the cloud.
+pub(crate) struct Prepared {
+    contract: Contract,
+    seeds: StageSeeds,
+    scope: Scope,
+    purge: Purge,
+    packages: Packages,
+    site: Option<Site>,
+    site_config: Vec<(String, StackId, String)>,
+    site_parameters: Option<SiteParameters>,
+    /// The project's files, for the record of what was deployed.
+    files: BTreeMap<String, Vec<u8>>,
+    rolled_back_to: Option<u64>,
+}
+
+impl Prepared {
+    /// Reads and checks all of it, for a run that goes back to a release if there is a `rollback`.
+    ///
+    /// # Errors
+    /// What is there can't be deployed, as bad input.
+    pub(crate) async fn of(
+        project: &Project,
+        args: &UpArgs,
+        rollback: Option<&Rollback>,
+        reporter: &Reporter,
+    ) -> Result<Self> {
+        project.check_as_a_whole()?;
+        let scope = Scope::new(&args.only, project)?;
+        let scope = rollback.map_or(scope.clone(), |rollback| {
+            scope.of_rollback(&rollback.left, rollback.has_site)
+        });
+        project.check_templates(|id| scope.has(id))?;
+        let contract = read_contract(project)?;
+        let seeds = project.seeds(None, None)?;
+        if !args.purge.is_empty() && !scope.site {
+            return Err(Error::new(
+                ErrorKind::InvalidUsage,
+                "--purge is about the site, which this run doesn't publish",
+            )
+            .hint("Say `deployer up --only site --purge GLOB`, in a project that has a site."));
         }
-        _ => None,
-    };
-    for warning in site_parameters.iter().flat_map(|site| &site.policy.warnings) {
-        reporter.warn(warning);
+        let purge = Purge::new(&args.purge)?;
+        let packages = match rollback {
+            None => Packages::of(project, &scope, &args.function_package, reporter).await?,
+            Some(rollback) => Packages::of_release(project, &scope, &rollback.packages),
+        };
+        if scope.site {
+            site_build::run(project, reporter).await?;
+        }
+        let site = scope.site.then(|| read_site(project, reporter)).transpose()?;
+        let site_config = match &site {
+            Some(site) => project.site_config(site.has(&project.stage.site.config_file))?,
+            None => Vec::new(),
+        };
+        let site_parameters = match (&site, project.site_stack()) {
+            (Some(site), Some(stack))
+                if project
+                    .wiring()
+                    .sources(&stack.id)
+                    .any(|(_, source)| *source == Source::Site) =>
+            {
+                Some(SiteParameters::of(site, &project.stage.site)?)
+            }
+            _ => None,
+        };
+        for warning in site_parameters.iter().flat_map(|site| &site.policy.warnings) {
+            reporter.warn(warning);
+        }
+        Ok(Self {
+            contract,
+            seeds,
+            scope,
+            purge,
+            packages,
+            site,
+            site_config,
+            site_parameters,
+            files: project.files()?,
+            rolled_back_to: rollback.map(|rollback| rollback.to),
+        })
     }
-    let context = Context::connect(project, session).await?;
+}
+
+/// Brings the stage to what was prepared, proves it, and tells what it is like then.
+///
+/// # Errors
+/// A part of it failed, or the proof did.
+pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpArgs) -> Result<()> {
+    let Prepared {
+        contract,
+        seeds,
+        scope,
+        purge,
+        packages,
+        site,
+        site_config,
+        site_parameters,
+        files,
+        rolled_back_to,
+    } = prepared;
+    let reporter = context.reporter;
     let edges = site_parameters::edges(&context.cloud.endpoint);
     if args.revert_drift && !context.cloud.endpoint.is_aws() {
         return Err(Error::new(
@@ -127,9 +215,11 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     };
     let (deployed, packages, known) = up.run(packages).await?;
     let status = status::summarize(&context, &deployed, &seeds);
-    let verification = if args.no_verify || !status.deployed {
-        None
-    } else {
+    let recording = up.record(&deployed, &packages, &files, rolled_back_to);
+    let proving = async {
+        if args.no_verify || !status.deployed {
+            return Ok(None);
+        }
         let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
         let is_changed = |(id, now): &(&StackId, &Deployed)| {
             before
@@ -143,8 +233,12 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
             .knowing(known)
             .having_changed(changed);
         let concerns = |id: &StackId| up.scope.concerns(id, &context.project);
-        Some(verify(&stage, &Selection::default(), concerns, VERIFY_WITHIN, reporter).await)
+        Ok::<_, Error>(Some(
+            verify(&stage, &Selection::default(), concerns, VERIFY_WITHIN, reporter).await,
+        ))
     };
+    let ((), verification) = tokio::join!(recording, proving);
+    let verification = verification?;
     let failure = verification.as_ref().and_then(Verification::failure);
     // What was done is told in any case.
     reporter.result(&UpOutcome { status, verification })?;
@@ -171,6 +265,16 @@ impl CommandResult for UpOutcome {
         }
         text
     }
+}
+
+/// The bucket of packages and releases, with the clients of where it is; none if the stage has none.
+pub(crate) fn artifacts_of<'a, 's>(
+    context: &'a Context<'_>,
+    stack: impl FnOnce(&StackId) -> Option<&'s Stack>,
+) -> Option<(&'a Cloud, String)> {
+    let id = &context.project.artifacts_stack()?.id;
+    let bucket = stack(id)?.outputs.get(CODE_BUCKET)?.clone();
+    Some((context.cloud_of(id), bucket))
 }
 
 /// What several parts failed for, each with its own next step.
@@ -229,6 +333,45 @@ impl Up<'_> {
         self.context.reporter
     }
 
+    /// Records what was deployed, so that it can be deployed again. The app works without that.
+    async fn record(
+        &self,
+        stacks: &BTreeMap<StackId, Deployed>,
+        packages: &BTreeMap<Asked, String>,
+        files: &BTreeMap<String, Vec<u8>>,
+        rolled_back_to: Option<u64>,
+    ) {
+        let project = &self.context.project;
+        let Some((artifacts, bucket)) = artifacts_of(self.context, |id| Some(&stacks.get(id)?.stack)) else {
+            return;
+        };
+        let deployment = Deployment {
+            project,
+            files,
+            scope: stacks.keys().filter(|id| self.scope.has(id)).cloned().collect(),
+            stacks,
+            packages,
+            site: self.site.filter(|_| self.scope.site),
+            rolled_back_to,
+        };
+        let recorded = async {
+            if !self.purge.is_empty() {
+                let files = self.site.map(Site::files).transpose()?.unwrap_or_default();
+                let sums = files.iter().map(|(_, file)| file.sum.to_string()).collect();
+                releases::purge(artifacts, &bucket, self.purge, &sums).await?;
+            }
+            releases::record(artifacts, &bucket, &deployment).await
+        };
+        match recorded.await {
+            Ok(Some(number)) => self.reporter().finished("release", format!("recorded as {number}"), false),
+            Ok(None) => {}
+            Err(error) => self.reporter().warn(format!(
+                "all is deployed, but it isn't recorded, so that `deployer rollback` doesn't know it: {error}. The same \
+                 command again records it"
+            )),
+        }
+    }
+
     /// Does it all. Returns the stage as it is then, the keys of the packages that this run has made, and what it has read
     /// and not changed.
     async fn run(&self, packages: Packages) -> Result<(BTreeMap<StackId, Deployed>, BTreeMap<Asked, String>, Known)> {
@@ -264,7 +407,8 @@ impl Up<'_> {
         let (mut what, mut otherwise) = (CHANGING_DATA, "Nothing was changed.".to_owned());
         let is_change = |plan: &StackPlan| plan.verdict != StackAction::Unchanged;
         let in_scope = self.context.project.stacks().filter(|stack| self.scope.has(&stack.id));
-        if shown.len() < in_scope.count() || shown.iter().any(is_change) {
+        let is_changing = shown.len() < in_scope.count() || shown.iter().any(is_change);
+        if is_changing {
             // Nothing is changed before it is known what the site would lose. Else publishing asks, and what is read beside
             // that doesn't wait for it.
             (&mut survey).await;
@@ -302,7 +446,11 @@ impl Up<'_> {
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
         self.tell_of_policy();
-        let (outcomes, stacks, known) = self.provision(plans, packages, &seeded_before, survey).await;
+        let provisioning = async { Ok(self.provision(plans, packages, &seeded_before, survey).await) };
+        let (outcomes, stacks, known) = match self.lease(is_changing).await? {
+            Some(lease) => lease.hold(provisioning).await?,
+            None => provisioning.await?,
+        };
         let is_skipped = outcomes.iter().any(|outcome| matches!(outcome, Err(Stop::Skipped)));
         let failures: Vec<Error> = outcomes
             .into_iter()
@@ -320,6 +468,36 @@ impl Up<'_> {
             Err(failures) if failures.is_empty() => Ok((stacks, keys, known)),
             Err(failures) => Err(several(failures)),
         }
+    }
+
+    /// The right to change the stage, if this run does: a stage that is being created has nothing yet to tell others by, and is
+    /// kept from them by its stacks' names. What is planned has to be about the stage as it is then.
+    async fn lease(&self, is_changing: bool) -> Result<Option<StageLease<'_>>> {
+        let place = artifacts_of(self.context, |id| Some(&self.before.get(id)?.stack));
+        let Some((cloud, bucket)) = place.filter(|_| is_changing) else {
+            return Ok(None);
+        };
+        let lease = StageLease::take(cloud, &bucket, "up", self.reporter()).await?;
+        let now = self.context.stacks().await?;
+        // What this run is about to create has a shell of its own.
+        let is_there = |stack: &&Stack| stack.state() != StackState::InReview;
+        let is_other = |id: &StackId| {
+            let before = self.before.get(id).map(|before| &before.stack).filter(is_there);
+            match (before, now.get(id).filter(is_there)) {
+                (None, None) => false,
+                (Some(before), Some(now)) => !before.is_unchanged(now) || before.status != now.status,
+                (None, Some(_)) | (Some(_), None) => true,
+            }
+        };
+        if self.context.project.stacks().any(|stack| is_other(&stack.id)) {
+            return Err(Error::new(
+                ErrorKind::ChangedMeanwhile,
+                "another run has changed the stage meanwhile",
+            )
+            .cause("what was planned is about how it was before")
+            .hint("Run the same command again: it plans anew, from how the stage is now."));
+        }
+        Ok(lease)
     }
 
     /// What a plan would lose. Of a stack that may be somebody's, whatever leaves it is theirs.

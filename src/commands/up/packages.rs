@@ -122,6 +122,20 @@ impl Packages {
         Ok(packages)
     }
 
+    /// Those of a release, each a zip.
+    pub(super) fn of_release(project: &Project, scope: &Scope, zips: &BTreeMap<Asked, PathBuf>) -> Self {
+        let functions = project.functions().iter().filter(|function| scope.has(&function.stack));
+        let origins = functions.filter_map(|function| {
+            let asked = (function.stack.clone(), function.key_parameter.clone());
+            let zip = zips.get(&asked)?.clone();
+            Some((asked, (Origin::Path(zip), function.clone())))
+        });
+        Self {
+            origins: origins.collect(),
+            given: BTreeMap::new(),
+        }
+    }
+
     /// Whether there is nothing to pack.
     pub(super) fn is_empty(&self) -> bool {
         self.origins.is_empty()

@@ -72,6 +72,14 @@ impl Scope {
         Ok(scope)
     }
 
+    /// The same for going back to a release: data stays, and the stacks `left` do.
+    pub(super) fn of_rollback(mut self, left: &BTreeSet<StackId>, has_site: bool) -> Self {
+        self.stacks.retain(|id| !left.contains(id));
+        self.seed = false;
+        self.site &= has_site;
+        self
+    }
+
     /// Whether a run may change the stack.
     pub(super) fn has(&self, id: &StackId) -> bool {
         self.stacks.contains(id)

@@ -361,6 +361,14 @@ impl Template {
         self.section("Parameters").any(|(name, _)| name == parameter)
     }
 
+    /// Whether a parameter is one that CloudFormation shows to nobody: `NoEcho`.
+    pub(crate) fn is_secret(&self, parameter: &str) -> bool {
+        let no_echo = self
+            .parameter(parameter)
+            .and_then(|declaration| declaration.get("NoEcho"));
+        no_echo.is_some_and(|on| *on == true || on == "true")
+    }
+
     /// The declared parameters.
     pub(crate) fn parameter_names(&self) -> impl Iterator<Item = &str> {
         self.section("Parameters").map(|(name, _)| name.as_str())

@@ -214,7 +214,7 @@ pub(crate) fn read(site: &Site, settings: &Settings) -> Result<Merged> {
 }
 
 fn of_object(site: &Site, object: &Object, hashes: bool) -> Result<Option<Needs>> {
-    let (Content::OnDisk(key) | Content::Rewritten(key)) = &object.content else {
+    let (Content::OnDisk(key) | Content::Rewritten(key, _)) = &object.content else {
         return Ok(None);
     };
     let is_text = matches!(
@@ -225,7 +225,7 @@ fn of_object(site: &Site, object: &Object, hashes: bool) -> Result<Option<Needs>
         return Ok(needs_of_key(key));
     }
     let bytes = match &object.content {
-        Content::Rewritten(_) if hashes => match site.body(object)? {
+        Content::Rewritten(..) if hashes => match site.body(object)? {
             Body::Bytes(bytes) => bytes,
             Body::File(file) => read_file(&file)?,
         },

@@ -82,10 +82,8 @@ async fn environment(stage: &Stage<'_>, function: Resource<'_>, round: Round) ->
 fn is_secret(stage: &Stage<'_>, function: Resource<'_>, raw: Option<&Value>, value: &Expected) -> bool {
     let template = function.stack.template();
     let is_secret_parameter = |name: &String| {
-        let declaration = template.parameter(name);
-        let no_echo = declaration.and_then(|declaration| declaration.get("NoEcho"));
-        declaration.is_some() && stage.project.stage.is_from_environment(name)
-            || no_echo.is_some_and(|on| *on == true || on == "true")
+        let is_parameter = template.parameter(name).is_some();
+        is_parameter && stage.project.stage.is_from_environment(name) || template.is_secret(name)
     };
     // What isn't known may be anything; a dynamic reference, whatever it is made of, leaves a gap.
     !value.is_known() || raw.is_none_or(|raw| references(raw).iter().any(is_secret_parameter))

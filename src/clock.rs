@@ -1,0 +1,57 @@
+//! Times, as they are written.
+
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+/// RFC 3339, in UTC.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    DateTime::from(time).fmt(Format::DateTime).unwrap_or_default()
+}
+
+/// What [`rfc3339`] has written.
+pub(crate) fn of_rfc3339(text: &str) -> Option<SystemTime> {
+    DateTime::from_str(text, Format::DateTime).ok()?.try_into().ok()
+}
+
+/// "3 minutes ago": the largest unit alone is what one wants to know.
+pub(crate) fn age(then: SystemTime, now: SystemTime) -> String {
+    let seconds = now.duration_since(then).map_or(0, |age| age.as_secs());
+    let (count, unit) = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn ages_are_said_in_their_largest_unit() {
+        let now = SystemTime::now();
+        for (seconds, expected) in [
+            (3, "just now"),
+            (60, "1 minute ago"),
+            (3_700, "1 hour ago"),
+            (200_000, "2 days ago"),
+        ] {
+            assert_eq!(age(now - Duration::from_secs(seconds), now), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_is_written() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_764_165_000);
+        assert_eq!(rfc3339(time), "2025-11-26T13:50:00Z");
+        assert_eq!(of_rfc3339(&rfc3339(time)), Some(time));
+        assert_eq!(of_rfc3339("yesterday"), None);
+    }
+}
