@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, ErrorKind, OrFail as _, Result};
+use crate::error::{Error, ErrorKind, Result};
 use functions::Function;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
@@ -402,39 +402,15 @@ impl Project {
         self.stacks.values().any(|stack| stack.template.is_secret(parameter))
     }
 
-    /// The files of `stacks/`, but for seed items: each by its path in the project's folder, with `/`. Templates and settings
-    /// are as they were when the project was opened, the latter without the values of secret parameters.
-    ///
-    /// # Errors
-    /// One can't be read.
-    pub(crate) fn files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut files = BTreeMap::new();
-        let mut folders = vec![PathBuf::from("stacks")];
-        while let Some(folder) = folders.pop() {
-            let path = self.dir.join(&folder);
-            let unreadable = || format!("could not read {}", path.display());
-            for entry in std::fs::read_dir(&path).or_fail(unreadable)? {
-                let entry = entry.or_fail(unreadable)?;
-                // Names that are no text are no names of templates, nor of what they may refer to.
-                let Ok(name) = entry.file_name().into_string() else {
-                    continue;
-                };
-                let (file, inner) = (entry.path(), folder.join(&name));
-                if file.is_dir() {
-                    folders.push(inner);
-                } else if file.is_file() && !SEED_FILES.contains(&name.as_str()) {
-                    let bytes = std::fs::read(&file).or_fail(|| format!("could not read {}", file.display()))?;
-                    files.insert(inner.to_string_lossy().into_owned(), bytes);
-                }
-            }
-        }
-        files.insert("stacks/stages.yaml".to_owned(), self.settings.clone().into_bytes());
-        for stack in self.stacks.values() {
-            if let Some(path) = self.path_of(stack) {
-                files.insert(path, stack.text.as_bytes().to_vec());
-            }
-        }
-        Ok(files)
+    /// Its templates and settings, by their paths in the project's folder, as they were when it was opened; the settings
+    /// without the values of secret parameters.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let settings = ("stacks/stages.yaml".to_owned(), self.settings.clone().into_bytes());
+        let templates = self.stacks.values().filter_map(|stack| {
+            let path = self.path_of(stack)?;
+            Some((path, stack.text.as_bytes().to_vec()))
+        });
+        templates.chain([settings]).collect()
     }
 
     /// Where a stack's template is in the project's folder; nowhere if the deployer brings it.

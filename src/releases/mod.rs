@@ -58,7 +58,8 @@ pub(crate) struct Release {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Content {
-    /// The files of `stacks/`, by their paths in the project's folder: what the sum of each is.
+    /// The templates, the settings, and what the contract was read from, by their paths in the project's folder: what the sum
+    /// of each is.
     pub files: BTreeMap<String, String>,
     /// The environment variables that the stage's settings have something of, but for secrets.
     pub environment: BTreeMap<String, String>,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path};
 use std::time::SystemTime;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -17,6 +18,13 @@ use crate::project::stacks::StackId;
 use crate::site::sum::Sum;
 use crate::site::{Site, SiteFile};
 use crate::stack::read::Deployed;
+
+/// Whether a file can be put into a folder again: one that is somewhere else stays what it is there.
+fn is_inner(path: &str) -> bool {
+    Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+}
 
 /// How many contents are kept at once.
 const AT_ONCE: usize = 32;
@@ -140,6 +148,7 @@ fn content(deployment: &Deployment<'_>, site: Option<&ReleasedSite>, before: &Co
     let mut files: BTreeMap<String, String> = deployment
         .files
         .iter()
+        .filter(|(path, _)| is_inner(path))
         .map(|(path, bytes)| (path.clone(), Sum::of(bytes).to_string()))
         .collect();
     let mut stacks = BTreeMap::new();
@@ -188,7 +197,7 @@ fn content(deployment: &Deployment<'_>, site: Option<&ReleasedSite>, before: &Co
     }
 }
 
-/// Keeps the files of `stacks/` that the release before didn't have.
+/// Keeps the files of the project that the release before didn't have.
 async fn keep_files(
     cloud: &Cloud,
     bucket: &str,

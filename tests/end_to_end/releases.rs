@@ -43,6 +43,7 @@ fn project() -> Project {
         fs::remove_dir_all(&site).expect("the folder");
     }
     fs::create_dir_all(project.path().join("code")).expect("a folder");
+    fs::create_dir_all(project.path().join("tests")).expect("a folder");
     fs::create_dir_all(&site).expect("a folder");
     project
 }
@@ -51,6 +52,8 @@ fn project() -> Project {
 fn write(project: &Project, release: &str) {
     let said = |text: &str| text.replace("RELEASE", release);
     for old in ["one", "two", "three"] {
+        // Nothing is needed of the folder to go back to what it was.
+        let _ = fs::remove_file(project.path().join(format!("tests/body-{old}.json")));
         let _ = fs::remove_file(project.path().join(format!("site/part-{old}.js")));
     }
     project.write("code/app.py", &said(HANDLER));
@@ -62,10 +65,11 @@ fn write(project: &Project, release: &str) {
         &said("export const part = 'part RELEASE';\n"),
     );
     project.write("site/_headers", &said("/\n  X-Release: RELEASE\n"));
+    project.write(&said("tests/body-RELEASE.json"), "{}");
     project.write(
         "stacks/verify.yaml",
         &said(
-            "requests:\n  - name: it is of its release\n    request: GET ${ApiUrl}?userId=1\n    expect: { status: 200, json: { release: RELEASE } }\n",
+            "requests:\n  - { name: what it isn't asked, request: \"POST ${ApiUrl}\", bodyFile: tests/body-RELEASE.json, expect: { status: 403 } }\n  - name: it is of its release\n    request: GET ${ApiUrl}?userId=1\n    expect: { status: 200, json: { release: RELEASE } }\n",
         ),
     );
 }

@@ -141,7 +141,9 @@ impl Prepared {
         for warning in site_parameters.iter().flat_map(|site| &site.policy.warnings) {
             reporter.warn(warning);
         }
+        let files = project.files().into_iter().chain(contract.files.clone());
         Ok(Self {
+            files: files.collect(),
             contract,
             seeds,
             scope,
@@ -150,7 +152,6 @@ impl Prepared {
             site,
             site_config,
             site_parameters,
-            files: project.files()?,
             rolled_back_to: rollback.map(|rollback| rollback.to),
         })
     }

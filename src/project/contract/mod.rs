@@ -8,6 +8,8 @@
 mod fill;
 mod read;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -27,6 +29,8 @@ pub(crate) struct Contract {
     pub invocations: Vec<Invocation>,
     /// Checks that aren't to be made.
     pub skips: Vec<Skip>,
+    /// The files that all of it was read from, by their paths in the project's folder.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// A request. Its texts have placeholders, see [`mod@fill`].
@@ -143,14 +147,22 @@ impl Contract {
     }
 
     pub(super) fn parse(text: &str, file: &Path, project: &Project, checks: &[&str]) -> Result<Self> {
+        let files = RefCell::default();
         let reader = read::Reader {
             file,
             text,
             project,
             checks,
+            files: &files,
         };
         let node = reader.tree(file, text)?;
-        reader.contract(&node)
+        let mut contract = reader.contract(&node)?;
+        contract.files = files.take();
+        if let Ok(inner) = file.strip_prefix(project.path()) {
+            let bytes = text.as_bytes().to_vec();
+            contract.files.insert(inner.to_string_lossy().into_owned(), bytes);
+        }
+        Ok(contract)
     }
 
     /// The entries that may change something, by name.

@@ -1,6 +1,7 @@
 //! Reading the contract's file, with the place of whatever is wrong with it.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Number, Value};
@@ -25,6 +26,8 @@ pub(super) struct Reader<'a> {
     pub(super) project: &'a Project,
     /// The ids of checks.
     pub(super) checks: &'a [&'a str],
+    /// What was read of other files, by their paths in the project's folder.
+    pub(super) files: &'a RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 /// A map whose names are all known.
@@ -74,6 +77,7 @@ impl Reader<'_> {
             requests: self.list(&fields, "requests", |node| self.request(node))?,
             invocations: self.list(&fields, "invocations", |node| self.invocation(node))?,
             skips: self.list(&fields, "skip", |node| self.skip(node))?,
+            files: BTreeMap::new(),
         };
         self.distinct(
             &fields,
@@ -269,12 +273,14 @@ impl Reader<'_> {
 
     /// What is in a file of the project.
     fn file(&self, node: &Node, name: &str) -> Result<(PathBuf, Vec<u8>)> {
-        let path = self.project.path().join(self.text(node, name)?);
+        let inner = self.text(node, name)?;
+        let path = self.project.path().join(&inner);
         let bytes = std::fs::read(&path).map_err(|error| {
             self.refuse(node.position, format!("could not read {}", path.display()))
                 .cause(error)
                 .hint("Files are named as they are found from the project's folder.")
         })?;
+        self.files.borrow_mut().insert(inner, bytes.clone());
         Ok((path, bytes))
     }
 
