@@ -2,13 +2,11 @@
 //! and is renewed as long as its holder lives.
 //!
 //! Of a run there is a small object in the stage's artifacts bucket. CloudFormation keeps two apart in a stack, and nobody in a
-//! stage: without it one's stacks could be wired to the other's. Each write names the version that it replaces, so that one of
-//! two gets through. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+//! stage: without it one's stacks could be wired to the other's.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_sdk_s3::primitives::ByteStream;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::system::uname;
@@ -18,7 +16,8 @@ use tokio::time::sleep;
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
-use crate::error::{Error, ErrorKind, OrFail as _, Result};
+use crate::document::{Document, There, Wrote};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::journal::{Entry, Undone};
 use crate::report::Reporter;
@@ -111,6 +110,26 @@ fn host() -> String {
     uname().nodename().to_string_lossy().into_owned()
 }
 
+/// What is seen of a lease by whoever waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// Its version, and since when.
+    last: Option<(String, Instant)>,
+}
+
+impl Watched {
+    /// Whether nothing was heard of its holder for longer than `lease`; it is this version now.
+    pub(crate) fn is_silent(&mut self, etag: &str, lease: Duration) -> bool {
+        match &self.last {
+            Some((last, since)) if last == etag => since.elapsed() > lease,
+            _ => {
+                self.last = Some((etag.to_owned(), Instant::now()));
+                false
+            }
+        }
+    }
+}
+
 /// Does `work` while `renew` is done `every` so often beside it: neither waits for the other, but that a renewal which was
 /// begun is ended.
 ///
@@ -141,6 +160,12 @@ pub(crate) async fn renewing<T>(
 
 /// Where the lease of a stage is.
 const KEY: &str = "run/lease.json";
+
+const LEASE_FILE: Document = Document {
+    key: KEY,
+    most_bytes: 1 << 20,
+    remedy: |command| format!("If no other run is at work, `{command}` removes it."),
+};
 
 /// How long another run is waited for that goes on and on.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
@@ -199,7 +224,7 @@ impl<'a> StageLease<'a> {
             let undo = move || async move { release(&cloud, &bucket, &token).await.map(|()| Undone::Gone) };
             journal.undoable(undo).await
         };
-        let mut last: (Option<String>, Instant) = (None, Instant::now());
+        let mut watched = Watched::default();
         let (mut has_waited, mut other) = (false, String::new());
         let taken = until(cloud.pace(PATIENCE), async || {
             let there = match read(cloud, bucket).await {
@@ -209,22 +234,17 @@ impl<'a> StageLease<'a> {
             let etag = match &there {
                 None => None,
                 Some((other, etag)) if other.holder.is_gone() => Some(etag.clone()),
-                Some((other, etag)) if last.0.as_ref() == Some(etag) && last.1.elapsed() > other.holder.lease() => {
-                    Some(etag.clone())
-                }
-                Some((held, etag)) => {
-                    if last.0.as_ref() != Some(etag) {
-                        last = (Some(etag.clone()), Instant::now());
-                    }
+                Some((other, etag)) if watched.is_silent(etag, other.holder.lease()) => Some(etag.clone()),
+                Some((held, _)) => {
                     other = held.to_string();
                     reporter.working("stage", format!("waiting for another run on it: {other}"));
                     has_waited = true;
                     return Probe::Pending;
                 }
             };
-            match write(cloud, bucket, &written, etag.as_deref()).await {
+            match LEASE_FILE.replace(cloud, bucket, &written, etag.as_deref()).await {
                 Ok(Wrote::It(etag)) => Probe::Ready(Some(etag)),
-                Ok(Wrote::NoBucket) => Probe::Ready(None),
+                Ok(Wrote::NoBucket(_)) => Probe::Ready(None),
                 // Somebody else was faster.
                 Ok(Wrote::Another) => Probe::Pending,
                 Err(error) => Probe::Failed(error),
@@ -264,10 +284,11 @@ impl<'a> StageLease<'a> {
                     return Ok(());
                 }
                 self.written.holder.renew();
-                match write(self.cloud, &self.bucket, &self.written, Some(&self.etag)).await? {
+                let written = LEASE_FILE.replace(self.cloud, &self.bucket, &self.written, Some(&self.etag));
+                match written.await? {
                     Wrote::It(etag) => self.etag = etag,
                     // Whoever removes a stage removes the lease with the bucket.
-                    Wrote::NoBucket => is_gone = true,
+                    Wrote::NoBucket(_) => is_gone = true,
                     Wrote::Another if read(self.cloud, &self.bucket).await?.is_none() => is_gone = true,
                     Wrote::Another => {
                         return Err(
@@ -292,65 +313,12 @@ impl<'a> StageLease<'a> {
     }
 }
 
-/// What came of writing a lease.
-enum Wrote {
-    /// It is there, with this ETag.
-    It(String),
-    /// Another one is.
-    Another,
-    /// There is no bucket any more.
-    NoBucket,
-}
-
 /// The lease that is there, with its ETag.
 async fn read(cloud: &Cloud, bucket: &str) -> Result<Option<(Written, String)>> {
-    let what = || format!("could not read {KEY} of {bucket}");
-    let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
-        Ok(answer) => answer,
-        Err(error) if matches!(code(&error), "NoSuchKey" | "NoSuchBucket") => return Ok(None),
-        Err(error) => return Err(explain(error, &what())),
-    };
-    let etag = answer.e_tag.unwrap_or_default();
-    let text = answer.body.collect().await.or_fail(what)?.into_bytes();
-    let written = serde_json::from_slice(&text).map_err(|error| {
-        let command = format!("aws s3 rm s3://{bucket}/{KEY}");
-        Error::failed(what())
-            .cause(error)
-            .hint(format!("If no other run is at work, `{command}` removes it."))
-    })?;
-    Ok(Some((written, etag)))
-}
-
-/// Writes it in the place of the version with `etag`, or of none.
-async fn write(cloud: &Cloud, bucket: &str, written: &Written, etag: Option<&str>) -> Result<Wrote> {
-    let what = || format!("could not write {KEY} of {bucket}");
-    let text = serde_json::to_vec(written).or_fail(what)?;
-    let put = cloud
-        .s3
-        .put_object()
-        .bucket(bucket)
-        .key(KEY)
-        .content_type("application/json");
-    let put = put.body(ByteStream::from(text));
-    let put = match etag {
-        Some(etag) => put.if_match(etag),
-        None => put.if_none_match("*"),
-    };
-    match put.send().await {
-        Ok(answer) => Ok(Wrote::It(answer.e_tag.unwrap_or_default())),
-        Err(error) if code(&error) == "NoSuchBucket" => Ok(Wrote::NoBucket),
-        // Where the answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
-        Err(error)
-            if matches!(
-                code(&error),
-                "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey"
-            ) =>
-        {
-            let there = read(cloud, bucket).await?.filter(|(there, _)| there == written);
-            Ok(there.map_or(Wrote::Another, |(_, etag)| Wrote::It(etag)))
-        }
-        Err(error) => Err(explain(error, &what())),
-    }
+    Ok(match LEASE_FILE.read::<Written>(cloud, bucket).await? {
+        There::It(there) => Some((there.value, there.etag)),
+        There::Nothing | There::NoBucket(_) => None,
+    })
 }
 
 /// Removes the lease with this token, if it is still there.

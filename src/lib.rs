@@ -17,6 +17,7 @@ mod cloud;
 mod commands;
 mod conflicts;
 mod context;
+mod document;
 mod environment;
 mod error;
 mod http;

@@ -9,22 +9,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncReadExt as _;
 
 use super::contents::Contents;
 use super::sent::{Others, Usual};
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
-use crate::error::{Error, ErrorKind, OrFail, Result};
+use crate::document::{Document, There, Wrote};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Entry, Undone};
 use crate::lease::{Holder, LEASE, RENEWAL, renewing};
 
 const KEY: &str = "site/ledger.json";
 
-/// The largest that is read, in bytes: some hundred thousand objects, of which it has to say something.
-const MOST_BYTES: u64 = 64 << 20;
+const LEDGER: Document = Document {
+    key: KEY,
+    // Some hundred thousand objects, of which it has to say something.
+    most_bytes: 64 << 20,
+    remedy: |command| format!("`{command}` removes it; the next `deployer up` publishes everything anew."),
+};
 
 /// Everything of it, as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,90 +86,28 @@ impl Version {
 
 /// Reads it. Before the first publication there is none, which is the same as an empty one.
 pub(super) async fn read(cloud: &Cloud, bucket: &str) -> Result<Version> {
-    let Some(stored) = content(cloud, bucket).await? else {
-        return Ok(Version {
+    match LEDGER.read(cloud, bucket).await? {
+        There::It(there) => Ok(Version {
+            ledger: there.value,
+            etag: Some(there.etag),
+            written: there.written,
+        }),
+        There::Nothing => Ok(Version {
             ledger: Ledger::default(),
             etag: None,
             written: None,
-        });
-    };
-    Ok(Version {
-        ledger: serde_json::from_slice(&stored.text).map_err(|error| unusable(bucket).cause(error))?,
-        etag: Some(stored.etag),
-        written: stored.written,
-    })
+        }),
+        There::NoBucket(error) => Err(error),
+    }
 }
 
 /// Puts `ledger` in the place of the version with `etag`; none if that isn't the newest any more.
-///
-/// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
 async fn replace(cloud: &Cloud, bucket: &str, ledger: &Ledger, etag: Option<&str>) -> Result<Option<String>> {
-    let what = || format!("could not write {KEY} of {bucket}");
-    let text = serde_json::to_vec(ledger).or_fail(what)?;
-    let request = cloud
-        .s3
-        .put_object()
-        .bucket(bucket)
-        .key(KEY)
-        .content_type("application/json")
-        .body(ByteStream::from(text.clone()));
-    let request = match etag {
-        Some(etag) => request.if_match(etag),
-        None => request.if_none_match("*"),
-    };
-    match request.send().await {
-        Ok(answer) => Ok(Some(answer.e_tag.unwrap_or_default())),
-        // Another version; one that is being written; none any more.
-        Err(error)
-            if matches!(
-                code(&error),
-                "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey"
-            ) =>
-        {
-            let there = content(cloud, bucket).await?;
-            Ok(there.filter(|there| there.text == text).map(|there| there.etag))
-        }
-        Err(error) => Err(explain(error, &what())),
+    match LEDGER.replace(cloud, bucket, ledger, etag).await? {
+        Wrote::It(etag) => Ok(Some(etag)),
+        Wrote::Another => Ok(None),
+        Wrote::NoBucket(error) => Err(error),
     }
-}
-
-/// The object.
-struct Stored {
-    text: Vec<u8>,
-    etag: String,
-    written: Option<u64>,
-}
-
-/// What is there.
-async fn content(cloud: &Cloud, bucket: &str) -> Result<Option<Stored>> {
-    let answer = match cloud.s3.get_object().bucket(bucket).key(KEY).send().await {
-        Ok(answer) => answer,
-        Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
-        Err(error) => return Err(explain(error, &cannot_read(bucket))),
-    };
-    let etag = answer.e_tag.unwrap_or_default();
-    let written = answer.last_modified.and_then(|time| u64::try_from(time.secs()).ok());
-    let mut body = Vec::new();
-    let mut most = answer.body.into_async_read().take(MOST_BYTES + 1);
-    most.read_to_end(&mut body).await.or_fail(|| cannot_read(bucket))?;
-    if most.limit() == 0 {
-        return Err(unusable(bucket).cause(format!("it has more than {} MiB", MOST_BYTES >> 20)));
-    }
-    Ok(Some(Stored {
-        text: body,
-        etag,
-        written,
-    }))
-}
-
-fn unusable(bucket: &str) -> Error {
-    Error::failed(cannot_read(bucket)).hint(format!(
-        "`aws s3 rm s3://{bucket}/{KEY}` removes it; the next `deployer up` publishes everything anew."
-    ))
-}
-
-fn cannot_read(bucket: &str) -> String {
-    format!("could not read {KEY} of {bucket}")
 }
 
 /// The right to publish, held until it is given back or lost.

@@ -25,6 +25,7 @@ use indicatif::HumanBytes;
 use crate::bucket::{self, Listing};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::Watched;
 use crate::project::stacks::CODE_BUCKET;
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::report::{Reporter, counted};
@@ -391,19 +392,16 @@ fn now() -> u64 {
 
 /// Waits until nobody publishes. Returns the version of the ledger that was abandoned by whoever did, if that is so.
 async fn wait_for(cloud: &Cloud, place: &Destination, other: &str, reporter: &Reporter) -> Result<Option<String>> {
-    let mut last: (Option<String>, Instant) = (None, Instant::now());
+    let mut watched = Watched::default();
     until(cloud.pace(PATIENCE), async || {
         reporter.working("site", format!("waiting for another publication ({other})"));
         match ledger::read(cloud, &place.artifacts).await {
             Err(error) => Probe::Failed(error),
             Ok(version) if version.busy().is_none() => Probe::Ready(None),
-            Ok(version) if version.etag == last.0 && last.1.elapsed() > version.lease() => Probe::Ready(version.etag),
-            Ok(version) => {
-                if version.etag != last.0 {
-                    last = (version.etag, Instant::now());
-                }
-                Probe::Pending
+            Ok(version) if watched.is_silent(version.etag.as_deref().unwrap_or_default(), version.lease()) => {
+                Probe::Ready(version.etag)
             }
+            Ok(_) => Probe::Pending,
         }
     })
     .await

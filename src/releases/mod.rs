@@ -15,6 +15,7 @@ mod restore;
 mod store;
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -95,6 +96,12 @@ pub(crate) struct ReleasedSite {
     pub files: usize,
     /// Their size in bytes.
     pub bytes: u64,
+}
+
+/// Whether a path leads to something in the folder that it is in, and nowhere else.
+fn is_inner(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 impl Release {

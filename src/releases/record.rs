@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
 use std::time::SystemTime;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::changes::SiteChanges;
 use super::store::{self, List, Listed, Record};
-use super::{Changes, Content, Release, ReleasedSite, ReleasedStack, SCHEMA};
+use super::{Changes, Content, Release, ReleasedSite, ReleasedStack, SCHEMA, is_inner};
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::error::{Error, OrFail as _, Result};
@@ -18,13 +17,6 @@ use crate::project::stacks::StackId;
 use crate::site::sum::Sum;
 use crate::site::{Site, SiteFile};
 use crate::stack::read::Deployed;
-
-/// Whether a file can be put into a folder again: one that is somewhere else stays what it is there.
-fn is_inner(path: &str) -> bool {
-    Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)))
-}
 
 /// How many contents are kept at once.
 const AT_ONCE: usize = 32;
@@ -148,6 +140,7 @@ fn content(deployment: &Deployment<'_>, site: Option<&ReleasedSite>, before: &Co
     let mut files: BTreeMap<String, String> = deployment
         .files
         .iter()
+        // One that is somewhere else stays what it is there.
         .filter(|(path, _)| is_inner(path))
         .map(|(path, bytes)| (path.clone(), Sum::of(bytes).to_string()))
         .collect();

@@ -1,14 +1,14 @@
 //! A release as the project's folder that it was made from, but for data.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::primitives::ByteStream;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::io::AsyncWriteExt as _;
 
 use super::store::{self, GONE, Listed};
-use super::{Content, Release};
+use super::{Content, Release, is_inner};
 use crate::bucket;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
@@ -172,10 +172,7 @@ async fn make_folder_of(file: &Path) -> Result<()> {
 
 /// A path in a folder, and nowhere else: it comes from a bucket.
 fn inner(folder: &Path, path: &str) -> Result<PathBuf> {
-    let is_inner = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if is_inner && !path.is_empty() {
+    if is_inner(path) {
         Ok(folder.join(path))
     } else {
         Err(Error::failed(format!("a release has a file `{path}`, which is no path in a folder")).hint(GONE))

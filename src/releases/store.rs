@@ -124,7 +124,7 @@ pub(super) async fn content(cloud: &Cloud, bucket: &str, sum: &str) -> Result<By
     }
 }
 
-/// Keeps a content, and returns its sum.
+/// Keeps a content.
 pub(super) async fn keep(cloud: &Cloud, bucket: &str, bytes: Vec<u8>) -> Result<()> {
     let key = content_key(&Sum::of(&bytes).to_string());
     put(cloud, bucket, &key, bytes).await

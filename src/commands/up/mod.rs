@@ -162,18 +162,6 @@ impl Prepared {
 /// # Errors
 /// A part of it failed, or the proof did.
 pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpArgs) -> Result<()> {
-    let Prepared {
-        contract,
-        seeds,
-        scope,
-        purge,
-        packages,
-        site,
-        site_config,
-        site_parameters,
-        files,
-        rolled_back_to,
-    } = prepared;
     let reporter = context.reporter;
     let edges = site_parameters::edges(&context.cloud.endpoint);
     if args.revert_drift && !context.cloud.endpoint.is_aws() {
@@ -192,36 +180,42 @@ pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpAr
             strangers: true,
         })
         .await?;
-    scope.check_needs(&context.project, &before, &seeds.stacks(), &site_config)?;
+    prepared.scope.check_needs(
+        &context.project,
+        &before,
+        &prepared.seeds.stacks(),
+        &prepared.site_config,
+    )?;
     if args.with_changes {
         let protected = context.is_protected(&before);
-        confirm_changes(&contract, &context.project, protected, reporter).await?;
+        confirm_changes(&prepared.contract, &context.project, protected, reporter).await?;
     }
     let up = Up {
         context: &context,
-        scope,
+        scope: prepared.scope,
         revert_drift: args.revert_drift,
         adopted: &args.adopt,
         wait: args.wait,
-        purge: &purge,
-        seeds: &seeds,
-        site: site.as_ref(),
-        site_config: &site_config,
-        site_wants: site_parameters
+        purge: &prepared.purge,
+        seeds: &prepared.seeds,
+        site: prepared.site.as_ref(),
+        site_config: &prepared.site_config,
+        site_wants: prepared
+            .site_parameters
             .as_ref()
             .map(|site| site_parameters::wanted(site, edges))
             .unwrap_or_default(),
-        site_parameters,
+        site_parameters: prepared.site_parameters,
         before: &before,
     };
-    let (deployed, packages, known) = up.run(packages).await?;
-    let status = status::summarize(&context, &deployed, &seeds);
-    let recording = up.record(&deployed, &packages, &files, rolled_back_to);
+    let (deployed, packages, known) = up.run(prepared.packages).await?;
+    let status = status::summarize(&context, &deployed, up.seeds);
+    let recording = up.record(&deployed, &packages, &prepared.files, prepared.rolled_back_to);
     let proving = async {
         if args.no_verify || !status.deployed {
             return Ok(None);
         }
-        let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;
+        let stage = Stage::new(&context, &deployed, up.seeds, up.site, &packages, &prepared.contract)?;
         let is_changed = |(id, now): &(&StackId, &Deployed)| {
             before
                 .get(*id)
