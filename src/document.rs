@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 
 use crate::cloud::Cloud;
+use crate::cloud::repeated::is_open;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, OrFail as _, Result};
 
@@ -71,7 +72,8 @@ impl Document {
 
     /// Puts `value` in the place of the version with `etag`, or of none.
     ///
-    /// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself.
+    /// Where S3 did it but its answer was lost, the request is repeated, and refused for the sake of what it wrote itself: it is
+    /// looked what is there.
     ///
     /// # Errors
     /// It can't be written.
@@ -99,16 +101,19 @@ impl Document {
             Ok(answer) => return Ok(Wrote::It(answer.e_tag.unwrap_or_default())),
             Err(error) => error,
         };
-        match code(&error) {
-            // Another version; one that is being written; none any more.
-            "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey" => {
-                Ok(match self.text(cloud, bucket).await? {
-                    There::It((there, etag, _)) if there == text => Wrote::It(etag),
-                    There::It(_) | There::Nothing => Wrote::Another,
-                    There::NoBucket(error) => Wrote::NoBucket(error),
-                })
-            }
-            "NoSuchBucket" => Ok(Wrote::NoBucket(explain(error, &what()))),
+        if code(&error) == "NoSuchBucket" {
+            return Ok(Wrote::NoBucket(explain(error, &what())));
+        }
+        if !is_open(&error) {
+            return Err(explain(error, &what()));
+        }
+        // Another version; one that is being written; none any more.
+        let is_another = ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"].contains(&code(&error));
+        match self.text(cloud, bucket).await {
+            Ok(There::It((there, etag, _))) if there == text => Ok(Wrote::It(etag)),
+            Ok(There::NoBucket(error)) => Ok(Wrote::NoBucket(error)),
+            Ok(There::It(_) | There::Nothing) if is_another => Ok(Wrote::Another),
+            Err(error) if is_another => Err(error),
             _ => Err(explain(error, &what())),
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
+use crate::cloud::repeated::gone;
 use crate::document::{Document, There, Wrote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
@@ -329,11 +329,8 @@ async fn release(cloud: &Cloud, bucket: &str, token: &str) -> Result<()> {
     {
         return Ok(());
     }
-    match cloud.s3.delete_object().bucket(bucket).key(KEY).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(code(&error), "NoSuchKey" | "NoSuchBucket") => Ok(()),
-        Err(error) => Err(explain(error, &format!("could not remove {KEY} of {bucket}"))),
-    }
+    let answer = cloud.s3.delete_object().bucket(bucket).key(KEY).send().await;
+    gone(answer, || format!("could not remove {KEY} of {bucket}")).map(|_| ())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Log groups: whether one is there, and its removal.
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{explain, found};
+use crate::cloud::repeated::gone;
+use crate::cloud::sdk_error::explain;
 use crate::error::Result;
 
 /// Whether a log group of this name is there.
@@ -26,5 +27,5 @@ pub(crate) async fn group_exists(cloud: &Cloud, name: &str) -> Result<bool> {
 pub(crate) async fn delete_group(cloud: &Cloud, name: &str) -> Result<()> {
     let answer = cloud.logs.delete_log_group().log_group_name(name).send().await;
     let what = || format!("could not delete the log group {name}");
-    found(answer, |e| e.is_resource_not_found_exception(), what).map(|_| ())
+    gone(answer, what).map(|_| ())
 }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_table::UpdateTableError;
 
 use crate::cloud::Cloud;
+use crate::cloud::repeated::gone;
 use crate::cloud::sdk_error::found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wait::{Probe, until};
@@ -41,7 +42,7 @@ pub(crate) async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
                 .is_some_and(|e| e.is_resource_in_use_exception())
         };
         if !answer.as_ref().is_err_and(in_use)
-            && let Err(error) = found(answer, |e| e.is_resource_not_found_exception(), what)
+            && let Err(error) = gone(answer, what)
         {
             return Probe::Failed(error);
         }
@@ -53,9 +54,9 @@ pub(crate) async fn delete(cloud: &Cloud, name: &str) -> Result<()> {
         {
             return Probe::Pending;
         }
-        match found(answer, |e| e.is_resource_not_found_exception(), what) {
-            Ok(None) => Probe::Ready(()),
-            Ok(Some(_)) => Probe::Pending,
+        match gone(answer, what) {
+            Ok(false) => Probe::Ready(()),
+            Ok(true) => Probe::Pending,
             Err(error) => Probe::Failed(error),
         }
     })

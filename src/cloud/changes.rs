@@ -10,14 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
+use super::repeated::changes_stage;
 use crate::journal::Journal;
-
-/// What operations that change nothing begin with.
-const READS: &[&str] = &["BatchGet", "Describe", "Get", "Head", "List", "Simulate", "Validate"];
-
-/// Operations that change nothing of a stage, whatever they are called: plans that are made and thrown away, with the empty
-/// stack that a plan for a new one makes (a real deletion is noted by who asks for it), and calls of the app itself.
-const HARMLESS: &[&str] = &["CreateChangeSet", "DeleteChangeSet", "DeleteStack", "Invoke"];
 
 #[derive(Debug)]
 pub(super) struct NoteChanges(pub(super) Journal);
@@ -58,7 +52,10 @@ impl Intercept for NoteChanges {
 }
 
 fn writes(bag: &ConfigBag) -> bool {
-    bag.load::<OfPlan>().is_none() && bag.load::<Metadata>().is_some_and(|metadata| is_write(metadata.name()))
+    bag.load::<OfPlan>().is_none()
+        && bag
+            .load::<Metadata>()
+            .is_some_and(|metadata| changes_stage(metadata.name()))
 }
 
 /// Marks a request that only makes or takes away what a plan needs, though others of its operation change something.
@@ -85,37 +82,5 @@ impl Intercept for PlansOnly {
     ) -> Result<(), BoxError> {
         bag.interceptor_state().store_put(OfPlan);
         Ok(())
-    }
-}
-
-fn is_write(operation: &str) -> bool {
-    !READS.iter().any(|read| operation.starts_with(read)) && !HARMLESS.contains(&operation)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_change_something_is_known_by_its_name() {
-        for write in [
-            "ExecuteChangeSet",
-            "UpdateStack",
-            "PutItem",
-            "PutObject",
-            "DeleteObjects",
-            "CreateInvalidation",
-        ] {
-            assert!(is_write(write), "{write}");
-        }
-        for read in [
-            "GetCallerIdentity",
-            "HeadObject",
-            "BatchGetItem",
-            "SimulatePrincipalPolicy",
-            "CreateChangeSet",
-        ] {
-            assert!(!is_write(read), "{read}");
-        }
     }
 }

@@ -6,6 +6,7 @@ mod http;
 mod owner;
 mod page;
 mod regions;
+pub(crate) mod repeated;
 pub(crate) mod sdk_error;
 mod variables;
 mod way;

@@ -19,7 +19,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::contents::Contents;
 use super::progress::Progress;
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain};
+use crate::cloud::repeated::{done, gone};
+use crate::cloud::sdk_error::explain;
 use crate::error::{Error, OrFail, Result};
 use crate::journal::Undone;
 use crate::site::sum::{Sum, part_size};
@@ -209,18 +210,16 @@ impl<'a> Uploader<'a> {
         let request = s3.complete_multipart_upload().bucket(self.bucket).key(&*object.key);
         let request = request.upload_id(upload).multipart_upload(parts).customize();
         // S3 may be minutes about it.
-        let error = match request.config_override(Cloud::for_sending(object.size)).send().await {
-            Ok(answer) => return Ok(answer.e_tag),
-            Err(error) => error,
+        let answer = request.config_override(Cloud::for_sending(object.size)).send().await;
+        // The same request again finds no upload, or doesn't come through; the object is there.
+        let look = async || {
+            let there = s3.head_object().bucket(self.bucket).key(&*object.key).send().await;
+            let there = there.ok()?.e_tag?;
+            expected
+                .filter(|expected| there.trim_matches('"') == expected)
+                .map(Some)
         };
-        // When the answer was lost, the same request again finds no upload, or doesn't come through; the object is there.
-        if let Ok(there) = s3.head_object().bucket(self.bucket).key(&*object.key).send().await
-            && expected.is_some()
-            && there.e_tag().map(|etag| etag.trim_matches('"')) == expected.as_deref()
-        {
-            return Ok(expected);
-        }
-        Err(explain(error, &self.what(object)))
+        done(answer.map(|answer| answer.e_tag), || self.what(object), look).await
     }
 
     async fn send_part(
@@ -296,10 +295,7 @@ async fn abort(cloud: &Cloud, bucket: &str, key: &str, id: Option<&String>) -> R
     };
     for id in ids {
         let abort = cloud.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
-        match abort.send().await {
-            Err(error) if code(&error) != "NoSuchUpload" => return Err(explain(error, &what())),
-            _ => {}
-        }
+        gone(abort.send().await, what)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! A lost answer is a question, not an error: what CloudFormation was asked to do it may have done, also where the answer
-//! says otherwise or didn't come. The SDK then repeats the request, and CloudFormation refuses the repetition, since what
-//! it asks for is there already. So it is looked whether the request took effect: by its token, name and state.
+//! Whether what CloudFormation was asked to do was begun, where the answer doesn't tell (see
+//! [`repeated`](crate::cloud::repeated)): it refuses a repetition, since what that asks for is there already. So it is
+//! looked whether the request took effect: by its token, name and state.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 
 use super::read::{self, Bookmark};
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{code, explain, is_denied};
+use crate::cloud::repeated::{done, is_open};
+use crate::cloud::sdk_error::code;
 use crate::error::Result;
 use crate::wait::{Pace, Probe, until};
 
@@ -35,25 +36,27 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let Err(error) = answer else { return Ok(()) };
     // Says of itself that the same request was there before.
-    if code(&error) == "TokenAlreadyExistsException" {
+    if answer
+        .as_ref()
+        .is_err_and(|error| code(error) == "TokenAlreadyExistsException")
+    {
         return Ok(());
     }
-    let refusal = explain(error, &what());
-    if refusal.is_access_denied() {
-        return Err(refusal);
-    }
-    until(patience(cloud), async || {
-        let mut bookmark = bookmark.clone();
-        match read::carries_token(cloud, arn, &mut bookmark, token).await {
-            Ok(true) => Probe::Ready(()),
-            Ok(false) => Probe::Pending,
-            Err(_) => Probe::Failed(refusal.clone()),
-        }
-    })
-    .await
-    .in_time(|| refusal.clone())
+    let look = async || {
+        until(patience(cloud), async || {
+            let mut bookmark = bookmark.clone();
+            match read::carries_token(cloud, arn, &mut bookmark, token).await {
+                Ok(true) => Probe::Ready(()),
+                Ok(false) => Probe::Pending,
+                Err(_) => Probe::Failed(()),
+            }
+        })
+        .await
+        .in_time(|| ())
+        .ok()
+    };
+    done(answer.map(|_| ()), what, look).await
 }
 
 /// The change set of this name that was to be made in a stack, if it was, whatever the answer says.
@@ -67,7 +70,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    if is_denied(error) {
+    if !is_open(error) {
         return None;
     }
     // Nobody else makes one of this name.

@@ -18,6 +18,7 @@ use super::read::{self, Bookmark, Stack};
 use super::status::StackState;
 use super::submitted::Submitted;
 use crate::cloud::Cloud;
+use crate::cloud::repeated::gone;
 use crate::cloud::sdk_error::{code, explain, message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
@@ -518,15 +519,14 @@ const APPEARING: Duration = Duration::from_secs(2);
 async fn delete(cloud: &Cloud, stack: &str, arn: &str) -> Result<bool> {
     let delete = cloud.cloudformation.delete_change_set();
     let delete = delete.stack_name(read::name_of(stack)).change_set_name(arn);
-    match delete.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match code(&error) {
-            // Gone is gone: by a request whose answer got lost, or with its stack.
-            "ChangeSetNotFound" => Ok(true),
-            "InvalidChangeSetStatus" => Ok(false),
-            _ => Err(explain(error, "could not delete a change set")),
-        },
+    let answer = delete.send().await;
+    if answer
+        .as_ref()
+        .is_err_and(|error| code(error) == "InvalidChangeSetStatus")
+    {
+        return Ok(false);
     }
+    gone(answer, || "could not delete a change set".to_owned()).map(|_| true)
 }
 
 /// Clears away a failed change set; a failed CREATE change set with the empty stack that it was made in, unless somebody

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::answers::{json_refusal, refusal};
 use crate::lock;
-use crate::proxy::{Request, accept, answer_with};
+use crate::proxy::{Request, accept, answer_with, reset};
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,11 +189,6 @@ fn serve(client: &TcpStream, shared: &Shared) {
     if !matches!(fault, Some(Fault::Reset | Fault::LostToReset)) {
         let _ = client.shutdown(Shutdown::Both);
     }
-}
-
-/// Lets the connection end with a reset as soon as it is closed.
-fn reset(client: &TcpStream) {
-    rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO)).expect("set");
 }
 
 /// Lets the emulator do it, and gives on what it answers.

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::answers::{Answer, s3_refusal};
 use crate::emulator::share_access;
@@ -29,7 +30,9 @@ pub struct Seen {
 impl Seen {
     /// Whether the request could have changed something.
     pub fn writes(&self) -> bool {
-        const READS: &[&str] = &["Get", "Describe", "List", "BatchGet", "Head", "Validate", "Simulate"];
+        const READS: &[&str] = &[
+            "Get", "Describe", "List", "BatchGet", "Head", "Query", "Scan", "Validate", "Simulate",
+        ];
         // The function only reads.
         if self.path.ends_with("/invocations") || self.method == "OPTIONS" {
             return false;
@@ -75,6 +78,7 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     edits: Mutex<Vec<(&'static str, Edit)>>,
     losses: Mutex<Vec<Loss>>,
+    resets: Mutex<Vec<Loss>>,
     rewrite: Mutex<Option<Rewrite>>,
 }
 
@@ -143,6 +147,11 @@ impl Proxy {
     /// Lets the emulator do what `is_lost` is asked for, and says that something went wrong.
     pub fn lose(&self, is_lost: impl FnMut(&Seen) -> bool + Send + 'static) {
         lock(&self.shared.losses).push(Box::new(is_lost));
+    }
+
+    /// Resets the connection of what `is_reset` is asked for, which isn't done.
+    pub fn reset(&self, is_reset: impl FnMut(&Seen) -> bool + Send + 'static) {
+        lock(&self.shared.resets).push(Box::new(is_reset));
     }
 
     /// Whether an operation was asked for since the last [`take`](Self::take).
@@ -234,6 +243,10 @@ fn serve(client: &TcpStream, shared: &Shared) {
     let Some(request) = Request::read(client) else { return };
     let seen = note(&request);
     lock(&shared.seen).push(seen.clone());
+    if lock(&shared.resets).iter_mut().any(|is_reset| is_reset(&seen)) {
+        reset(client);
+        return;
+    }
     let own = lock(&shared.rules).iter_mut().find_map(|rule| rule(&seen));
     let mut client = client;
     match own {
@@ -287,6 +300,11 @@ pub(crate) fn answer_with(mut client: &TcpStream, status: u16, text: &str) {
         "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
         text.len()
     );
+}
+
+/// Lets the connection end with a reset as soon as it is closed.
+pub(crate) fn reset(client: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO)).expect("set");
 }
 
 fn note(request: &Request) -> Seen {

@@ -41,6 +41,7 @@ mod plan;
 mod protection;
 mod publish;
 mod releases;
+mod scripted;
 mod seed;
 mod seeded_once;
 mod sharing;
