@@ -4,6 +4,8 @@ pub mod cargo;
 #[cfg(feature = "publishing")]
 pub mod command;
 pub mod comparison;
+#[cfg(feature = "publishing")]
+pub mod environment;
 pub mod error;
 #[cfg(feature = "publishing")]
 pub mod local_cloud;

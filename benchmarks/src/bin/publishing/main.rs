@@ -4,7 +4,6 @@
 //! All publish the same site to the same server on this machine, each as a user calls it, as a process from its start to
 //! its end. The table goes to stdout; a missed target is no failure.
 
-mod environment;
 mod measure;
 mod report;
 mod server;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use benchmarks::cargo;
+use benchmarks::environment;
 use benchmarks::error::Result;
 use clap::ValueEnum;
 
-use crate::environment;
 use crate::server::{ACCESS_KEY, COPIES, SECRET_KEY, SITE, Server};
 use crate::site::Kind;
 

