@@ -97,7 +97,11 @@ fn s3(builder: aws_sdk_s3::config::Builder, account: String, is_aws: bool) -> aw
     // time, and many S3 servers store the SDK's trailing checksums as part of the object.
     let builder = builder.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     if is_aws {
-        builder
+        // Where S3 says that it gets too much, the requests of a whole publication are sent more slowly, not only the one that
+        // it has said it of. Of the other services a run asks little, and one throttled request, which may be somebody else's
+        // fault, would slow all that it follows a stack by.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html>
+        builder.retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS))
     } else {
         // Bucket names are no host names elsewhere.
         builder.force_path_style(true)
@@ -364,9 +368,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// In bytes a second, of one request among several that share a line.
 const SLOWEST_LINE_BYTES_PER_SECOND: u64 = 16 << 10;
 
-/// Throttling is the rule while stacks are followed; the default of 3 attempts gives up too soon.
+/// How often a request is sent at most. Throttling is the rule while stacks are followed; the default of 3 gives up too soon.
+const ATTEMPTS: u32 = 8;
+
+/// Repetitions come out of a budget that all requests to a service share: where it fails altogether, a run ends soon.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(8)
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -534,4 +542,26 @@ async fn identity(config: &SdkConfig, endpoint: &Endpoint, network: &Network) ->
         partition: partition.to_owned(),
         caller: arn.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::retry::RetryMode;
+
+    use super::*;
+
+    #[test]
+    fn what_s3_gets_too_much_of_is_sent_more_slowly() {
+        let config = |is_aws| {
+            let builder = aws_sdk_s3::config::Builder::new().retry_config(retries());
+            let config = s3(builder, "1".to_owned(), is_aws).build();
+            config.retry_config().cloned().expect("retries")
+        };
+        let (aws, elsewhere) = (config(true), config(false));
+        assert_eq!((aws.mode(), aws.max_attempts()), (RetryMode::Adaptive, ATTEMPTS));
+        assert_eq!(
+            (elsewhere.mode(), elsewhere.max_attempts()),
+            (RetryMode::Standard, ATTEMPTS)
+        );
+    }
 }
