@@ -118,8 +118,11 @@ impl FromIterator<(Arc<str>, Etag)> for Listing {
     }
 }
 
-/// Up to so many objects of those that a bucket is expected to have are listed by one request. S3 gives 1,000 a page; the
-/// rest is for what isn't expected.
+/// So many objects S3 lists by one request at most.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
+const A_PAGE: usize = 1000;
+
+/// So many of them are expected: the rest is for what isn't.
 const EXPECTED_A_PAGE: usize = 900;
 
 /// So many pages are asked for at once.
@@ -138,16 +141,22 @@ pub(crate) async fn list<'a>(
 ) -> Result<Listing> {
     let mut expected: Vec<&Arc<str>> = expected.into_iter().collect();
     expected.sort_unstable();
-    let first = page(cloud, bucket, None, &expected).await?;
-    let mut found = first.objects;
-    if let Some(last) = first.more_after {
-        let ranges: Vec<(Arc<str>, Option<Arc<str>>)> = ranges(last, &expected);
-        let mut lists = stream::iter(ranges)
-            .map(|(after, end)| range(cloud, bucket, after, end, &expected))
-            .buffered(PAGES_AT_ONCE);
-        while let Some(objects) = lists.try_next().await? {
-            found.extend(objects);
+    let mut found = Vec::new();
+    let mut begin = None;
+    // Of a bucket that would take more requests it is asked first whether it has anything.
+    if expected.len() > PAGES_AT_ONCE * EXPECTED_A_PAGE {
+        let first = page(cloud, bucket, None, None, &expected).await?;
+        found = first.objects;
+        match first.more_after {
+            None => return Ok(found.into_iter().collect()),
+            last => begin = last,
         }
+    }
+    let mut lists = stream::iter(ranges(begin, &expected))
+        .map(|one| range(cloud, bucket, one, &expected))
+        .buffered(PAGES_AT_ONCE);
+    while let Some(objects) = lists.try_next().await? {
+        found.extend(objects);
     }
     Ok(found.into_iter().collect())
 }
@@ -175,38 +184,55 @@ pub(crate) async fn keys_below(cloud: &Cloud, bucket: &str, prefix: &str) -> Res
     Ok(keys)
 }
 
-/// What follows the key `after`, cut at expected keys, which are in order: the key that each range begins after, and its
-/// last; the last range has no end.
-fn ranges(after: Arc<str>, expected: &[&Arc<str>]) -> Vec<(Arc<str>, Option<Arc<str>>)> {
-    let following = &expected[expected.partition_point(|key| **key <= after)..];
-    let mut ranges = Vec::new();
-    let mut begin = after;
-    for page in following.chunks_exact(EXPECTED_A_PAGE) {
-        let end = Arc::clone(page[EXPECTED_A_PAGE - 1]);
-        ranges.push((std::mem::replace(&mut begin, Arc::clone(&end)), Some(end)));
+/// A part of a bucket's objects.
+#[derive(Debug, PartialEq, Eq)]
+struct Range {
+    /// The key that it begins after; none if with the first.
+    after: Option<Arc<str>>,
+    /// Its last key, with how many objects a page of it is to have: S3 takes as long as it has, and what follows is another
+    /// range's. None if it goes to the end.
+    end: Option<(Arc<str>, usize)>,
+}
+
+/// What follows a key, or all, cut at expected keys, which are in order, into parts of about one size.
+fn ranges(after: Option<Arc<str>>, expected: &[&Arc<str>]) -> Vec<Range> {
+    let known = after
+        .as_ref()
+        .map_or(0, |after| expected.partition_point(|key| *key <= after));
+    let following = &expected[known..];
+    let pages = following.len().div_ceil(EXPECTED_A_PAGE).max(1);
+    let mut ranges = Vec::with_capacity(pages);
+    let (mut begin, mut from) = (after, 0);
+    for page in 1..pages {
+        let to = following.len() * page / pages;
+        let (end, size) = (Arc::clone(following[to - 1]), (to - from) * A_PAGE / EXPECTED_A_PAGE);
+        ranges.push(Range {
+            after: begin.replace(Arc::clone(&end)),
+            end: Some((end, size.min(A_PAGE))),
+        });
+        from = to;
     }
-    ranges.push((begin, None));
+    ranges.push(Range {
+        after: begin,
+        end: None,
+    });
     ranges
 }
 
-/// The objects after one key and up to another.
-async fn range(
-    cloud: &Cloud,
-    bucket: &str,
-    mut after: Arc<str>,
-    end: Option<Arc<str>>,
-    expected: &[&Arc<str>],
-) -> Result<Vec<(Arc<str>, Etag)>> {
+/// The objects of a range.
+async fn range(cloud: &Cloud, bucket: &str, range: Range, expected: &[&Arc<str>]) -> Result<Vec<(Arc<str>, Etag)>> {
+    let Range { mut after, end } = range;
+    let size = end.as_ref().map(|(_, size)| *size);
     let mut found = Vec::new();
     loop {
-        let page = page(cloud, bucket, Some(&after), expected).await?;
+        let page = page(cloud, bucket, after.as_deref(), size, expected).await?;
         // What follows its end is the next one's.
-        let is_in = |key: &Arc<str>| end.as_ref().is_none_or(|end| key <= end);
+        let is_in = |key: &Arc<str>| end.as_ref().is_none_or(|(end, _)| key <= end);
         found.extend(page.objects.into_iter().filter(|(key, _)| is_in(key)));
         match page.more_after {
             // S3 lists keys in the order of their bytes, as strings are here.
             // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html>
-            Some(last) if end.as_ref().is_none_or(|end| last < *end) => after = last,
+            Some(last) if end.as_ref().is_none_or(|(end, _)| last < *end) => after = Some(last),
             Some(_) | None => return Ok(found),
         }
     }
@@ -219,12 +245,20 @@ struct Page {
     more_after: Option<Arc<str>>,
 }
 
-async fn page(cloud: &Cloud, bucket: &str, after: Option<&str>, expected: &[&Arc<str>]) -> Result<Page> {
+/// The page after a key, with so many objects at most if not with as many as S3 gives.
+async fn page(
+    cloud: &Cloud,
+    bucket: &str,
+    after: Option<&str>,
+    most: Option<usize>,
+    expected: &[&Arc<str>],
+) -> Result<Page> {
     let page = cloud
         .s3
         .list_objects_v2()
         .bucket(bucket)
         .set_start_after(after.map(str::to_owned))
+        .set_max_keys(most.and_then(|most| i32::try_from(most).ok()))
         .send()
         .await
         .map_err(|error| explain(error, &format!("could not list the bucket {bucket}")))?;
@@ -415,15 +449,26 @@ mod tests {
     fn ranges_have_all_that_follows_a_key() {
         let keys = keys(4 * EXPECTED_A_PAGE);
         let expected: Vec<&Arc<str>> = keys.iter().collect();
-        let after = &keys[EXPECTED_A_PAGE / 2];
-        let cut = ranges(Arc::clone(after), &expected);
-        assert_eq!(cut.len(), 4);
-        assert_eq!((&cut[0].0, cut[3].1.as_ref()), (after, None));
-        for (one, next) in cut.iter().zip(&cut[1..]) {
-            assert_eq!(one.1.as_ref(), Some(&next.0));
+        let half = EXPECTED_A_PAGE / 2;
+        for begin in [None, Some(&keys[half])] {
+            let cut = ranges(begin.cloned(), &expected);
+            assert_eq!((cut.len(), cut[0].after.as_ref()), (4, begin));
+            assert_eq!(cut[3].end, None);
+            for (one, next) in cut.iter().zip(&cut[1..]) {
+                let (end, size) = one.end.as_ref().expect("an end");
+                assert_eq!(Some(end), next.after.as_ref());
+                assert!((EXPECTED_A_PAGE..=A_PAGE).contains(size) || begin.is_some(), "{size}");
+            }
         }
-        assert_eq!(cut[0].1.as_ref(), Some(&keys[EXPECTED_A_PAGE / 2 + EXPECTED_A_PAGE]));
-        assert_eq!(ranges("z".into(), &expected), [("z".into(), None)]);
+        let all = |after: Option<&str>| Range {
+            after: after.map(Arc::from),
+            end: None,
+        };
+        assert_eq!(ranges(Some("z".into()), &expected), [all(Some("z"))]);
+        assert_eq!(ranges(None, &[]), [all(None)]);
+        assert_eq!(ranges(None, &expected[..EXPECTED_A_PAGE]), [all(None)]);
+        let halves = ranges(None, &expected[..EXPECTED_A_PAGE + 2]);
+        assert_eq!(halves[0].end, Some((Arc::clone(&keys[half]), A_PAGE / 2 + 1)));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::stack::digest;
 pub(crate) use changes::Changes;
 pub(crate) use record::{Deployment, record};
 pub(crate) use restore::{SITE, Sources, restore};
-pub(crate) use store::{all, purge};
+pub(crate) use store::{Record, all, purge, records};
 
 /// Releases beyond the last so many go, and what only they used.
 const KEPT: usize = 10;

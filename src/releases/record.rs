@@ -41,31 +41,31 @@ pub(crate) struct Deployment<'a> {
 }
 
 /// Records it, unless the newest release has the cloud as it is. What the run wasn't about stays as that one has it.
-/// Returns the number of the release that was made.
+/// Returns the number of the release that was made. Where the run has changed nothing, `known` may be the records from
+/// before it.
 ///
 /// # Errors
 /// The bucket can't be asked or written to, or a file of the site isn't what it was any more.
-pub(crate) async fn record(cloud: &Cloud, bucket: &str, deployment: &Deployment<'_>) -> Result<Option<u64>> {
-    let mut records = store::records(cloud, bucket).await?;
-    let is_whole = deployment.scope.len() == deployment.stacks.len()
-        && (deployment.site.is_some() || deployment.project.site_stack().is_none());
+pub(crate) async fn record(
+    cloud: &Cloud,
+    bucket: &str,
+    deployment: &Deployment<'_>,
+    known: Option<&[Record]>,
+) -> Result<Option<u64>> {
     let site = deployment.site.map(Listing::of).transpose()?;
     let released = site.as_ref().map(Listing::released).transpose()?;
-    let newest = records.last();
-    if let (true, Some(newest)) = (is_whole, newest)
-        && content(deployment, released.as_ref(), &Content::default()).fingerprint() == newest.fingerprint
-    {
-        return Ok(None);
-    }
-    // A run that is about the site alone leaves all else as it is.
-    let is_same_site = |newest: &&Record| {
-        newest
-            .fingerprint
-            .ends_with(&Content::fingerprint_of(released.as_ref()))
+    let is_newest = |records: &[Record]| {
+        let newest = records.last();
+        newest.is_some_and(|newest| deployment.is_as_in(newest, released.as_ref()))
     };
-    if deployment.scope.is_empty() && newest.filter(is_same_site).is_some() {
+    if known.is_some_and(is_newest) {
         return Ok(None);
     }
+    let mut records = store::records(cloud, bucket).await?;
+    if is_newest(&records) {
+        return Ok(None);
+    }
+    let newest = records.last();
     let before = match newest {
         Some(newest) => store::read(cloud, bucket, newest).await?.content,
         None => Content::default(),
@@ -77,8 +77,11 @@ pub(crate) async fn record(cloud: &Cloud, bucket: &str, deployment: &Deployment<
     }
     let number = newest.map_or(0, |newest| newest.number) + 1;
     let keeping_site = async {
-        match site.filter(|_| before.site != after.site) {
-            Some(site) => keep_site(cloud, bucket, site, before.site.as_ref()).await,
+        match site
+            .zip(after.site.as_ref())
+            .filter(|(_, now)| before.site.as_ref() != Some(now))
+        {
+            Some((files, now)) => keep_site(cloud, bucket, files, now, before.site.as_ref()).await,
             None => Ok(None),
         }
     };
@@ -97,6 +100,18 @@ pub(crate) async fn record(cloud: &Cloud, bucket: &str, deployment: &Deployment<
     records.push(Record { number, fingerprint });
     store::prune(cloud, bucket, &records).await?;
     Ok(Some(number))
+}
+
+impl Deployment<'_> {
+    /// Whether the record's name tells that this is what it is of.
+    fn is_as_in(&self, record: &Record, site: Option<&ReleasedSite>) -> bool {
+        // A run that is about the site alone leaves all else as it is.
+        if self.scope.is_empty() {
+            return record.fingerprint.ends_with(&Content::fingerprint_of(site));
+        }
+        let is_whole = self.scope.len() == self.stacks.len() && (site.is_some() || self.project.site_stack().is_none());
+        is_whole && record.fingerprint == content(self, site, &Content::default()).fingerprint()
+    }
 }
 
 /// The files of a site, in the order of their paths.
@@ -214,15 +229,21 @@ async fn keep_site(
     cloud: &Cloud,
     bucket: &str,
     now: Listing<'_>,
+    released: &ReleasedSite,
     before: Option<&ReleasedSite>,
 ) -> Result<Option<SiteChanges>> {
-    let before = match before {
-        Some(before) => store::list(cloud, bucket, &before.list).await?,
-        None => List::default(),
+    let reading = async {
+        match before {
+            Some(before) => store::list(cloud, bucket, &before.list).await.map(Some),
+            None => Ok(None),
+        }
     };
+    let list = List::of(now.listed())?;
+    let keeping = store::keep_list(cloud, bucket, &released.list, list);
+    let (before, ()) = tokio::try_join!(reading, keeping)?;
     let mut kept = BTreeSet::new();
     let (mut others, mut same): (Vec<(String, String)>, usize) = (Vec::new(), 0);
-    for file in before.files() {
+    for file in before.iter().flat_map(List::files) {
         let file = file?;
         if !file.is_published {
             kept.insert(file.sum.clone().into_owned());
@@ -238,7 +259,6 @@ async fn keep_site(
     let others = others.iter().map(|(path, sum)| (&**path, &**sum));
     let sum_now = |path: &str| now.sum_of(path).map(|sum| sum.to_string());
     let changes = SiteChanges::between(others, now.files.len() - same, sum_now);
-    store::keep(cloud, bucket, List::of(now.listed())?).await?;
     let Listing { site, files } = now;
     let mut seen = BTreeSet::new();
     let missing = files.iter().filter(|(_, file)| {

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write};
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +26,7 @@ const RECORDS: &str = "releases/records/";
 
 /// A record, as its key tells it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Record {
+pub(crate) struct Record {
     pub(super) number: u64,
     /// See [`Content::fingerprint`].
     pub(super) fingerprint: String,
@@ -47,7 +51,7 @@ impl Record {
 ///
 /// # Errors
 /// The bucket can't be asked.
-pub(super) async fn records(cloud: &Cloud, bucket: &str) -> Result<Vec<Record>> {
+pub(crate) async fn records(cloud: &Cloud, bucket: &str) -> Result<Vec<Record>> {
     let keys = bucket::keys_below(cloud, bucket, RECORDS).await?;
     let mut records: Vec<Record> = keys.iter().filter_map(|key| Record::of_key(key)).collect();
     records.sort();
@@ -85,7 +89,8 @@ pub(super) async fn write(cloud: &Cloud, bucket: &str, release: &Release) -> Res
     put(cloud, bucket, &record.key(), text).await
 }
 
-async fn put(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<()> {
+async fn put(cloud: &Cloud, bucket: &str, key: &str, bytes: impl Into<Bytes>) -> Result<()> {
+    let bytes = bytes.into();
     let size = bytes.len() as u64;
     let put = cloud
         .s3
@@ -119,9 +124,13 @@ pub(super) async fn content(cloud: &Cloud, bucket: &str, sum: &str) -> Result<By
     if Sum::of(&bytes).to_string() == sum {
         Ok(bytes)
     } else {
-        let key = content_key(sum);
-        Err(Error::failed(format!("{key} of {bucket} isn't what its name says")).hint(GONE))
+        Err(not_what_it_says(bucket, sum))
     }
+}
+
+fn not_what_it_says(bucket: &str, sum: &str) -> Error {
+    let key = content_key(sum);
+    Error::failed(format!("{key} of {bucket} isn't what its name says")).hint(GONE)
 }
 
 /// Keeps a content.
@@ -145,9 +154,7 @@ pub(super) async fn kept(cloud: &Cloud, bucket: &str) -> Result<BTreeSet<String>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed<'a> {
     /// Its path in the site's folder.
-    #[serde(borrow)]
     pub(super) path: Cow<'a, str>,
-    #[serde(borrow)]
     pub(super) sum: Cow<'a, str>,
     /// In bytes.
     pub(super) size: u64,
@@ -166,12 +173,12 @@ fn is_yes(is: &bool) -> bool {
     *is
 }
 
-/// A release's list of its site's files, as it is kept: a line of JSON each. There may be many.
-#[derive(Debug, Clone, Default)]
+/// A release's list of its site's files, as it is kept: a line of JSON each, compressed, since there may be many.
+#[derive(Debug, Clone)]
 pub(super) struct List(Bytes);
 
 impl List {
-    /// The sum in writing that the list of these files has.
+    /// The sum in writing that the lines of these files have, which the list is called by.
     pub(super) fn sum_of<'a>(files: impl Iterator<Item = Listed<'a>>) -> Result<String> {
         let mut hasher = Hasher::new(Some(0));
         let mut line = Vec::new();
@@ -184,37 +191,60 @@ impl List {
     }
 
     /// That list.
-    pub(super) fn of<'a>(files: impl Iterator<Item = Listed<'a>> + Clone) -> Result<Vec<u8>> {
-        // Its size first: growing it would take twice the memory.
-        let (mut bytes, mut line) = (0, Vec::new());
-        for file in files.clone() {
-            write_line(&file, &mut line)?;
-            bytes += line.len();
-            line.clear();
-        }
-        let mut list = Vec::with_capacity(bytes);
+    pub(super) fn of<'a>(files: impl Iterator<Item = Listed<'a>>) -> Result<Self> {
+        let mut list = GzEncoder::new(Vec::new(), Compression::fast());
         for file in files {
             write_line(&file, &mut list)?;
         }
-        Ok(list)
+        let list = list.finish().or_fail(cannot_list)?;
+        Ok(Self(list.into()))
+    }
+
+    /// The sum of its lines, however they were compressed.
+    fn sum(&self) -> Result<String> {
+        let mut lines = BufReader::new(GzDecoder::new(&*self.0));
+        let mut hasher = Hasher::new(Some(0));
+        loop {
+            let piece = lines.fill_buf().or_fail(cannot_list)?;
+            if piece.is_empty() {
+                return Ok(hasher.finish().to_string());
+            }
+            hasher.update(piece);
+            let read = piece.len();
+            lines.consume(read);
+        }
     }
 
     /// The files.
-    pub(super) fn files(&self) -> impl Iterator<Item = Result<Listed<'_>>> {
-        let files = serde_json::Deserializer::from_slice(&self.0).into_iter();
+    pub(super) fn files(&self) -> impl Iterator<Item = Result<Listed<'static>>> {
+        let lines = BufReader::new(GzDecoder::new(&*self.0));
+        let files = serde_json::Deserializer::from_reader(lines).into_iter();
         files.map(|file| file.or_fail(|| "could not read a release's list of the site's files".to_owned()))
     }
 }
 
-fn write_line(file: &Listed<'_>, into: &mut Vec<u8>) -> Result<()> {
-    serde_json::to_writer(&mut *into, file).or_fail(|| "could not list the site's files".to_owned())?;
-    into.push(b'\n');
-    Ok(())
+fn cannot_list() -> String {
+    "could not list the site's files".to_owned()
 }
 
-/// The list with this sum.
+fn write_line(file: &Listed<'_>, into: &mut impl Write) -> Result<()> {
+    serde_json::to_writer(&mut *into, file).or_fail(cannot_list)?;
+    into.write_all(b"\n").or_fail(cannot_list)
+}
+
+/// The list whose lines have this sum.
 pub(super) async fn list(cloud: &Cloud, bucket: &str, sum: &str) -> Result<List> {
-    content(cloud, bucket, sum).await.map(List)
+    let list = List(get(cloud, bucket, &content_key(sum)).await?);
+    if list.sum()? == sum {
+        Ok(list)
+    } else {
+        Err(not_what_it_says(bucket, sum))
+    }
+}
+
+/// Keeps a list, whose lines have this sum.
+pub(super) async fn keep_list(cloud: &Cloud, bucket: &str, sum: &str, list: List) -> Result<()> {
+    put(cloud, bucket, &content_key(sum), list.0).await
 }
 
 /// Removes all but the newest releases, and what only those used.
@@ -284,6 +314,8 @@ pub(crate) async fn purge(cloud: &Cloud, bucket: &str, purge: &Purge, now: &BTre
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -319,10 +351,12 @@ mod tests {
             size: 3,
             is_published: true,
         }];
-        let list = List(List::of(files.iter().cloned()).expect("JSON").into());
+        let list = List::of(files.iter().cloned()).expect("JSON");
         let sum = List::sum_of(files.iter().cloned()).expect("JSON");
-        assert_eq!(sum, Sum::of(&list.0).to_string());
-        assert_eq!(list.0.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(list.sum().expect("lines"), sum);
+        let mut lines = String::new();
+        GzDecoder::new(&*list.0).read_to_string(&mut lines).expect("text");
+        assert_eq!((lines.lines().count(), Sum::of(&lines).to_string()), (1, sum));
         let read: Vec<Listed<'_>> = list.files().collect::<Result<_>>().expect("JSON");
         assert_eq!(read, files);
     }

@@ -10,6 +10,7 @@ mod provision;
 mod scope;
 mod site_parameters;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ use crate::project::stages::Seeding;
 use crate::project::wiring::Source;
 use crate::promise::{Dependency, Promise, promise};
 use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
-use crate::releases::{self, Deployment};
+use crate::releases::{self, Deployment, Record};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::Site;
@@ -207,21 +208,25 @@ pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpAr
             .unwrap_or_default(),
         site_parameters: prepared.site_parameters,
         before: &before,
+        has_published: Cell::new(false),
     };
-    let (deployed, packages, known) = up.run(prepared.packages).await?;
+    let (ran, recorded) = tokio::join!(up.run(prepared.packages), up.recorded());
+    let (deployed, packages, known) = ran?;
+    let recorded = recorded.filter(|_| !up.has_changed(&deployed));
     let status = status::summarize(&context, &deployed, up.seeds);
-    let recording = up.record(&deployed, &packages, &prepared.files, prepared.rolled_back_to);
+    let recording = up.record(
+        &deployed,
+        &packages,
+        &prepared.files,
+        prepared.rolled_back_to,
+        recorded.as_deref(),
+    );
     let proving = async {
         if args.no_verify || !status.deployed {
             return Ok(None);
         }
         let stage = Stage::new(&context, &deployed, up.seeds, up.site, &packages, &prepared.contract)?;
-        let is_changed = |(id, now): &(&StackId, &Deployed)| {
-            before
-                .get(*id)
-                .is_none_or(|before| !before.stack.is_unchanged(&now.stack))
-        };
-        let changed = deployed.iter().filter(is_changed).map(|(id, _)| id.clone()).collect();
+        let changed = up.changed(&deployed).cloned().collect();
         let stage = stage
             .with_changes(args.with_changes)
             .full(args.full)
@@ -315,6 +320,8 @@ struct Up<'a> {
     /// What they are made of.
     site_parameters: Option<SiteParameters>,
     before: &'a BTreeMap<StackId, Deployed>,
+    /// Whether the site was changed.
+    has_published: Cell<bool>,
 }
 
 /// Tables, each with its stack and its name.
@@ -328,6 +335,27 @@ impl Up<'_> {
         self.context.reporter
     }
 
+    /// The stacks that aren't what they were before.
+    fn changed<'d>(&self, deployed: &'d BTreeMap<StackId, Deployed>) -> impl Iterator<Item = &'d StackId> {
+        let before = self.before;
+        let is_changed = |(id, now): &(&StackId, &Deployed)| {
+            let before = before.get(*id);
+            before.is_none_or(|before| !before.stack.is_unchanged(&now.stack))
+        };
+        deployed.iter().filter(is_changed).map(|(id, _)| id)
+    }
+
+    /// Whether this run has changed what a release is made from.
+    fn has_changed(&self, deployed: &BTreeMap<StackId, Deployed>) -> bool {
+        self.has_published.get() || self.changed(deployed).next().is_some()
+    }
+
+    /// The releases as they are before this run changes anything, asked for beside all else.
+    async fn recorded(&self) -> Option<Vec<Record>> {
+        let (artifacts, bucket) = artifacts_of(self.context, |id| Some(&self.before.get(id)?.stack))?;
+        releases::records(artifacts, &bucket).await.ok()
+    }
+
     /// Records what was deployed, so that it can be deployed again. The app works without that.
     async fn record(
         &self,
@@ -335,6 +363,7 @@ impl Up<'_> {
         packages: &BTreeMap<Asked, String>,
         files: &BTreeMap<String, Vec<u8>>,
         rolled_back_to: Option<u64>,
+        recorded: Option<&[Record]>,
     ) {
         let project = &self.context.project;
         let Some((artifacts, bucket)) = artifacts_of(self.context, |id| Some(&stacks.get(id)?.stack)) else {
@@ -355,7 +384,7 @@ impl Up<'_> {
                 let sums = files.iter().map(|(_, file)| file.sum.to_string()).collect();
                 releases::purge(artifacts, &bucket, self.purge, &sums).await?;
             }
-            releases::record(artifacts, &bucket, &deployment).await
+            releases::record(artifacts, &bucket, &deployment, recorded).await
         };
         match recorded.await {
             Ok(Some(number)) => self.reporter().finished("release", format!("recorded as {number}"), false),

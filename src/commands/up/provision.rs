@@ -719,6 +719,7 @@ impl Up<'_> {
         let publication = self.publication(site);
         let published = publish::publish(cloud, &publication, &place, config.as_ref(), survey, self.reporter()).await?;
         let changed = published.did_something();
+        self.has_published.set(changed);
         let found = site.addresses().describe().filter(|_| changed);
         let found = found.map(|found| format!("; {found}")).unwrap_or_default();
         self.reporter()
