@@ -3,7 +3,7 @@
 //!
 //! A file counts as unchanged when its size, its times, and its inode are the same, as it does for git and make. A change
 //! within the tick of the file system's clock would be missed, so what was written within a tick before it was read isn't
-//! remembered.
+//! remembered: the next run reads it once more.
 //!
 //! There is a line of JSON a file, in the order of their keys, so that a large site is neither read nor written whole. What
 //! many of them say has a line of its own, before the first that says it.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -68,9 +68,6 @@ impl<'a> Reader<'a> {
             |memo| memo::load(memo, &keys, &stats, self.meant, &self.all_said),
         );
         let missing: Vec<usize> = (0..keys.len()).filter(|index| recalled[*index].is_none()).collect();
-        if memo.is_some() && !missing.is_empty() {
-            wait_out_the_tick(missing.iter().filter_map(|index| stats[*index]));
-        }
         let read = |buffer: &mut Vec<u8>, index: &usize| self.facts(buffer, &keys[*index]);
         let at_once = missing.par_iter().with_max_len(FILES);
         let read: Vec<io::Result<Facts>> = at_once.map_init(|| vec![0; PIECE_BYTES], read).collect();
@@ -259,11 +256,3 @@ fn summed_beside(mut hasher: Hasher, read: impl FnOnce(&mut dyn FnMut(&[u8])) ->
 
 /// The tick of file systems that tell parts of a second: the kernel's, 10 ms at most.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-
-/// Whoever saves a file and runs this at once should have it remembered: its tick is waited out.
-fn wait_out_the_tick(mut stats: impl Iterator<Item = FileStat>) {
-    let tick_ago = SystemTime::now().checked_sub(TICK);
-    if tick_ago.is_some_and(|then| stats.any(|stat| stat.is_since(then))) {
-        thread::sleep(TICK);
-    }
-}
