@@ -118,8 +118,17 @@ fn recall(
     Some(())
 }
 
-/// Remembers what was found by reading that began at `began`. Nothing depends on it, so what goes wrong is passed over.
-pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &BTreeSet<String>) {
+/// All is written anew, so that to read again a fraction of that is less work: as long as no more than that wasn't remembered,
+/// the memory stays as it is.
+const WORTH_IT: u64 = 4;
+
+/// Remembers what was found by reading that began at `began`, if that was so much work, in bytes, that it is worth it. Nothing
+/// depends on it, so what goes wrong is passed over.
+pub(super) fn store(memo: &Path, began: SystemTime, sources: &[Source], meant: &BTreeSet<String>, worked: u64) {
+    let there = fs::metadata(memo).map_or(0, |memo| memo.len());
+    if worked == 0 || worked.saturating_mul(WORTH_IT) <= there {
+        return;
+    }
     let write = || -> Option<()> {
         let parent = memo.parent()?;
         fs::create_dir_all(parent).ok()?;
@@ -224,6 +233,34 @@ mod tests {
         assert!(!objects(&gone).contains("film"));
         fs::write(&memo, "{").expect("written");
         read(dir.path(), &Settings::default(), Some(&memo)).expect("what can't be read isn't used");
+    }
+
+    #[test]
+    fn a_little_is_read_again_rather_than_all_written() {
+        let (dir, kept) = (
+            tempfile::TempDir::new().expect("a folder"),
+            tempfile::TempDir::new().expect("a folder"),
+        );
+        let memo = kept.path().join("site.json");
+        let name = |n: usize| format!("{n}.txt");
+        write(&dir, "index.html", "<p>");
+        for n in 0..100 {
+            write(&dir, &name(n), &n.to_string());
+        }
+        let read = || {
+            let (site, _) = read(dir.path(), &plain(), Some(&memo)).expect("a site");
+            let objects: Vec<String> = site.objects().iter().map(|object| object.sum.to_string()).collect();
+            (objects, fs::read_to_string(&memo).expect("written"))
+        };
+        let (first, remembered) = read();
+        write(&dir, "7.txt", "another");
+        let (second, same) = read();
+        assert_ne!(first, second, "what has changed is seen");
+        assert!(remembered == same);
+        for n in 0..100 {
+            write(&dir, &name(n), &"longer ".repeat(100));
+        }
+        assert!(read().1 != remembered);
     }
 
     #[test]

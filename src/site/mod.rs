@@ -238,7 +238,7 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
     let mut warnings = listing.warnings;
     let began = SystemTime::now();
     let reader = Reader::new(folder, &listing.meant);
-    let (mut sources, is_remembered) = reader.read(listing.keys, memo, listing.problems)?;
+    let (mut sources, read) = reader.read(listing.keys, memo, listing.problems)?;
     let notes = Notes::default();
     let keys: Vec<Arc<str>> = sources.iter().map(|source| Arc::clone(&source.key)).collect();
     let named = content_named(keys.iter().map(|key| &**key));
@@ -259,13 +259,11 @@ pub(crate) fn read(folder: &Path, settings: &Settings, memo: Option<&Path>) -> R
     } else {
         Names::default()
     };
-    let is_same = is_remembered
-        && sources
-            .iter()
-            .zip(known)
-            .all(|(source, known)| source.facts.rewritten == known);
-    if let Some(memo) = memo.filter(|_| !is_same) {
-        memo::store(memo, began, &sources, &listing.meant);
+    if let Some(memo) = memo {
+        let is_rewritten = |(source, known): &(&Source, Option<Rewritten>)| source.facts.rewritten != *known;
+        let rewritten = sources.iter().zip(known).filter(is_rewritten);
+        let worked = read + rewritten.map(|(source, _)| source.facts.stat.size()).sum::<u64>();
+        memo::store(memo, began, &sources, &listing.meant, worked);
     }
     warnings.extend(notes.warnings());
     let hosting = Hosting::read(folder, &mut sources, &mut warnings);

@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the files with these keys, which are in order; what the file `memo` remembers of them isn't read again. Returns
-    /// them, and whether all was remembered.
+    /// them, and how many bytes were read.
     ///
     /// # Errors
     /// Files can't be read, or there are `problems`.
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         keys: Vec<String>,
         memo: Option<&Path>,
         mut problems: Problems,
-    ) -> Result<(Vec<Source>, bool)> {
+    ) -> Result<(Vec<Source>, u64)> {
         let stats: Vec<Option<FileStat>> = match memo {
             None => vec![None; keys.len()],
             Some(_) => keys.par_iter().map(|key| self.stat(key)).collect(),
@@ -72,9 +72,13 @@ impl<'a> Reader<'a> {
         let at_once = missing.par_iter().with_max_len(FILES);
         let read: Vec<io::Result<Facts>> = at_once.map_init(|| vec![0; PIECE_BYTES], read).collect();
         let mut facts = recalled;
+        let mut bytes = 0;
         for (index, read) in missing.iter().zip(read) {
             match read {
-                Ok(read) => facts[*index] = Some(read),
+                Ok(read) => {
+                    bytes += read.stat.size();
+                    facts[*index] = Some(read);
+                }
                 Err(error) => problems.unreadable(&self.path(&keys[*index]), &error),
             }
         }
@@ -89,7 +93,7 @@ impl<'a> Reader<'a> {
                 mark: None,
             })
         });
-        Ok((sources.collect(), missing.is_empty()))
+        Ok((sources.collect(), bytes))
     }
 
     fn stat(&self, key: &str) -> Option<FileStat> {

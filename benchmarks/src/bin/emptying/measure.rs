@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use benchmarks::command;
 use benchmarks::error::{Context as _, Result};
@@ -124,9 +124,16 @@ impl Scene<'_> {
     }
 
     fn with_s5cmd(&self, args: &[&str]) -> Command {
-        let mut command = command::deployer(&self.programs.s5cmd, self.cloud.state());
-        command.args(args).envs(self.cloud.variables());
-        std::mem::replace(command.as_std_mut(), Command::new("true"))
+        let mut command = Command::new(&self.programs.s5cmd);
+        command
+            .env_clear()
+            .env("HOME", self.cloud.state())
+            .envs(self.cloud.variables())
+            // It knows no variable for it.
+            .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.cloud.port())])
+            .args(args)
+            .stdin(Stdio::null());
+        command
     }
 
     fn s5cmd(&self, args: &[&str]) -> Result<Usage> {
