@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::error::{Context as _, Result};
 
-/// The most memory that the process `id` (or "self") has had so far, in bytes.
+/// The most memory that the process `id` has had so far, in bytes.
 ///
 /// # Errors
 /// It has ended.

@@ -18,9 +18,8 @@ use std::thread;
 use std::time::Duration;
 
 use benchmarks::error::Result;
-use benchmarks::memory;
+use benchmarks::process;
 use benchmarks::progress::progress;
-use benchmarks::quantity::Quantity;
 use clap::{Parser, Subcommand};
 
 use crate::site::Kind;
@@ -72,6 +71,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(done) = process::starter() {
+        return done;
+    }
     let options = Options::parse();
     let done = match options.command {
         Some(Command::Serve(distance)) => server::serve(distance.latency()),
@@ -127,12 +129,9 @@ fn run(options: &Options) -> Result<()> {
     let table = report::table(&results)?;
     let cpus = thread::available_parallelism()?;
     let latency = options.distance.latency_ms;
-    // See `process::Usage`.
-    let least = Quantity::Size(memory::peak("self")?);
     writeln!(
         io::stdout(),
-        "{table}\n\n{cpus} CPUs, shared with the server; repetitions: {repetitions}; latency: {latency} ms; peaks below \
-         {least} can't be told."
+        "{table}\n\n{cpus} CPUs, shared with the server; repetitions: {repetitions}; latency: {latency} ms."
     )?;
     Ok(())
 }

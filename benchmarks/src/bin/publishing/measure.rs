@@ -107,7 +107,7 @@ fn run(program: &Program, work: &Work<'_>, home: &Path, server: &Server) -> Resu
     let bucket = tool.bucket();
     let before = server.list(bucket)?;
     let is_proven = scenario == Scenario::NothingChangedProven;
-    let mut command = program.command(work.site.project(), home, server, is_proven);
+    let mut command = program.command(work.site.project(), home, server, is_proven)?;
     let usage = process::run(&mut command)?;
     let requests = server.requests()?;
     let after = server.list(bucket)?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use benchmarks::cargo;
 use benchmarks::environment;
 use benchmarks::error::Result;
+use benchmarks::process;
 use clap::ValueEnum;
 
 use crate::server::{ACCESS_KEY, COPIES, SECRET_KEY, SITE, Server};
@@ -93,10 +94,10 @@ impl Program {
 
     /// What makes its bucket hold the `site/` of the project's folder, with nothing of the user's own settings. `home` is
     /// for what it keeps. If it `is_proven`, a tool that can prove what it did does so.
-    pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server, is_proven: bool) -> Command {
+    pub(crate) fn command(&self, project: &Path, home: &Path, server: &Server, is_proven: bool) -> Result<Command> {
         let site = project.join("site");
         let bucket = format!("s3://{}", self.tool.bucket());
-        let mut command = Command::new(&self.path);
+        let mut command = process::command(&self.path)?;
         match self.tool {
             Tool::Deployer => command
                 .args(["up", "--only", "site", "--yes"])
@@ -123,6 +124,6 @@ impl Program {
         command.env("PATH", env::var_os("PATH").unwrap_or_default());
         command.env("HOME", home).env("XDG_CACHE_HOME", home.join("cache"));
         command.current_dir(home);
-        command
+        Ok(command)
     }
 }
