@@ -15,7 +15,7 @@ use crate::error::{Error, OrFail as _, Result};
 use crate::project::Project;
 use crate::project::stacks::StackId;
 use crate::site::sum::Sum;
-use crate::site::{Site, SiteFile};
+use crate::site::{Site, SiteFiles};
 use crate::stack::read::Deployed;
 
 /// How many contents are kept at once.
@@ -117,7 +117,7 @@ impl Deployment<'_> {
 /// The files of a site, in the order of their paths.
 struct Listing<'a> {
     site: &'a Site,
-    files: Vec<(&'a str, SiteFile)>,
+    files: SiteFiles<'a>,
 }
 
 impl<'a> Listing<'a> {
@@ -126,7 +126,7 @@ impl<'a> Listing<'a> {
         Ok(Self { site, files })
     }
 
-    fn listed(&self) -> impl Iterator<Item = Listed<'a>> + Clone {
+    fn listed(&self) -> impl Iterator<Item = Listed<'a>> {
         self.files.iter().map(|(path, file)| Listed {
             path: Cow::Borrowed(path),
             sum: file.sum.to_string().into(),
@@ -144,8 +144,7 @@ impl<'a> Listing<'a> {
     }
 
     fn sum_of(&self, path: &str) -> Option<Sum> {
-        let at = self.files.binary_search_by_key(&path, |(path, _)| path).ok()?;
-        self.files.get(at).map(|(_, file)| file.sum)
+        self.files.get(path).map(|file| file.sum)
     }
 }
 

@@ -74,6 +74,53 @@ pub(crate) struct SiteFile {
     pub is_published: bool,
 }
 
+/// The files of a site.
+#[derive(Debug, Clone)]
+pub(crate) struct SiteFiles<'a> {
+    objects: &'a [Object],
+    /// Those that no object is made of.
+    read: Vec<(&'static str, SiteFile)>,
+    /// Numbers of objects, and behind those of what was read, in the order of the paths: there may be many.
+    order: Vec<u32>,
+}
+
+impl<'a> SiteFiles<'a> {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Each with its path, in the order of those.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, SiteFile)> + Clone {
+        self.order.iter().filter_map(|index| self.at(*index))
+    }
+
+    /// The one of this path.
+    pub(crate) fn get(&self, path: &str) -> Option<SiteFile> {
+        let of = |index: &u32| self.at(*index).map(|(path, _)| path);
+        let found = self.order.binary_search_by(|index| of(index).cmp(&Some(path))).ok()?;
+        self.at(*self.order.get(found)?).map(|(_, file)| file)
+    }
+
+    fn at(&self, index: u32) -> Option<(&'a str, SiteFile)> {
+        let index = usize::try_from(index).ok()?;
+        let Some(object) = self.objects.get(index) else {
+            return self.read.get(index - self.objects.len()).copied();
+        };
+        let (key, sum, is_published) = match &object.content {
+            Content::OnDisk(key) => (key, object.sum, true),
+            Content::Rewritten(key, sum) => (key, **sum, false),
+            Content::Made(_) => return None,
+        };
+        let file = SiteFile {
+            sum,
+            size: object.stat.as_ref().map_or(object.size, FileStat::size),
+            is_published,
+        };
+        Some((key, file))
+    }
+}
+
 /// What is sent.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -104,23 +151,8 @@ impl Site {
     ///
     /// # Errors
     /// One of the latter can't be read.
-    pub(crate) fn files(&self) -> Result<Vec<(&str, SiteFile)>> {
-        // In one piece: there may be many.
-        let mut files = Vec::with_capacity(self.objects.len());
-        for object in self.objects.iter() {
-            let size = object.stat.as_ref().map_or(object.size, FileStat::size);
-            let (key, sum, is_published) = match &object.content {
-                Content::OnDisk(key) => (key, object.sum, true),
-                Content::Rewritten(key, sum) => (key, **sum, false),
-                Content::Made(_) => continue,
-            };
-            let file = SiteFile {
-                sum,
-                size,
-                is_published,
-            };
-            files.push((&**key, file));
-        }
+    pub(crate) fn files(&self) -> Result<SiteFiles<'_>> {
+        let mut read = Vec::new();
         for name in hosting::FILES {
             let path = self.root.join(name);
             if path.is_file() {
@@ -130,12 +162,23 @@ impl Site {
                     size: bytes.len() as u64,
                     is_published: false,
                 };
-                files.push((*name, file));
+                read.push((*name, file));
             }
         }
-        files.sort_unstable_by_key(|(path, _)| *path);
-        files.dedup_by_key(|(path, _)| *path);
-        Ok(files)
+        let objects = &*self.objects;
+        let files = SiteFiles {
+            objects,
+            read,
+            order: Vec::new(),
+        };
+        let is_file = |index: &u32| files.at(*index).is_some();
+        // In one piece: there may be many.
+        let mut order = Vec::with_capacity(objects.len() + files.read.len());
+        order.extend((0_u32..).take(objects.len() + files.read.len()).filter(is_file));
+        let path = |index: &u32| files.at(*index).map(|(path, _)| path);
+        order.sort_unstable_by_key(path);
+        order.dedup_by_key(|index| path(index));
+        Ok(SiteFiles { order, ..files })
     }
 
     /// Where one of its files is.

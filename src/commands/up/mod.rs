@@ -40,8 +40,8 @@ use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
 use crate::releases::{self, Deployment, Record};
 use crate::report::{CommandResult, Event, Paint, Reporter};
 use crate::seeding;
-use crate::site::Site;
 use crate::site::parameters::SiteParameters;
+use crate::site::{Site, SiteFiles};
 use crate::site_build;
 use crate::stack::change::{Mode, StackAction, StackPlan};
 use crate::stack::desired::{DesiredStack, TemplateBucket};
@@ -380,8 +380,9 @@ impl Up<'_> {
         };
         let recorded = async {
             if !self.purge.is_empty() {
-                let files = self.site.map(Site::files).transpose()?.unwrap_or_default();
-                let sums = files.iter().map(|(_, file)| file.sum.to_string()).collect();
+                let files = self.site.map(Site::files).transpose()?;
+                let files = files.iter().flat_map(SiteFiles::iter);
+                let sums = files.map(|(_, file)| file.sum.to_string()).collect();
                 releases::purge(artifacts, &bucket, self.purge, &sums).await?;
             }
             releases::record(artifacts, &bucket, &deployment, recorded).await
