@@ -2,15 +2,29 @@
 
 use std::env;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command as Blocking, Stdio};
 
 use crate::error::{Context as _, Result};
-use crate::process::last_words;
+use crate::process::{self, last_words};
 use tokio::process::Command;
 
 /// A command of the deployer that knows nothing of the user's cloud, and keeps what it keeps in `state`.
 pub fn deployer(program: &Path, state: &Path) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::from(bare(Blocking::new(program), state));
+    // Whoever waits for it may be interrupted.
+    command.kill_on_drop(true);
+    command
+}
+
+/// The same, for [`process::run`].
+///
+/// # Errors
+/// Where this program is can't be found out.
+pub fn measured(program: &Path, state: &Path) -> Result<Blocking> {
+    Ok(bare(process::command(program)?, state))
+}
+
+fn bare(mut command: Blocking, state: &Path) -> Blocking {
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);
@@ -24,9 +38,7 @@ pub fn deployer(program: &Path, state: &Path) -> Command {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         // No proxy of the user's has a way to this machine's own ports.
         .env("NO_PROXY", "localhost,127.0.0.1")
-        .stdin(Stdio::null())
-        // Whoever waits for it may be interrupted.
-        .kill_on_drop(true);
+        .stdin(Stdio::null());
     command
 }
 

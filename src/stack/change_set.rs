@@ -545,6 +545,7 @@ async fn delete_shell(cloud: &Cloud, stack_arn: &str) -> Result<()> {
         .cloudformation
         .delete_stack()
         .stack_name(stack_arn)
+        .client_request_token(fresh_token())
         .send()
         .await
         .map(|_| ())

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use benchmarks::error::Result;
+use benchmarks::process;
 use benchmarks::progress::progress;
 use benchmarks::{cargo, environment};
 use clap::Parser;
@@ -38,6 +39,9 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(done) = process::starter() {
+        return done;
+    }
     let options = Options::parse();
     // What runs is dropped when a signal comes first, and ended and removed with that.
     let done = tokio::select! {

@@ -114,18 +114,17 @@ impl Scene<'_> {
     }
 
     fn deployer(&self, args: &[&str]) -> Result<Usage> {
-        let mut command = command::deployer(&self.programs.deployer, self.cloud.state());
+        let mut command = command::measured(&self.programs.deployer, self.cloud.state())?;
         command
             .args(args)
             .args(["--stage", "dev", "--project-dir"])
             .arg(self.files.path())
             .envs(self.cloud.variables());
-        process::run(command.as_std_mut())
+        process::run(&mut command)
     }
 
-    fn with_s5cmd(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.programs.s5cmd);
-        command
+    fn with(&self, mut s5cmd: Command, args: &[&str]) -> Command {
+        s5cmd
             .env_clear()
             .env("HOME", self.cloud.state())
             .envs(self.cloud.variables())
@@ -133,16 +132,17 @@ impl Scene<'_> {
             .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.cloud.port())])
             .args(args)
             .stdin(Stdio::null());
-        command
+        s5cmd
     }
 
     fn s5cmd(&self, args: &[&str]) -> Result<Usage> {
-        process::run(&mut self.with_s5cmd(args))
+        process::run(&mut self.with(process::command(&self.programs.s5cmd)?, args))
     }
 
     /// How many versions and delete markers the bucket has.
     fn listed(&self) -> Result<usize> {
-        let mut list = self.with_s5cmd(&["ls", "--all-versions", &format!("{BUCKET}/*")]);
+        let s5cmd = Command::new(&self.programs.s5cmd);
+        let mut list = self.with(s5cmd, &["ls", "--all-versions", &format!("{BUCKET}/*")]);
         let output = list.output().context("could not list the bucket")?;
         // Of nothing it says that it found none.
         Ok(String::from_utf8_lossy(&output.stdout).lines().count())

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use benchmarks::cargo;
 use benchmarks::comparison::Which;
 use benchmarks::error::Result;
+use benchmarks::process;
 use benchmarks::progress::progress;
 use clap::Parser;
 
@@ -39,6 +40,9 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(done) = process::starter() {
+        return done;
+    }
     let options = Options::parse();
     // What runs is dropped when a signal comes first, and ended and removed with that.
     let done = tokio::select! {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use benchmarks::command;
@@ -198,14 +197,14 @@ fn about_file(
     files: &Files,
 ) -> Result<(Duration, Option<(u64, u64)>)> {
     let file = files.path(BACKUP);
-    let mut command = command::deployer(&deployer.program, cloud.state());
+    let mut command = command::measured(&deployer.program, cloud.state())?;
     command
         .args(args)
         .arg(&file)
         .args(["--stage", "dev", "--project-dir"])
         .arg(files.folder.path())
         .envs(cloud.variables());
-    let usage = process::run(command.as_std_mut())?;
+    let usage = process::run(&mut command)?;
     let size = fs::metadata(&file)?.len();
     Ok((usage.wall, Some((usage.peak_memory, size))))
 }
@@ -225,7 +224,7 @@ async fn run(deployer: &Deployer, args: &[&str], cloud: &LocalCloud, files: &Fil
 fn read(deployer: &Deployer, file: &Path, files: &Files) -> Result<(Duration, Option<(u64, u64)>)> {
     // Only bad input ends so.
     let script = r#""$@" && exit 1; [ $? = 2 ]"#;
-    let mut command = Command::new("/bin/sh");
+    let mut command = process::command(Path::new("/bin/sh"))?;
     command.args(["-c", script, "sh"]).arg(&deployer.program);
     command.args(["seed", "--stage", "dev", "--file"]).arg(file);
     command.arg("--project-dir").arg(files.folder.path());
