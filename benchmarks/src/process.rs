@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Context as _, Result};
+use crate::progress::progress;
 use wait4::Wait4 as _;
 
 /// So much of a program's output is shown when it fails.
@@ -25,6 +26,22 @@ pub struct Usage {
     /// The most memory that one of its processes had at a time, in bytes. Linux counts from before the program is loaded,
     /// when it still has the memory of who starts it: less than that one has can't be told. See [`command`].
     pub peak_memory: u64,
+}
+
+/// Does a benchmark's work, and says what went wrong. What runs is dropped when a signal comes first, and ended and removed with
+/// that.
+pub async fn interruptible(work: impl Future<Output = Result<()>>) -> ExitCode {
+    let done = tokio::select! {
+        done = work => done,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and(Err("interrupted".into())),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The first argument of a benchmark that starts a program in place of a benchmark that has much memory itself, and the

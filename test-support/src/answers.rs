@@ -28,6 +28,16 @@ pub fn json_refusal(status: u16, code: &str, message: &str) -> Answer {
     (status, text.to_string())
 }
 
+/// Who somebody is, as STS tells: the user `x` of the account 000000000000.
+pub fn identity() -> Answer {
+    let arn = "<Arn>arn:aws:iam::000000000000:user/x</Arn><UserId>x</UserId><Account>000000000000</Account>";
+    let text = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>{arn}\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    (200, text)
+}
+
 /// The answer of CloudFormation to `operation`, with this in its result.
 pub fn cloudformation(operation: &str, result: &str) -> Answer {
     let text = format!(

@@ -370,6 +370,24 @@ async fn somebody_elses_operation_is_waited_for() {
     );
 }
 
+#[test]
+fn states_that_only_people_can_end_are_explained() {
+    for (status, parts) in [
+        (
+            "DELETE_FAILED",
+            ["is in DELETE_FAILED", "Run `deployer down --stage dev`"],
+        ),
+        ("UPDATE_FAILED", ["is in UPDATE_FAILED", "rollback-stack"]),
+    ] {
+        let scene = Scene::new();
+        scene
+            .proxy
+            .rule(move |seen| is_about(seen, "DescribeStacks", DATA).then(|| stack_in(status, DATA).answer()));
+        scene.up().fails_with(1).says(&parts);
+        assert!(!scene.operations().contains(&"CreateChangeSet".to_owned()));
+    }
+}
+
 /// No change set is accepted in that state: the rollback is continued, followed to its end, and then the change is made.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_rollback_is_continued_first() {

@@ -9,18 +9,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::answers::{Answer, json_refusal, refusal};
+use crate::support::answers::{Answer, identity, json_refusal, refusal};
 use crate::support::project::repository;
 use crate::support::{Deployer, Project, Proxy, Ran, Seen};
-
-const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-                        <Arn>arn:aws:iam::000000000000:user/x</Arn><UserId>x</UserId><Account>000000000000</Account>\
-                        </GetCallerIdentityResult></GetCallerIdentityResponse>";
 
 /// Who somebody is, and that nothing is there.
 fn nothing_deployed(seen: &Seen) -> Answer {
     match seen.operation.as_str() {
-        "GetCallerIdentity" => (200, IDENTITY.to_owned()),
+        "GetCallerIdentity" => identity(),
         _ => refusal(400, "ValidationError", "Stack with id x does not exist"),
     }
 }
@@ -260,7 +256,7 @@ fn tunnel() -> (u16, Arc<Mutex<Vec<String>>>) {
                     note(&first);
                     let is_identity = String::from_utf8_lossy(&body).contains("Action=GetCallerIdentity");
                     let (status, text) = if is_identity {
-                        (200, IDENTITY.to_owned())
+                        identity()
                     } else {
                         refusal(400, "ValidationError", "Stack with id x does not exist")
                     };

@@ -8,7 +8,7 @@ mod states;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::answers::{Answer, Stack, cloudformation, json_refusal, refusal, stack_events};
+use crate::support::answers::{Answer, Stack, cloudformation, identity, json_refusal, refusal, stack_events};
 use crate::support::{Deployer, Project, Proxy, Ran, Seen};
 
 /// The stack, of the stage `prod`.
@@ -85,16 +85,6 @@ impl Account {
             })
             .collect()
     }
-}
-
-fn identity() -> Answer {
-    (
-        200,
-        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-         <Arn>arn:aws:iam::000000000000:user/x</Arn><UserId>x</UserId><Account>000000000000</Account>\
-         </GetCallerIdentityResult></GetCallerIdentityResponse>"
-            .to_owned(),
-    )
 }
 
 /// One of this project's stacks in this status.

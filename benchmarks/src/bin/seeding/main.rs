@@ -15,8 +15,7 @@ use std::process::ExitCode;
 use benchmarks::cargo;
 use benchmarks::comparison::Which;
 use benchmarks::error::Result;
-use benchmarks::process;
-use benchmarks::progress::progress;
+use benchmarks::process::{self, interruptible};
 use clap::Parser;
 
 use crate::measure::Deployer;
@@ -44,18 +43,7 @@ async fn main() -> ExitCode {
         return done;
     }
     let options = Options::parse();
-    // What runs is dropped when a signal comes first, and ended and removed with that.
-    let done = tokio::select! {
-        done = run(&options) => done,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and(Err("interrupted".into())),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            progress(format_args!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    interruptible(run(&options)).await
 }
 
 async fn run(options: &Options) -> Result<()> {
