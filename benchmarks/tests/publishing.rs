@@ -57,7 +57,7 @@ fn publishing(arguments: &[&str], tools: [(&str, &Path); 3]) -> Output {
 fn rows(output: &Output) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = String::from_utf8(output.stdout.clone()).expect("UTF-8");
-    assert!(table.contains("repetitions: 1; latency: 0 ms;"), "{table}");
+    assert!(table.contains("repetitions: 1; latency: 0 ms."), "{table}");
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     let cells = |row: &str| row.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     rows.map(|row| cells(row)[1..10].to_vec()).collect()
