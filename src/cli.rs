@@ -18,8 +18,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 verification failed, 5 cancelled or refused.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 verification failed, 4 different (diff --exit-code), 5 cancelled or refused.";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -134,6 +133,10 @@ pub enum Color {
 pub enum Command {
     /// Build, provision, seed, publish and verify a stage, then print its URLs
     Up(UpArgs),
+    /// Deploy what is saved, that alone, as soon as it is; Ctrl-C ends it
+    Watch(WatchArgs),
+    /// Show what `up` would change, and change nothing
+    Diff(DiffArgs),
     /// Build the functions for Lambda and write their zips, deploying nothing
     Package(PackageArgs),
     /// Put the items of stacks/seed.yaml into the stage's tables
@@ -141,7 +144,7 @@ pub enum Command {
     /// Write all items of the stage's tables into a file, which `seed --file` puts back
     Backup(BackupArgs),
     /// Show the stage's stacks and what is in them: the site, routes, functions, tables
-    Status,
+    Status(StatusArgs),
     /// Tell why the last operation on a stack failed, whoever started it, and what to do about it
     Diagnose,
     /// List what was deployed when, by whom, and what changed with it
@@ -203,6 +206,48 @@ pub struct UpArgs {
     /// At the end, ask for all of the site, and not only for what was sent and some more
     #[arg(long, conflicts_with = "no_verify")]
     pub full: bool,
+    /// Change nothing: show what would change, and write it into this file, for a run with --execute
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["revert_drift", "purge", "no_verify", "with_changes", "full", "wait"])]
+    pub plan: Option<PathBuf>,
+    /// Do what was planned into this file, whatever the folder has by now; refused if it would change something else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "only", "function_package", "adopt", "revert_drift", "purge"])]
+    pub execute: Option<PathBuf>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// Look for what was changed by hand, resource by resource
+    #[arg(long)]
+    pub drift: bool,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WatchArgs {
+    /// Deploy this package instead of building the binary NAME, as `up --function-package` takes it
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub function_package: Vec<String>,
+    /// Prove each time that it works, as `up` does
+    #[arg(long)]
+    pub verify: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DiffArgs {
+    /// These parts only, as `up --only` has them
+    #[arg(long, value_name = "STACK|STEP", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Compare with this package instead of building the binary NAME, as `up --function-package` takes it
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub function_package: Vec<String>,
+    /// Take on a stack that doesn't say which stage's it is
+    #[arg(long, value_name = "STACK")]
+    pub adopt: Vec<String>,
+    /// End with 4 if `up` would change anything
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 /// Arguments of `rollback`.

@@ -124,6 +124,20 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The same stage for the project as it is by now, without asking again who this is.
+    ///
+    /// # Errors
+    /// It isn't for this place.
+    pub(crate) fn again(&self, project: Project) -> Result<Self> {
+        Ok(Self {
+            elsewhere: elsewhere(&self.cloud, &project)?,
+            cloud: self.cloud.clone(),
+            reporter: self.reporter,
+            pinned: BTreeMap::new(),
+            project,
+        })
+    }
+
     /// Whether the stage is protected, or any of its stacks was deployed as a protected one's: what is deployed decides,
     /// whatever this checkout says.
     pub(crate) fn is_protected(&self, deployed: &BTreeMap<StackId, Deployed>) -> bool {

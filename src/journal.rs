@@ -37,6 +37,8 @@ struct State {
     /// How many are being undone.
     undoing: usize,
     operations: BTreeMap<u64, Underway>,
+    /// Whether nothing but a signal ends it.
+    is_endless: bool,
 }
 
 /// An operation that somebody else carries out.
@@ -89,6 +91,16 @@ impl Journal {
     pub(crate) fn note_refusal(&self) {
         let mut state = self.state();
         state.changes = state.changes.saturating_sub(1);
+    }
+
+    /// Notes that nothing but a signal ends what is done from now on: one is then no interruption.
+    pub(crate) fn note_endless(&self) {
+        self.state().is_endless = true;
+    }
+
+    /// Whether nothing but a signal ends it.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.state().is_endless
     }
 
     /// Whether something was changed yet.

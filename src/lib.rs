@@ -48,6 +48,7 @@ mod text;
 mod venv;
 mod verify;
 mod wait;
+mod watching;
 
 pub use cli::Cli;
 pub use run::run;

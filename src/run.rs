@@ -46,7 +46,7 @@ pub fn run() -> Exit {
     };
     let outcome = waiting.and_then(|(runtime, signals)| watched(&runtime, signals, &cli.command, session));
     match outcome {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(error) => {
             let exit = Exit::of(error.kind(), journal.phase());
             reporter.error(&error, exit);
@@ -93,7 +93,7 @@ impl Signals {
 }
 
 /// Runs the command in a thread of its own, so that this one has time for signals whatever that one computes or reads.
-fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<()> {
+fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<Exit> {
     std::thread::scope(|threads| {
         let (ended, end) = oneshot::channel();
         let run = move || {
@@ -142,7 +142,7 @@ fn leave(session: Session<'_>) -> ! {
 }
 
 /// Does what the command says, until it is done or the run is interrupted; then what it began and didn't end is undone.
-async fn interruptible(command: &Command, session: Session<'_>) -> Result<()> {
+async fn interruptible(command: &Command, session: Session<'_>) -> Result<Exit> {
     let Session { reporter, journal, .. } = session;
     let outcome = tokio::select! {
         biased;
@@ -158,13 +158,16 @@ async fn interruptible(command: &Command, session: Session<'_>) -> Result<()> {
             }
             outcome
         }
+        None if journal.is_endless() => Ok(Exit::Done),
         None => Err(interruption(journal, &failures)),
     }
 }
 
-async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
-    match command {
+async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
+    let done = match command {
+        Command::Diff(args) => return commands::up::difference::run(args, session).await,
         Command::Up(args) => commands::up::run(args, session).await,
+        Command::Watch(args) => commands::watch::run(args, session).await,
         Command::Graph(args) => commands::graph::run(args, session),
         Command::Package(args) => commands::package::run(args, session).await,
         Command::Seed(args) => commands::seed::run(args, session).await,
@@ -172,7 +175,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
         Command::Backup(args) => commands::backup::run(args, session).await,
         Command::Releases => commands::releases::run(session).await,
         Command::Rollback(args) => commands::rollback::run(args, session).await,
-        Command::Status => commands::status::run(session).await,
+        Command::Status(args) => commands::status::run(args, session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,
         Command::Local(command) => commands::local::run(*command, session).await,
@@ -183,7 +186,8 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<()> {
         }
         Command::Man { dir } => clap_mangen::generate_to(Cli::command(), dir)
             .or_fail(|| format!("could not write the manual into {}", dir.display())),
-    }
+    };
+    done.map(|()| Exit::Done)
 }
 
 /// What to say of an interrupted run: what goes on without it, and whether anything was changed.

@@ -55,6 +55,8 @@ const OPERATIONS: &[(&str, Repeated, Changes)] = &[
     ("DeleteObjects", Same, Stage),
     ("DeleteStack", Refused, Nothing),
     ("DeleteTable", Gone, Stage),
+    // While the first one looks, a second one is refused; it is no operation on the stack.
+    ("DetectStackDrift", Twice, Nothing),
     ("ExecuteChangeSet", Refused, Stage),
     ("Invoke", Twice, Nothing),
     // Unless it isn't to overwrite.

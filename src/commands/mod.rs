@@ -12,6 +12,7 @@ pub(crate) mod seed;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use crate::cli::Global;
 use crate::error::Result;

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use futures::future::try_join_all;
 
-use super::up::{self, Prepared, Rollback, artifacts_of};
+use super::up::{self, Origin, Prepared, Rollback, artifacts_of};
 use crate::cli::{RollbackArgs, UpArgs};
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: &RollbackArgs, session: Session<'_>) -> Result<()>
         wait: args.wait,
         ..UpArgs::default()
     };
-    let prepared = Prepared::of(&project, &args, Some(&rollback), reporter).await?;
+    let prepared = Prepared::of(&project, &args, Origin::Release(rollback), reporter).await?;
     up::deploy(context.with_project(project, pinned)?, prepared, &args).await
 }
 

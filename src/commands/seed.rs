@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli::SeedArgs;
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::project::Project;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::StackId;
 use crate::report::{CommandResult, Paint};
@@ -22,6 +23,16 @@ use crate::stack::read::{self, Deployed, Stack};
 pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
+    let tables = seeded(args, project, async |project| Context::connect(project, session).await).await?;
+    reporter.result(&SeedOutcome { tables })
+}
+
+/// The same for a project that was opened, where `connect` says. Returns what was done with each table.
+pub(crate) async fn seeded<'a>(
+    args: &SeedArgs,
+    project: Project,
+    connect: impl AsyncFnOnce(Project) -> Result<Context<'a>>,
+) -> Result<Vec<SeededTable>> {
     let lines = args.file.as_deref();
     let lines = lines.and_then(|file| project.seed_lines(file, args.table.as_deref()));
     let counted = match &lines {
@@ -32,7 +43,8 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
         Some(_) => None,
         None => Some(project.seeds(args.file.as_deref(), args.table.as_deref())?),
     };
-    let context = Context::connect(project, session).await?;
+    let context = connect(project).await?;
+    let reporter = context.reporter;
     let stacks = context.own_stacks(Adoption::default()).await?;
     let count = counted.map_or_else(|| whole.as_ref().map_or(0, StageSeeds::count), |(_, count)| count);
     reporter.working("seed", format!("{count} items"));
@@ -56,7 +68,7 @@ pub(crate) async fn run(args: &SeedArgs, session: Session<'_>) -> Result<()> {
         .iter()
         .any(|table| table.seeded.added + table.seeded.overwritten > 0);
     reporter.finished("seed", seeding::describe(&tables), changed);
-    reporter.result(&SeedOutcome { tables })
+    Ok(tables)
 }
 
 struct Seeder<'a> {

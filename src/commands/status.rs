@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anstyle::AnsiColor;
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use crate::address::{self, ApiAddress, RouteAddress};
+use crate::cli::StatusArgs;
 use crate::clock::{age, rfc3339};
 use crate::context::{Context, Session};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::functions::FUNCTION;
 use crate::project::seeds::StageSeeds;
 use crate::project::stacks::{StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::{DISTRIBUTION_ID, SITE_BUCKET};
-use crate::report::{CommandResult, Paint};
+use crate::report::{CommandResult, Paint, property_change};
+use crate::stack::drift::{self, StackDrift};
 use crate::stack::ownership;
 use crate::stack::read::{Deployed, Stack};
 use crate::stack::status::{Severity, StackState};
@@ -51,6 +54,8 @@ pub(crate) struct StageStatus {
     pub tables: Vec<Table>,
     #[serde(skip)]
     missing: Vec<StackId>,
+    #[serde(skip)]
+    is_aws: bool,
 }
 
 /// One stack's state.
@@ -75,6 +80,9 @@ pub(crate) struct StackStatus {
     pub last_changed: Option<String>,
     /// Its outputs, as its template names them. Off AWS the addresses in them are this host's.
     pub outputs: BTreeMap<String, String>,
+    /// What was changed in it by hand, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<StackDrift>,
     #[serde(skip)]
     severity: Option<Severity>,
     #[serde(skip)]
@@ -117,13 +125,64 @@ pub(crate) struct Table {
 }
 
 /// Runs the command.
-pub(crate) async fn run(session: Session<'_>) -> Result<()> {
+pub(crate) async fn run(args: &StatusArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let context = &Context::connect(super::open(global, reporter)?, session).await?;
     let stage = context.survey().await?;
     // What can't be read of it is `up`'s to say.
     let seeds = context.project.seeds(None, None).unwrap_or_default();
-    context.reporter.result(&summarize(context, &stage, &seeds))
+    let mut status = summarize(context, &stage, &seeds);
+    if args.drift {
+        let mut found = drifts(context, &stage).await?;
+        for stack in &mut status.stacks {
+            stack.drift = found.remove(&stack.id);
+        }
+    }
+    context.reporter.result(&status)
+}
+
+/// What was changed by hand in the stage's own stacks. Of those in which something is under way or has failed it can't be told.
+async fn drifts(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>) -> Result<BTreeMap<StackId, StackDrift>> {
+    let own = stage
+        .iter()
+        .filter(|(_, deployed)| foreign(context, &deployed.stack).is_none());
+    let (ready, others): (Vec<_>, Vec<_>) = own.partition(|(_, deployed)| deployed.stack.state() == StackState::Ready);
+    for (id, deployed) in others {
+        let status = &deployed.stack.status;
+        let reporter = context.reporter;
+        reporter.warn(format!(
+            "{id} is in {status}: what was changed in it by hand can't be told"
+        ));
+    }
+    let found = ready.into_iter().map(async |(id, deployed)| {
+        context.reporter.working(id.as_str(), "looking for changes by hand");
+        let found = drift::detect(context.cloud_of(id), &deployed.stack).await;
+        match &found {
+            Ok(drift) => context.reporter.finished(id.as_str(), looked_at(drift), false),
+            Err(error) => context.reporter.stopped(id.as_str(), error.message()),
+        }
+        let mut found = found?;
+        found
+            .resources
+            .sort_by(|one, other| one.logical_id.cmp(&other.logical_id));
+        Ok::<_, Error>((id.clone(), found))
+    });
+    Ok(try_join_all(found).await?.into_iter().collect())
+}
+
+fn looked_at(drift: &StackDrift) -> String {
+    let unchecked: Vec<&str> = drift.unchecked.iter().map(String::as_str).collect();
+    let unchecked = if unchecked.is_empty() {
+        String::new()
+    } else {
+        format!("; can't be looked at: {}", unchecked.join(", "))
+    };
+    let reason = drift
+        .reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!("; {reason}"));
+    let resources = if drift.checked == 1 { "resource" } else { "resources" };
+    format!("{} {resources} looked at{unchecked}{reason}", drift.checked)
 }
 
 /// What the stacks of the stage tell of it.
@@ -145,6 +204,7 @@ pub(crate) fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deploye
         })
     };
     StageStatus {
+        is_aws: context.cloud.endpoint.is_aws(),
         schema: SCHEMA,
         project: context.project.name.clone(),
         stage: context.project.stage.name.clone(),
@@ -198,6 +258,7 @@ fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStat
         foreign: foreign(context, stack),
         last_changed: stack.changed.map(rfc3339),
         outputs: stack.outputs.clone(),
+        drift: None,
         severity: Some(stack.severity()),
         age: stack.changed.map(|then| age(then, SystemTime::now())),
     }
@@ -244,6 +305,7 @@ impl CommandResult for StageStatus {
                 text.push_str(&format!("      {}\n", paint.color(AnsiColor::Red, &problem)));
             }
         }
+        text.push_str(&self.drift(paint));
         for id in &self.missing {
             text.push_str(&format!(
                 "  {} {id:width$} {}\n",
@@ -259,6 +321,42 @@ impl CommandResult for StageStatus {
 }
 
 impl StageStatus {
+    /// What was changed by hand, if that was asked.
+    fn drift(&self, paint: &Paint) -> String {
+        let looked: Vec<_> = self
+            .stacks
+            .iter()
+            .filter_map(|stack| Some((stack, stack.drift.as_ref()?)))
+            .collect();
+        let mut text = String::new();
+        for (stack, drift) in &looked {
+            for resource in &drift.resources {
+                let symbol = paint.color(AnsiColor::Yellow, if resource.deleted { "−" } else { "~" });
+                let kind = paint.dim(&resource.resource_type);
+                let what = if resource.deleted { " is gone" } else { "" };
+                let name = &resource.physical_id;
+                text.push_str(&format!(
+                    "  {symbol} {}.{} {kind} {name}{what}\n",
+                    stack.id, resource.logical_id
+                ));
+                for property in &resource.properties {
+                    text.push_str(&format!("      {}\n", property_change(paint, property)));
+                }
+            }
+        }
+        let changed = looked.iter().map(|(_, drift)| drift.resources.len()).sum::<usize>();
+        if changed > 0 {
+            text.push_str(if self.is_aws {
+                "Changed by hand; `deployer up --revert-drift` takes it back.\n"
+            } else {
+                "Changed by hand. An emulator can't take it back: `deployer down` and `deployer up` do.\n"
+            });
+        } else if !looked.is_empty() {
+            text.push_str("Nothing that was looked at was changed by hand.\n");
+        }
+        text
+    }
+
     /// What there is, and where, a line each.
     fn addresses(&self) -> Vec<(String, String)> {
         let mut lines = Vec::new();

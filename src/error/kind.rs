@@ -100,6 +100,8 @@ pub enum Exit {
     Usage = 2,
     /// What is deployed isn't as it should be.
     Unverified = 3,
+    /// Something would change, where that was asked (`diff --exit-code`).
+    Different = 4,
     /// The user said no, nobody could be asked, or the run was interrupted.
     Refused = 5,
 }

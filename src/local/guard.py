@@ -13,6 +13,7 @@ comes in is looked at here first, in the same process:
 Started as `python -I guard.py CREDENTIALS_FILE`, with ministack's settings in the environment.
 """
 
+import asyncio
 import calendar
 import hashlib
 import hmac
@@ -28,7 +29,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 os.umask(0o077)
-with open(sys.argv[1], encoding="utf-8") as file:
+CREDENTIALS = sys.argv[1]
+with open(CREDENTIALS, encoding="utf-8") as file:
     _owner = json.load(file)
 KEY, SECRET = _owner["accessKeyId"], _owner["secretAccessKey"]
 ACCOUNT = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
@@ -333,6 +335,102 @@ def proving(challenge, send):
     return proved
 
 
+# ---- pages that load again when something was deployed ----
+
+# Who watches, and when pages were last to load again: written by `deployer watch`, as long as it runs.
+PAGES = os.path.join(os.path.dirname(CREDENTIALS), "pages")
+RELOAD = re.compile(r"/_deployer/reload(\.js)?")
+SITE = re.compile(r"d[a-z0-9]{13}\.cloudfront\.localhost(?::[0-9]{1,5})?")
+LARGEST_PAGE = 8 << 20  # bytes
+SCRIPT = """const since = new URL(document.currentScript.src).searchParams.get("since");
+new EventSource("/_deployer/reload?since=" + since).onmessage = () => location.reload();
+"""
+
+
+def watched():
+    """What tells one time that pages load again from another; None if nobody watches."""
+    try:
+        with open(PAGES, encoding="ascii") as file:
+            pid, at = file.read(64).split()
+        os.kill(int(pid), 0)
+        return at
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+async def tell(kind, send, receive, since):
+    """Answers a page's script: the script itself, or, when pages are to load again, that."""
+    text = kind and SCRIPT or ""
+    content_type = "text/javascript; charset=utf-8" if kind else "text/event-stream"
+    headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if not kind:
+        gone = asyncio.ensure_future(left(receive))
+        # Half a minute, so that none outlives its page for long: a browser asks again by itself.
+        for _ in range(600):
+            if (at := watched()) != since or gone.done():
+                text = "data: reload\n\n" if at else ""
+                break
+            await asyncio.sleep(0.05)
+        gone.cancel()
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def left(receive):
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def with_script(send, since):
+    """`send`, and in what it sends the script that waits, if that is a page."""
+    start, parts = None, []
+
+    async def sending(message):
+        nonlocal start
+        if message["type"] == "http.response.start":
+            headers = {name.lower(): value for name, value in message.get("headers", [])}
+            is_page = headers.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in headers
+            if is_page and int(headers.get(b"content-length", b"0")) <= LARGEST_PAGE:
+                start = message
+                return
+        elif start is not None and message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+            if message.get("more_body", False):
+                return
+            body = b"".join(parts)
+            if body:
+                body += b'<script src="/_deployer/reload.js?since=%s"></script>' % since.encode()
+            headers = [
+                (name, allowing(value) if name.lower() == b"content-security-policy" else value)
+                for name, value in start["headers"]
+                # The page isn't what these are about any more.
+                if name.lower() not in (b"content-length", b"etag", b"last-modified", b"cache-control")
+            ]
+            headers += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+            await send({**start, "headers": headers})
+            message = {**message, "body": body}
+        await send(message)
+
+    return sending
+
+
+def allowing(policy):
+    """A Content-Security-Policy that lets the page load the script and hear from where it comes."""
+    directives = {}
+    for directive in policy.decode("latin-1").split(";"):
+        name, _, sources = directive.strip().partition(" ")
+        if name:
+            directives.setdefault(name.lower(), sources.split())
+    fallback = directives.get("default-src")
+    for name in ("script-src", "script-src-elem", "connect-src"):
+        sources = directives.get(name)
+        if sources is None and (fallback is None or name == "script-src-elem"):
+            continue
+        sources = [source for source in (fallback if sources is None else sources) if source != "'none'"]
+        directives[name] = sources + ["'self'"] * ("'self'" not in sources)
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items()).encode("latin-1")
+
+
 ministack = server.app
 
 
@@ -351,6 +449,14 @@ async def guarded(scope, receive, send):
         why = "it says twice who signed it"
     if why:
         return await refuse(kind, method, "InvalidClientTokenId", why, headers, query, send)
+    if kind == "http" and method == "GET" and SITE.fullmatch(host) and (since := watched()):
+        if wanted := RELOAD.fullmatch(path):
+            return await tell(wanted.group(1), send, receive, one(query, "since"))
+        if "text/html" in headers.get("accept", ""):
+            # A browser's own copy doesn't have the script, or has it from an earlier time.
+            conditions = (b"if-none-match", b"if-modified-since")
+            scope = {**scope, "headers": [field for field in fields if field[0].lower() not in conditions]}
+            send = with_script(send, since)
     if method == "GET" and path == HEALTH and re.fullmatch(r"[0-9a-f]{64}", challenge := headers.get(CHALLENGE, "")):
         send = proving(challenge, send)
     # Who may come to an app's addresses, its API decides.

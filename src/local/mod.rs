@@ -6,6 +6,7 @@
 
 mod credentials;
 mod health;
+mod pages;
 mod process;
 mod settings;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::venv::Tool;
 use crate::wait::{self, Pace, Probe, Waited};
 pub(crate) use credentials::Credentials;
 use health::Health;
+pub(crate) use pages::Pages;
 use process::{Activity, Record};
 use settings::{PORT_VARIABLE, Settings};
 

@@ -7,6 +7,7 @@
 
 mod archive;
 mod contents;
+mod difference;
 mod invalidation;
 mod ledger;
 mod loss;
@@ -35,6 +36,7 @@ use crate::stack::read::Stack;
 use crate::wait::{Probe, until};
 pub(crate) use archive::CONTENTS;
 pub(crate) use contents::Contents;
+pub(crate) use difference::{SiteDifference, difference};
 use ledger::{Lease, Version};
 pub(crate) use loss::Loss;
 use plan::{EVERYTHING, Keeping, Plan, Wanted};

@@ -99,7 +99,7 @@ pub(crate) struct ReleasedSite {
 }
 
 /// Whether a path leads to something in the folder that it is in, and nowhere else.
-fn is_inner(path: &str) -> bool {
+pub(crate) fn is_inner(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
 }

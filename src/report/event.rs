@@ -1,6 +1,7 @@
 //! What a run tells, as data: the reporter's own, so that it knows nothing of what reports to it.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Something that happened, or is about to.
 #[derive(Debug, Clone, Serialize)]
@@ -137,6 +138,25 @@ pub(crate) struct ResourceChange {
     pub retained: bool,
     /// The properties that change.
     pub properties: Vec<String>,
+    /// What they were and will be, as far as that is known.
+    pub values: Vec<PropertyChange>,
+    /// What else has to change for this one to change; nothing if its own definition does.
+    pub because_of: Vec<String>,
+}
+
+/// A value in a resource's definition that becomes another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PropertyChange {
+    /// Where it stands: `RetentionInDays`, `Environment.Variables.TABLE`, `Tags[0].Value`.
+    pub path: String,
+    /// What it was; null if there was none, or it isn't told.
+    pub before: Option<Value>,
+    /// What it will be; null if there will be none, or it isn't told. What refers to something that isn't made yet stands
+    /// here as in the template.
+    pub after: Option<Value>,
+    /// Whether another resource takes the place of the one that is there because of it.
+    pub replaces: Replacement,
 }
 
 /// The same as it is shown.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::event::{Action, Replacement, Severity, ShownChange, StackAction, StackChanges};
+use super::changes::stack_changes;
+use super::event::{Severity, StackAction, StackChanges};
 use super::{Event, Paint, excerpt, marked, printable, stderr_line};
 use crate::error::Error;
 
@@ -232,37 +233,10 @@ impl Human {
                 self.stderr.bold(&stack.name),
                 self.stderr.dim(&counts)
             ));
-            let all = self.verbose || stack.verdict == StackAction::Update;
-            for change in stack.changes.iter().filter(|change| all || change.loss.is_some()) {
-                self.line(&format!("      {}", self.change(change)));
-            }
-            for lifted in &stack.lifted {
-                self.line(&format!("      {}", self.stderr.color(AnsiColor::Red, lifted)));
+            for line in stack_changes(&self.stderr, stack, self.verbose) {
+                self.line(&format!("      {line}"));
             }
         }
-    }
-
-    fn change(&self, ShownChange { change, loss }: &ShownChange) -> String {
-        let symbol = match (change.action, change.replacement) {
-            (Action::Add, _) => self.stderr.color(AnsiColor::Green, "+"),
-            (Action::Remove, _) => self.stderr.color(AnsiColor::Red, "−"),
-            (_, Replacement::Always) => self.stderr.color(AnsiColor::Red, "±"),
-            (_, Replacement::Perhaps) => self.stderr.color(AnsiColor::Yellow, "±"),
-            _ => self.stderr.color(AnsiColor::Yellow, "~"),
-        };
-        let loss = loss.as_deref().map_or(String::new(), |loss| {
-            format!(" {}", self.stderr.color(AnsiColor::Red, loss))
-        });
-        let scope = if change.properties.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", change.properties.join(", "))
-        };
-        format!(
-            "{symbol} {} {}{scope}{loss}",
-            change.logical_id,
-            self.stderr.dim(&change.resource_type)
-        )
     }
 
     /// Asks, in a thread of its own: an interrupt must end the run while nobody answers.

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout; events, questions and errors go to stderr, so that a pipe gets the result alone.
 
+mod changes;
 pub(crate) mod event;
 mod excerpt;
 mod human;
@@ -21,7 +22,8 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Excerpt, Exit, OrFail, Result};
 use crate::ident::fresh_token;
 use crate::text::{all_visible, visible};
-pub(crate) use event::Event;
+pub(crate) use changes::{property_change, shortened, stack_changes, written};
+pub(crate) use event::{Event, StackChanges};
 use human::Human;
 pub(crate) use next_step::Flags;
 use pulse::Pulse;

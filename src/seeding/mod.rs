@@ -21,7 +21,7 @@ use crate::stack::read::Deployed;
 #[cfg(test)]
 pub(crate) use attribute::map_to_dynamodb;
 pub(crate) use mark::{is_marked, mark_all};
-pub(crate) use present::present;
+pub(crate) use present::{Compared, compared, present};
 use write::Writer;
 
 /// What seeding did.

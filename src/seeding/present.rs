@@ -1,13 +1,14 @@
 //! Which items a table has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::attribute::{from_dynamodb, to_dynamodb};
+use super::attribute::{from_dynamodb, map_from_dynamodb, to_dynamodb};
 use super::place_of;
 use super::write::is_busy;
 use crate::cloud::Cloud;
@@ -45,7 +46,58 @@ pub(crate) async fn present(
 
 async fn existing_keys(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<BTreeSet<Key>> {
     let mut found = BTreeSet::new();
-    let first = HashMap::from([(table.to_owned(), key_request(table, keys, items)?)]);
+    let request = key_request(table, keys, items)?;
+    read(cloud, table, request, |item| found.extend(key_of(item, keys))).await?;
+    Ok(found)
+}
+
+/// What a table has of some items.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Compared {
+    /// The keys of those that it hasn't.
+    pub missing: BTreeSet<Key>,
+    /// The keys of those of which it has others under the same keys.
+    pub different: BTreeSet<Key>,
+}
+
+/// Compares `items` with those that `table` has under their keys.
+pub(crate) async fn compared(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Compared> {
+    let reads = items.chunks(KEYS_A_READ).map(async |chunk| {
+        let mut there = BTreeMap::new();
+        let request = whole_request(table, chunk)?;
+        read(cloud, table, request, |item| {
+            there.extend(key_of(item, keys).map(|key| (key, map_from_dynamodb(item))));
+        })
+        .await?;
+        let mut compared = Compared::default();
+        for item in chunk {
+            match there.get(&item.key) {
+                None => compared.missing.insert(item.key.clone()),
+                Some(attributes) if attributes.as_ref() != Some(&item.attributes) => {
+                    compared.different.insert(item.key.clone())
+                }
+                Some(_) => false,
+            };
+        }
+        Ok::<_, Error>(compared)
+    });
+    let mut reads = stream::iter(reads).buffer_unordered(READS_AT_ONCE);
+    let mut all = Compared::default();
+    while let Some(mut compared) = reads.try_next().await? {
+        all.missing.append(&mut compared.missing);
+        all.different.append(&mut compared.different);
+    }
+    Ok(all)
+}
+
+/// Reads items of a table, to the last that it has of those that are asked for.
+async fn read(
+    cloud: &Cloud,
+    table: &str,
+    request: KeysAndAttributes,
+    mut each: impl FnMut(&HashMap<String, AttributeValue>),
+) -> Result<()> {
+    let first = HashMap::from([(table.to_owned(), request)]);
     let complete = ask_for_all(first, async |request| {
         let asked = request.get(table).map_or(0, |keys| keys.keys().len());
         let answer = cloud
@@ -71,18 +123,14 @@ async fn existing_keys(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items:
             }
         };
         let answered = answer.responses.unwrap_or_default().remove(table).unwrap_or_default();
-        found.extend(answered.iter().filter_map(|item| key_of(item, keys)));
+        answered.iter().for_each(&mut each);
         let left_out = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
         Ok(left_out.map(|wanted| LeftOut {
             is_less: wanted.get(table).map_or(0, |keys| keys.keys().len()) < asked,
             wanted,
         }))
     });
-    if complete.await? {
-        Ok(found)
-    } else {
-        Err(too_busy(table))
-    }
+    if complete.await? { Ok(()) } else { Err(too_busy(table)) }
 }
 
 /// What a busy table didn't answer.
@@ -128,6 +176,15 @@ fn key_request(table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Key
     for (name, key) in names.into_iter().zip(keys) {
         request = request.expression_attribute_names(name, &key.name);
     }
+    of_items(table, request, items)
+}
+
+/// Asks for items with all that is in them.
+fn whole_request(table: &str, items: &[Item]) -> Result<KeysAndAttributes> {
+    of_items(table, KeysAndAttributes::builder(), items)
+}
+
+fn of_items(table: &str, mut request: KeysAndAttributesBuilder, items: &[Item]) -> Result<KeysAndAttributes> {
     for item in items {
         let parts = item.key.parts().iter();
         request = request.keys(parts.map(|(name, value)| (name.clone(), to_dynamodb(value))).collect());

@@ -2,7 +2,7 @@
 
 use crate::project::stacks::StackId;
 use crate::report::event;
-pub(crate) use crate::report::event::{Action, Replacement, ResourceChange, StackAction};
+pub(crate) use crate::report::event::{Action, PropertyChange, Replacement, ResourceChange, StackAction};
 
 /// What is to happen to a stack.
 #[derive(Debug, Clone)]
@@ -90,6 +90,8 @@ impl ResourceChange {
             replacement: Replacement::Never,
             retained: false,
             properties: Vec::new(),
+            values: Vec::new(),
+            because_of: Vec::new(),
         }
     }
 

@@ -1,18 +1,20 @@
 //! Change sets: made, read and executed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::create_change_set::builders::CreateChangeSetFluentBuilder;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode,
-    EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement, ResourceChange as SdkChange,
-    ValidationStatus,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, ChangeSource, DeploymentConfig, DeploymentConfigMode,
+    DeploymentMode, EventFilter, HookFailureMode, Parameter, PolicyAction, Replacement as SdkReplacement,
+    RequiresRecreation, ResourceChange as SdkChange, ResourceChangeDetail, ValidationStatus,
 };
+use serde_json::Value;
 
 use super::begun;
-use super::change::{Action, Mode, Replacement, ResourceChange};
+use super::change::{Action, Mode, PropertyChange, Replacement, ResourceChange};
 use super::desired::Rendered;
 use super::read::{self, Bookmark, Stack};
 use super::status::StackState;
@@ -286,11 +288,74 @@ fn resource_change(change: SdkChange) -> ResourceChange {
             change.policy_action,
             Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain)
         ),
+        values: values(change.details()),
+        because_of: causes(change.details()),
         logical_id: change.logical_resource_id.unwrap_or_default(),
         physical_id: change.physical_resource_id.filter(|id| !id.is_empty()),
         resource_type: change.resource_type.unwrap_or_default(),
         properties,
     }
+}
+
+/// What CloudFormation tells of values. Of one that several things change, such as a reference and what is referred to, there
+/// are several details.
+fn values(details: &[ResourceChangeDetail]) -> Vec<PropertyChange> {
+    let mut values: Vec<PropertyChange> = Vec::new();
+    for target in details.iter().filter_map(ResourceChangeDetail::target) {
+        // Of what can't be told, the template tells.
+        let told = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(Value::from);
+        let (before, after) = (told(target.before_value()), told(target.after_value()));
+        let Some(path) = target.path().filter(|_| before.is_some() || after.is_some()) else {
+            continue;
+        };
+        let change = PropertyChange {
+            path: dotted(path),
+            before,
+            after,
+            replaces: match target.requires_recreation() {
+                Some(RequiresRecreation::Always) => Replacement::Always,
+                Some(RequiresRecreation::Conditionally) => Replacement::Perhaps,
+                _ => Replacement::Never,
+            },
+        };
+        if !values.iter().any(|known| known.path == change.path) {
+            values.push(change);
+        }
+    }
+    values
+}
+
+/// `/Properties/Tags/0/Value` as `Tags[0].Value`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let path = pointer.strip_prefix("/Properties/").unwrap_or(pointer);
+    let mut dotted = String::new();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            dotted.push_str(&format!("[{part}]"));
+        } else {
+            let dot = if dotted.is_empty() { "" } else { "." };
+            dotted.push_str(&format!("{dot}{part}"));
+        }
+    }
+    dotted
+}
+
+/// What makes a resource change whose own definition doesn't; nothing if that does.
+fn causes(details: &[ResourceChangeDetail]) -> Vec<String> {
+    let is_of_others = |detail: &ResourceChangeDetail| {
+        matches!(
+            detail.change_source(),
+            Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute | ChangeSource::Automatic)
+        )
+    };
+    if !details.iter().all(is_of_others) {
+        return Vec::new();
+    }
+    let entities = details.iter().filter_map(ResourceChangeDetail::causing_entity);
+    let names = entities.map(|entity| entity.split('.').next().unwrap_or(entity).to_owned());
+    let names: BTreeSet<String> = names.collect();
+    names.into_iter().collect()
 }
 
 /// A change set that failed in CloudFormation's own validation names no resource; its events do.

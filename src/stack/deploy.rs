@@ -7,12 +7,11 @@ use super::events::ResourceEvent;
 use super::read::{self, Bookmark, Stack};
 use super::remove::{Data, StackToRemove};
 use super::status::{self, Severity, StackState};
-use super::{begun, follow, remove};
+use super::{begun, follow, remove, values};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::tables::TABLES;
-use crate::project::template::Template;
 use crate::report::Reporter;
 
 /// A plan and what it takes to carry it out.
@@ -61,26 +60,26 @@ pub(crate) async fn plan(
         _ => Some(looked_at(cloud, wanted, reporter).await?),
     };
     let wanted = &wanted.without(left_out.as_deref().unwrap_or_default());
-    let mut deployed = None;
     let additions = || wanted.additions(&cloud.pseudo_parameters());
-    let (verdict, changes, step) = match existing {
-        None => (StackAction::Create, additions(), Step::Create),
+    let mut changes = Vec::new();
+    let (verdict, step) = match existing {
+        None => (StackAction::Create, Step::Create),
         Some(stack) => match stack.state() {
-            StackState::Deleted | StackState::InReview => (StackAction::Create, additions(), Step::Create),
-            StackState::RolledBack => (StackAction::Recreate, additions(), Step::Recreate(stack)),
-            StackState::Ready if is_current(&stack) => (StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
-            StackState::Ready => plan_update(cloud, wanted, stack, &mut deployed).await?,
+            StackState::Deleted | StackState::InReview => (StackAction::Create, Step::Create),
+            StackState::RolledBack => (StackAction::Recreate, Step::Recreate(stack)),
+            StackState::Ready if is_current(&stack) => (StackAction::Unchanged, Step::Nothing(stack)),
+            StackState::Ready => plan_update(cloud, wanted, stack, &mut changes, &mut lifted).await?,
             StackState::RollbackFailed => {
                 let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
-                plan_update(cloud, wanted, stack, &mut deployed).await?
+                plan_update(cloud, wanted, stack, &mut changes, &mut lifted).await?
             }
             StackState::InProgress | StackState::UpdateFailed | StackState::DeleteFailed => {
                 return Err(unusable(&stack));
             }
         },
     };
-    if let (Step::Update(stack, made, _), Some(deployed)) = (&step, &deployed) {
-        lifted = wanted.lifts(deployed, &stack.parameters, &cloud.pseudo_parameters(), &made.changes);
+    if matches!(verdict, StackAction::Create | StackAction::Recreate) {
+        changes = additions();
     }
     Ok(Planned {
         plan: StackPlan {
@@ -109,32 +108,27 @@ async fn looked_at(cloud: &Cloud, wanted: &DesiredStack, reporter: &Reporter) ->
     Ok(left_out)
 }
 
-/// What changes in a stack that is there. What protects its data as it is deployed is found in `deployed`, the template
-/// that it was made from, if it holds any.
+/// What is to be done with a stack that is there: adds what changes in it, and what protects its data as it is deployed
+/// and won't any more.
 async fn plan_update(
     cloud: &Cloud,
     wanted: &DesiredStack,
     stack: Stack,
-    deployed: &mut Option<Template>,
-) -> Result<(StackAction, Vec<ResourceChange>, Step)> {
+    changes: &mut Vec<ResourceChange>,
+    lifted: &mut Vec<String>,
+) -> Result<(StackAction, Step)> {
     let rendered = wanted.render()?;
     // By ARN: another stack may have got the name since this one was looked at.
     let make = async |mode| change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, mode).await;
-    let template = async {
-        if wanted.holds_data() {
-            read::deployed_template(cloud, &stack.arn).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    };
     // Making a change set writes no event: what comes after this is of its execution, or of somebody else's.
-    let (made, template, bookmark) = tokio::join!(make(wanted.mode), template, read::bookmark(cloud, &stack.arn));
+    let (made, deployed, bookmark) = tokio::join!(
+        make(wanted.mode),
+        read::deployed_template(cloud, &stack.arn),
+        read::bookmark(cloud, &stack.arn)
+    );
     let mut made = made?;
-    let bookmark = match (template, bookmark) {
-        (Ok(template), Ok(bookmark)) => {
-            *deployed = template;
-            bookmark
-        }
+    let (deployed, bookmark) = match (deployed, bookmark) {
+        (Ok(deployed), Ok(bookmark)) => (deployed, bookmark),
         (Err(error), _) | (_, Err(error)) => {
             // Nobody gets this plan, so what was made for it goes.
             if let Some(made) = made {
@@ -163,8 +157,8 @@ async fn plan_update(
         Replacement::Perhaps => cloud.endpoint.is_aws(),
         Replacement::Never => false,
     };
-    let changes = made.as_ref().map(|made| made.changes.as_slice());
-    if let Some(anew) = wanted.render_redeploying(changes.unwrap_or_default(), replaces)?
+    let found = made.as_ref().map(|made| made.changes.as_slice());
+    if let Some(anew) = wanted.render_redeploying(found.unwrap_or_default(), replaces)?
         && let Some(stale) = made.take()
     {
         let mode = stale.mode;
@@ -176,14 +170,18 @@ async fn plan_update(
         None if !cloud.endpoint.is_aws()
             && (stack.digest() != Some(&wanted.digest()) || wanted.depends_on_outside()) =>
         {
-            (StackAction::Update, Vec::new(), Step::Outputs(stack))
+            (StackAction::Update, Step::Outputs(stack))
         }
-        None => (StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
-        Some(made) => (
-            StackAction::Update,
-            made.changes.clone(),
-            Step::Update(stack, made, bookmark),
-        ),
+        None => (StackAction::Unchanged, Step::Nothing(stack)),
+        Some(made) => {
+            let pseudo_parameters = cloud.pseudo_parameters();
+            changes.clone_from(&made.changes);
+            wanted.beside(&deployed, &stack.parameters, &pseudo_parameters, |before, after| {
+                values::explain(changes, before, after);
+            });
+            *lifted = wanted.lifts(&deployed, &stack.parameters, &pseudo_parameters, changes);
+            (StackAction::Update, Step::Update(stack, made, bookmark))
+        }
     })
 }
 

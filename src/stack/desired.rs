@@ -181,18 +181,12 @@ impl DesiredStack {
         pseudo_parameters: &Scope,
         changes: &[ResourceChange],
     ) -> Vec<String> {
-        let scope = |template: &Template, parameters: &Scope| {
-            let mut scope = pseudo_parameters.clone();
-            scope.extend(template.known_parameters(parameters));
-            scope.remove(DIGEST);
-            scope
-        };
         let names: BTreeMap<&str, &str> = changes
             .iter()
             .filter_map(|change| Some((change.logical_id.as_str(), change.physical_id.as_deref()?)))
             .collect();
-        let before = scope(deployed, parameters);
-        let after = scope(&self.template, &self.parameters);
+        let before = values_in(deployed, parameters, pseudo_parameters);
+        let after = values_in(&self.template, &self.parameters, pseudo_parameters);
         let mut lifted = protection::lifted(
             Resolved {
                 template: deployed,
@@ -214,6 +208,28 @@ impl DesiredStack {
             lifted.dedup();
         }
         lifted
+    }
+
+    /// The stack as it is `deployed`, with these parameters, beside what is wanted. What CloudFormation shows to nobody isn't
+    /// known in either.
+    pub(crate) fn beside<R>(
+        &self,
+        deployed: &Template,
+        parameters: &Scope,
+        pseudo_parameters: &Scope,
+        compare: impl FnOnce(Resolved<'_>, Resolved<'_>) -> R,
+    ) -> R {
+        // An API's deployment is called by what it is of: that it is called otherwise is no change of what refers to it.
+        let wanted = redeployment::keep_deployments(&self.template, deployed);
+        let scope = |template: &Template, parameters: &Scope| {
+            let mut scope = values_in(template, parameters, pseudo_parameters);
+            scope.insert("AWS::StackName".to_owned(), self.name.clone());
+            scope.retain(|name, _| !template.is_secret(name));
+            scope
+        };
+        let (before, after) = (scope(deployed, parameters), scope(&wanted, &self.parameters));
+        let resolved = |template, scope| Resolved { template, scope };
+        compare(resolved(deployed, &before), resolved(&wanted, &after))
     }
 
     /// See [`digest::of_stack`].
@@ -297,6 +313,14 @@ impl DesiredStack {
             bucket: self.bucket.clone(),
         })
     }
+}
+
+/// What names mean in a template with these parameters, as far as it is known before it is deployed.
+fn values_in(template: &Template, parameters: &Scope, pseudo_parameters: &Scope) -> Scope {
+    let mut scope = pseudo_parameters.clone();
+    scope.extend(template.known_parameters(parameters));
+    scope.remove(DIGEST);
+    scope
 }
 
 /// What a change set is made from.

@@ -96,10 +96,12 @@ pub(super) fn reverted(kind: &str, name: &str, changed: &[String]) -> Vec<String
 }
 
 /// A template with what its parameters are: enough to know most values.
-#[derive(Clone, Copy)]
-pub(super) struct Resolved<'a> {
-    pub(super) template: &'a Template,
-    pub(super) scope: &'a Scope,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resolved<'a> {
+    /// The template.
+    pub template: &'a Template,
+    /// What names mean in it.
+    pub scope: &'a Scope,
 }
 
 /// Whether something protects; that it can't be told from the template is a third answer.

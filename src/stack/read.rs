@@ -126,7 +126,10 @@ pub(crate) async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>>
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
 pub(super) fn change_set(cloud: &Cloud, stack: &str, name: &str) -> DescribeChangeSetFluentBuilder {
     let request = cloud.cloudformation.describe_change_set();
-    request.stack_name(name_of(stack)).change_set_name(name)
+    request
+        .stack_name(name_of(stack))
+        .change_set_name(name)
+        .include_property_values(true)
 }
 
 /// The name of a stack that is known by it or by its ARN, which has it between slashes. Not every emulator finds a change

@@ -164,3 +164,37 @@ fn a_rolled_back_update_is_shown_as_the_failure_it_is() {
     );
     assert!(status.stdout.contains("the table said no"), "{}", status.stdout);
 }
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_told_property_by_property() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (Project::copy(), emulator.endpoint());
+    let run = |args: &[&str]| {
+        let args: Vec<&str> = args.iter().copied().chain(["--stage", "dev"]).collect();
+        project.deployer(&endpoint, &args).success()
+    };
+    run(&["up", "--no-verify"]);
+    let same = run(&["status", "--drift"]);
+    assert!(same.stdout.contains("Nothing that was looked at was changed by hand."), "{}", same.stdout);
+    // What an emulator doesn't look at is said.
+    same.says(&["can't be looked at: AWS::ApiGateway::"]);
+
+    let lambda = Clients::root(&endpoint).lambda;
+    let change = lambda.update_function_configuration().function_name("retrieve-user-data-dev").memory_size(1024);
+    change.send().await.expect("changed");
+    let other = run(&["status", "--drift"]);
+    for told in ["logic.Function", "MemorySize 256 → 1024", "Changed by hand"] {
+        assert!(other.stdout.contains(told), "{told}\n{}", other.stdout);
+    }
+    let document = run(&["status", "--drift", "--output", "json"]).json();
+    let stacks = document["stacks"].as_array().expect("stacks");
+    let logic = stacks.iter().find(|stack| stack["id"] == "logic").expect("logic");
+    let resource = &logic["drift"]["resources"][0];
+    assert_eq!((&resource["logicalId"], &resource["deleted"]), (&"Function".into(), &false.into()));
+    let property = &resource["properties"][0];
+    assert_eq!(
+        (&property["path"], &property["before"], &property["after"]),
+        (&"MemorySize".into(), &"256".into(), &"1024".into())
+    );
+    assert!(run(&["status", "--output", "json"]).json()["stacks"][0].get("drift").is_none());
+}

@@ -4,8 +4,10 @@
 //! of any kind leaves nothing behind. Then each stack begins as soon as what it needs is there, the seed items follow
 //! their tables, and the site its bucket; see [`provision`].
 
+pub(crate) mod difference;
 pub(crate) mod packages;
 mod plan;
+mod plan_file;
 mod provision;
 mod scope;
 mod site_parameters;
@@ -13,7 +15,7 @@ mod site_parameters;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use super::{confirm_changes, read_contract, read_site};
 use crate::cli::UpArgs;
 use crate::cloud::Cloud;
 use crate::context::{Context, Session};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use crate::lease::StageLease;
 use crate::package::Package;
 use crate::project::Project;
@@ -50,15 +52,53 @@ use crate::stack::read::{Deployed, Stack};
 use crate::stack::status::StackState;
 use crate::verify::{Known, Selection, Stage, Verification, verify};
 use packages::{Asked, Packages, Place};
+use plan_file::PlanFile;
 use provision::Stop;
 use scope::Scope;
 
 /// Runs the command.
 pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
+    if let Some(file) = &args.execute {
+        return execute(file, args, session).await;
+    }
     let project = super::open(global, reporter)?;
-    let prepared = Prepared::of(&project, args, None, reporter).await?;
-    deploy(Context::connect(project, session).await?, prepared, args).await
+    let prepared = Prepared::of(&project, args, Origin::Folder, reporter).await?;
+    let context = Context::connect(project, session).await?;
+    match &args.plan {
+        Some(file) => difference::plan(&context, prepared, args, file).await,
+        None => deploy(context, prepared, args).await,
+    }
+}
+
+/// Carries out a plan that another run has made.
+async fn execute(file: &Path, args: &UpArgs, session: Session<'_>) -> Result<()> {
+    let Session { global, reporter, .. } = session;
+    let folder = tempfile::tempdir().or_fail(|| "could not make a temporary folder".to_owned())?;
+    let (file, into) = (file.to_owned(), folder.path().to_owned());
+    let opened = tokio::task::spawn_blocking(move || plan_file::open(&file, &into)).await;
+    let opened = opened.or_fail(|| "could not read the plan".to_owned())??;
+    let project = opened.project(&global.stage)?;
+    for warning in &project.warnings {
+        reporter.warn(warning);
+    }
+    let args = UpArgs {
+        only: opened.manifest.only.clone(),
+        adopt: opened.manifest.adopt.clone(),
+        ..args.clone()
+    };
+    let prepared = Prepared::of(&project, &args, Origin::Plan(opened), reporter).await?;
+    deploy(Context::connect(project, session).await?, prepared, &args).await
+}
+
+/// Where the functions' packages come from.
+pub(crate) enum Origin {
+    /// What is in the project's folder.
+    Folder,
+    /// A release that is gone back to.
+    Release(Rollback),
+    /// A plan.
+    Plan(PlanFile),
 }
 
 /// What a run goes back to, beside the folder that the release was made from.
@@ -87,24 +127,22 @@ pub(crate) struct Prepared {
     /// The project's files, for the record of what was deployed.
     files: BTreeMap<String, Vec<u8>>,
     rolled_back_to: Option<u64>,
+    /// The plan that it must be, exactly.
+    plan: Option<PlanFile>,
 }
 
 impl Prepared {
-    /// Reads and checks all of it, for a run that goes back to a release if there is a `rollback`.
+    /// Reads and checks all of it.
     ///
     /// # Errors
     /// What is there can't be deployed, as bad input.
-    pub(crate) async fn of(
-        project: &Project,
-        args: &UpArgs,
-        rollback: Option<&Rollback>,
-        reporter: &Reporter,
-    ) -> Result<Self> {
+    pub(crate) async fn of(project: &Project, args: &UpArgs, origin: Origin, reporter: &Reporter) -> Result<Self> {
         project.check_as_a_whole()?;
         let scope = Scope::new(&args.only, project)?;
-        let scope = rollback.map_or(scope.clone(), |rollback| {
-            scope.of_rollback(&rollback.left, rollback.has_site)
-        });
+        let scope = match &origin {
+            Origin::Release(rollback) => scope.of_rollback(&rollback.left, rollback.has_site),
+            Origin::Folder | Origin::Plan(_) => scope,
+        };
         project.check_templates(|id| scope.has(id))?;
         let contract = read_contract(project)?;
         let seeds = project.seeds(None, None)?;
@@ -116,9 +154,10 @@ impl Prepared {
             .hint("Say `deployer up --only site --purge GLOB`, in a project that has a site."));
         }
         let purge = Purge::new(&args.purge)?;
-        let packages = match rollback {
-            None => Packages::of(project, &scope, &args.function_package, reporter).await?,
-            Some(rollback) => Packages::of_release(project, &scope, &rollback.packages),
+        let packages = match &origin {
+            Origin::Folder => Packages::of(project, &scope, &args.function_package, reporter).await?,
+            Origin::Release(rollback) => Packages::of_zips(project, &scope, &rollback.packages),
+            Origin::Plan(plan) => Packages::of_zips(project, &scope, &plan.packages),
         };
         if scope.site {
             site_build::run(project, reporter).await?;
@@ -153,7 +192,14 @@ impl Prepared {
             site,
             site_config,
             site_parameters,
-            rolled_back_to: rollback.map(|rollback| rollback.to),
+            rolled_back_to: match &origin {
+                Origin::Release(rollback) => Some(rollback.to),
+                Origin::Folder | Origin::Plan(_) => None,
+            },
+            plan: match origin {
+                Origin::Plan(plan) => Some(plan),
+                Origin::Folder | Origin::Release(_) => None,
+            },
         })
     }
 }
@@ -164,7 +210,22 @@ impl Prepared {
 /// A part of it failed, or the proof did.
 pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpArgs) -> Result<()> {
     let reporter = context.reporter;
-    let edges = site_parameters::edges(&context.cloud.endpoint);
+    let (outcome, failure) = deployed(context, prepared, args).await?;
+    // What was done is told in any case.
+    reporter.result(&outcome)?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Brings the stage to what was prepared, and proves it. Returns what it is like then, and what the proof failed for.
+///
+/// # Errors
+/// A part of it failed.
+pub(crate) async fn deployed(
+    context: Context<'_>,
+    mut prepared: Prepared,
+    args: &UpArgs,
+) -> Result<(UpOutcome, Option<Error>)> {
+    let reporter = context.reporter;
     if args.revert_drift && !context.cloud.endpoint.is_aws() {
         return Err(Error::new(
             ErrorKind::InvalidUsage,
@@ -175,6 +236,9 @@ pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpAr
         ));
     }
     let _lock = context.lock().await?;
+    if let Some(plan) = &prepared.plan {
+        plan.manifest.check_place(&context)?;
+    }
     let before = context
         .settled_survey(Adoption {
             stacks: &args.adopt,
@@ -191,26 +255,16 @@ pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpAr
         let protected = context.is_protected(&before);
         confirm_changes(&prepared.contract, &context.project, protected, reporter).await?;
     }
-    let up = Up {
-        context: &context,
-        scope: prepared.scope,
-        revert_drift: args.revert_drift,
-        adopted: &args.adopt,
-        wait: args.wait,
-        purge: &prepared.purge,
-        seeds: &prepared.seeds,
-        site: prepared.site.as_ref(),
-        site_config: &prepared.site_config,
-        site_wants: prepared
-            .site_parameters
-            .as_ref()
-            .map(|site| site_parameters::wanted(site, edges))
-            .unwrap_or_default(),
-        site_parameters: prepared.site_parameters,
-        before: &before,
-        has_published: Cell::new(false),
-    };
-    let (ran, recorded) = tokio::join!(up.run(prepared.packages), up.recorded());
+    if let Some(plan) = &prepared.plan {
+        plan.manifest.check_start(&before)?;
+        let packages = Packages::of_zips(&context.project, &prepared.scope, &plan.packages);
+        let (difference, _) = Up::new(&context, &prepared, args, &before).difference(packages).await?;
+        plan.manifest.check_fingerprint(&difference.fingerprint())?;
+        reporter.finished("plan", plan.manifest.describe(), false);
+    }
+    let packages = std::mem::take(&mut prepared.packages);
+    let up = Up::new(&context, &prepared, args, &before);
+    let (ran, recorded) = tokio::join!(up.run(packages), up.recorded());
     let (deployed, packages, known) = ran?;
     let recorded = recorded.filter(|_| !up.has_changed(&deployed));
     let status = status::summarize(&context, &deployed, up.seeds);
@@ -240,9 +294,7 @@ pub(crate) async fn deploy(context: Context<'_>, prepared: Prepared, args: &UpAr
     let ((), verification) = tokio::join!(recording, proving);
     let verification = verification?;
     let failure = verification.as_ref().and_then(Verification::failure);
-    // What was done is told in any case.
-    reporter.result(&UpOutcome { status, verification })?;
-    failure.map_or(Ok(()), Err)
+    Ok((UpOutcome { status, verification }, failure))
 }
 
 /// How long what CloudFront and IAM are still about may take.
@@ -250,7 +302,7 @@ const VERIFY_WITHIN: Duration = Duration::from_secs(600);
 
 /// What a stage is like after `up`.
 #[derive(Debug, Serialize)]
-struct UpOutcome {
+pub(crate) struct UpOutcome {
     #[serde(flatten)]
     status: StageStatus,
     /// None if it wasn't wanted, or the stage isn't complete yet.
@@ -318,7 +370,7 @@ struct Up<'a> {
     /// What the site wants the parameters to be that it gives; nothing without a site in this run.
     site_wants: BTreeMap<&'static str, String>,
     /// What they are made of.
-    site_parameters: Option<SiteParameters>,
+    site_parameters: Option<&'a SiteParameters>,
     before: &'a BTreeMap<StackId, Deployed>,
     /// Whether the site was changed.
     has_published: Cell<bool>,
@@ -329,6 +381,36 @@ type SeededBefore = BTreeSet<(StackId, String)>;
 
 /// The functions' packages, by what asks for them.
 type Built = BTreeMap<Asked, Package>;
+
+impl<'a> Up<'a> {
+    /// A run with what was `prepared`, on the stage as it is `before`.
+    fn new(
+        context: &'a Context<'a>,
+        prepared: &'a Prepared,
+        args: &'a UpArgs,
+        before: &'a BTreeMap<StackId, Deployed>,
+    ) -> Self {
+        let edges = site_parameters::edges(&context.cloud.endpoint);
+        let site_wants = prepared.site_parameters.as_ref();
+        Self {
+            context,
+            scope: prepared.scope.clone(),
+            revert_drift: args.revert_drift,
+            adopted: &args.adopt,
+            wait: args.wait,
+            purge: &prepared.purge,
+            seeds: &prepared.seeds,
+            site: prepared.site.as_ref(),
+            site_config: &prepared.site_config,
+            site_wants: site_wants
+                .map(|site| site_parameters::wanted(site, edges))
+                .unwrap_or_default(),
+            site_parameters: prepared.site_parameters.as_ref(),
+            before,
+            has_published: Cell::new(false),
+        }
+    }
+}
 
 impl Up<'_> {
     fn reporter(&self) -> &Reporter {

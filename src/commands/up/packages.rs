@@ -123,7 +123,7 @@ impl Packages {
     }
 
     /// Those of a release, each a zip.
-    pub(super) fn of_release(project: &Project, scope: &Scope, zips: &BTreeMap<Asked, PathBuf>) -> Self {
+    pub(super) fn of_zips(project: &Project, scope: &Scope, zips: &BTreeMap<Asked, PathBuf>) -> Self {
         let functions = project.functions().iter().filter(|function| scope.has(&function.stack));
         let origins = functions.filter_map(|function| {
             let asked = (function.stack.clone(), function.key_parameter.clone());

@@ -44,7 +44,7 @@ impl Up<'_> {
 
     /// Refuses templates that can't be sent: too large for any way, or for a request where the way through the bucket is
     /// only made by them.
-    fn check_sizes(&self) -> Result<()> {
+    pub(super) fn check_sizes(&self) -> Result<()> {
         let project = &self.context.project;
         let artifacts = project.artifacts_stack().map(|stack| &stack.id);
         let needed = artifacts.map(|id| project.wiring().needed_by(id)).unwrap_or_default();
@@ -93,7 +93,11 @@ impl Up<'_> {
 
     /// A stack's plan: that of its creation, or what changes with what is deployed of the others. None if something that
     /// it needs isn't known yet: then there is nothing to compare with.
-    async fn plan_beforehand(&self, stack: &StackTemplate, mut built: Dependency<Built>) -> Result<Option<Planned>> {
+    pub(super) async fn plan_beforehand(
+        &self,
+        stack: &StackTemplate,
+        mut built: Dependency<Built>,
+    ) -> Result<Option<Planned>> {
         let Some(before) = self.before.get(&stack.id) else {
             let wanted = self.desired(stack, self.known_inputs(stack, &Built::new()).0);
             return self.plan_stack(&wanted, None).await.map(Some);
@@ -124,7 +128,7 @@ impl Up<'_> {
     }
 
     /// What is known of a stack's inputs from what is deployed and packed; and whether that is all that it waits for.
-    fn known_inputs(&self, stack: &StackTemplate, packages: &Built) -> (BTreeMap<String, String>, bool) {
+    pub(super) fn known_inputs(&self, stack: &StackTemplate, packages: &Built) -> (BTreeMap<String, String>, bool) {
         let mut inputs = BTreeMap::new();
         let mut complete = true;
         for (parameter, source) in self.context.project.wiring().sources(&stack.id) {
@@ -153,7 +157,7 @@ impl Up<'_> {
     }
 
     /// Refuses what stacks that aren't there yet would create under a name that is taken.
-    async fn check_new_names(&self) -> Result<()> {
+    pub(super) async fn check_new_names(&self) -> Result<()> {
         let mut all = Vec::new();
         for stack in self.context.project.stacks() {
             // Checked for all: AWS's rules hold for names that are there as well.

@@ -590,7 +590,7 @@ impl Up<'_> {
     }
 
     /// What the package of a function is called: as what it is made of.
-    fn code_of(&self, stack: &StackId, key: &str) -> String {
+    pub(super) fn code_of(&self, stack: &StackId, key: &str) -> String {
         self.function_of(stack, key)
             .map(|function| function.code.name())
             .unwrap_or_default()

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) use check::{Slip, slips};
 use read::Reading;
 pub(crate) use references::{references, rename_references};
+pub(crate) use resolve::substitute_known;
 use resolve::{DYNAMIC, plain_text, resolve};
 
 /// A template, its short forms (`!Ref x`) written out (`{"Ref": "x"}`).

@@ -86,6 +86,24 @@ fn substitute(text: &str, scope: &Scope) -> Option<String> {
     Some(result)
 }
 
+/// A text of `Fn::Sub` with all that is in `scope` put into it; the rest stays.
+pub(crate) fn substitute_known(text: &str, scope: &Scope) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, inner)) = rest.split_once("${") {
+        let Some((name, after)) = inner.split_once('}') else {
+            break;
+        };
+        result.push_str(before);
+        match scope.get(name) {
+            Some(value) => result.push_str(value),
+            None => result.push_str(&format!("${{{name}}}")),
+        }
+        rest = after;
+    }
+    result + rest
+}
+
 /// A scalar as text; numbers as they are written.
 pub(super) fn plain_text(value: &Value) -> String {
     match value {
