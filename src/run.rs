@@ -1,6 +1,6 @@
 //! From the command line to an exit code, whatever signals come meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, Parser};
 use tokio::runtime::{Builder, Runtime};
@@ -44,14 +44,40 @@ pub fn run() -> Exit {
         reporter: &reporter,
         journal: &journal,
     };
+    let began = Instant::now();
     let outcome = waiting.and_then(|(runtime, signals)| watched(&runtime, signals, &cli.command, session));
     match outcome {
-        Ok(exit) => exit,
+        Ok(exit) => {
+            if let Some(command) = that_takes_time(&cli.command) {
+                reporter.ended(command, began.elapsed());
+            }
+            exit
+        }
         Err(error) => {
             let exit = Exit::of(error.kind(), journal.phase());
             reporter.error(&error, exit);
             exit
         }
+    }
+}
+
+/// The name of a command that people wait for.
+fn that_takes_time(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Up(_) => Some("up"),
+        Command::Package(_) => Some("package"),
+        Command::Seed(_) => Some("seed"),
+        Command::Backup(_) => Some("backup"),
+        Command::Rollback(_) => Some("rollback"),
+        Command::Verify(_) => Some("verify"),
+        Command::Down(_) => Some("down"),
+        Command::Status
+        | Command::Diagnose
+        | Command::Releases
+        | Command::Graph(_)
+        | Command::Local(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => None,
     }
 }
 

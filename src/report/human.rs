@@ -11,11 +11,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::changes::stack_changes;
 use super::event::{Severity, StackAction, StackChanges};
+use super::layout::Layout;
 use super::{Event, Paint, excerpt, marked, printable, stderr_line};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The least room for a part's name, in characters.
 const NARROWEST: usize = 12;
+
+/// What turns while something is done.
+const TICKS: &str = "⠁⠂⠄⡀⢀⠠⠐⠈ ";
 
 /// Where a line goes on that is told as one.
 const CONTINUED: &str = "\n          ";
@@ -28,6 +32,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Human {
     stderr: Paint,
     pub(super) stdout: Paint,
+    layout: Layout,
+    result: Layout,
     quiet: bool,
     verbose: bool,
     progress: Option<MultiProgress>,
@@ -47,10 +53,20 @@ struct Running {
 }
 
 impl Human {
-    pub(super) fn new(stderr: Paint, stdout: Paint, animated: bool, quiet: bool, verbose: bool) -> Self {
+    pub(super) fn new(
+        stderr: Paint,
+        stdout: Paint,
+        layout: Layout,
+        result: Layout,
+        animated: bool,
+        quiet: bool,
+        verbose: bool,
+    ) -> Self {
         Self {
             stderr,
             stdout,
+            layout,
+            result,
             quiet,
             verbose,
             // A terminal without a name, or one called dumb, can't be drawn on; what is drawn there is lost.
@@ -73,7 +89,11 @@ impl Human {
     /// Writes a line, whatever moves below it and whatever the terminal can draw. Should the text have several, those after
     /// the first can't be taken for other lines of ours.
     fn line(&self, text: &str) {
-        let text = &printable(&text.replace('\n', CONTINUED));
+        self.whole_line(&self.layout.set(&printable(&text.replace('\n', CONTINUED))));
+    }
+
+    /// Writes a line as it is.
+    fn whole_line(&self, text: &str) {
         let write = || {
             if self.asking.swap(false, Ordering::Relaxed) {
                 // The question is still the last thing on its line.
@@ -172,6 +192,29 @@ impl Human {
         }
     }
 
+    /// A command's result as it is printed.
+    pub(super) fn result(&self, text: &str) -> String {
+        self.result.set(&printable(text))
+    }
+
+    /// How long a command took that ended well.
+    pub(super) fn ended(&self, command: &str, took: Duration) {
+        if !self.quiet {
+            self.line(
+                &self
+                    .stderr
+                    .dim(&format!("{command} finished in {:.1} s", took.as_secs_f64())),
+            );
+        }
+    }
+
+    /// Something to know that is neither about the run nor wrong.
+    pub(super) fn note(&self, message: &str) {
+        if !self.quiet {
+            self.line(&format!("{} {message}", self.stderr.color(AnsiColor::Cyan, "note:")));
+        }
+    }
+
     fn working(&self, part: &str, message: &str) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !parts.contains_key(part);
@@ -181,7 +224,8 @@ impl Human {
             bar: self.progress.as_ref().map(|progress| {
                 let bar = progress.add(ProgressBar::new_spinner());
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
-                    bar.set_style(style);
+                    let ticks = if self.layout.ascii { "-\\|/ " } else { TICKS };
+                    bar.set_style(style.tick_chars(ticks));
                 }
                 bar.set_prefix(printable(&self.name(part)));
                 bar.enable_steady_tick(Duration::from_millis(120));
@@ -271,7 +315,9 @@ impl Human {
             self.stderr.color(AnsiColor::Red, "error:"),
             error.message()
         ));
-        for cause in error.causes() {
+        // What a check found is the command's result, and was told.
+        let told = error.kind() == ErrorKind::Unverified;
+        for cause in error.causes().filter(|_| !told) {
             for (index, line) in cause.trim_end().lines().enumerate() {
                 let lead = if index == 0 { "because" } else { "       " };
                 self.line(&format!("  {} {line}", self.stderr.dim(lead)));
@@ -282,7 +328,9 @@ impl Human {
             let told = error.message().starts_with(&one.place());
             let excerpt = excerpt::render(one, !told, excerpt::width(), self.stderr.is_enabled());
             // It makes its text visible itself, and colours it.
-            excerpt.lines().for_each(|line| self.line(&marked(line)));
+            excerpt
+                .lines()
+                .for_each(|line| self.whole_line(&printable(&marked(line))));
         }
         for (index, step) in next.iter().enumerate() {
             let lead = if index == 0 { "next:" } else { "  or:" };

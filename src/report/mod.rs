@@ -6,15 +6,17 @@ mod changes;
 pub(crate) mod event;
 mod excerpt;
 mod human;
+mod layout;
 mod next_step;
 mod pulse;
 
 use std::convert::Infallible;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ use crate::text::{all_visible, visible};
 pub(crate) use changes::{property_change, shortened, stack_changes, written};
 pub(crate) use event::{Event, StackChanges};
 use human::Human;
+use layout::Layout;
 pub(crate) use next_step::Flags;
 use pulse::Pulse;
 
@@ -147,10 +150,9 @@ pub(crate) struct Paint {
 
 impl Paint {
     fn new(color: Color, terminal: bool) -> Self {
-        let wanted = || std::env::var_os("NO_COLOR").is_none() && std::env::var_os("TERM").is_some_and(|t| t != "dumb");
         Self {
             enabled: match color {
-                Color::Auto => terminal && wanted(),
+                Color::Auto => is_wanted(terminal, |name| std::env::var_os(name)),
                 Color::Always => true,
                 Color::Never => false,
             },
@@ -187,17 +189,38 @@ impl Paint {
     }
 }
 
+/// Whether colours are, as the environment has it: a terminal's, unless somebody doesn't want them, or wants them anywhere.
+fn is_wanted(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_forced = || variable("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let can = || variable("TERM").is_some_and(|name| name != "dumb");
+    variable("NO_COLOR").is_none() && (is_forced() || terminal && can())
+}
+
+/// How many columns a terminal has; none for what is no terminal.
+fn columns(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 impl Reporter {
     /// A reporter that tells what it is told in the way that is asked for.
     pub(crate) fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let automated = is_automated(std::env::var_os("CI").as_deref());
         let animated = terminal && !options.quiet && !automated;
+        let ascii = layout::is_ascii(|name| std::env::var_os(name));
+        // Who keeps what a build server shows breaks lines as they like.
+        let layout = |columns: Option<usize>| Layout {
+            columns: columns.filter(|_| !automated),
+            ascii,
+        };
         Self {
             style: match options.format {
                 Format::Text => Style::Human(Human::new(
                     Paint::new(options.color, terminal),
                     Paint::new(options.color, std::io::stdout().is_terminal()),
+                    layout(columns(std::io::stderr())),
+                    layout(columns(std::io::stdout())),
                     animated,
                     options.quiet,
                     options.verbose,
@@ -268,13 +291,27 @@ impl Reporter {
         });
     }
 
+    /// Tells a person something that a program has no use for.
+    pub(crate) fn note(&self, message: impl Into<String>) {
+        if let Style::Human(human) = &self.style {
+            human.note(&message.into());
+        }
+    }
+
+    /// Tells a person how long all of it took.
+    pub(crate) fn ended(&self, command: &str, took: Duration) {
+        if let Style::Human(human) = &self.style {
+            human.ended(command, took);
+        }
+    }
+
     /// Prints a command's result on stdout.
     ///
     /// # Errors
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
     pub(crate) fn result(&self, outcome: &impl CommandResult) -> Result<()> {
         let text = match &self.style {
-            Style::Human(human) => printable(&self.flags.add_to(&outcome.text(&human.stdout))),
+            Style::Human(human) => human.result(&self.flags.add_to(&outcome.text(&human.stdout))),
             Style::Json => {
                 let document = serde_json::to_string(outcome).or_fail(|| "could not write the result".to_owned())?;
                 printable_json(&document) + "\n"
@@ -408,6 +445,26 @@ mod tests {
         assert!(!written.chars().any(|c| visible(c) != c), "{written:?}");
         assert!(written.contains("ü漢"), "{written}");
         assert_eq!(serde_json::from_str::<String>(&written).expect("JSON"), text);
+    }
+
+    #[test]
+    fn colours_are_where_somebody_wants_them() {
+        let wanted = |terminal, variables: &[(&str, &str)]| {
+            is_wanted(terminal, |name| {
+                let found = variables.iter().find(|(own, _)| *own == name);
+                found.map(|(_, value)| value.into())
+            })
+        };
+        assert!(wanted(true, &[("TERM", "xterm")]));
+        assert!(!wanted(true, &[("TERM", "dumb")]));
+        assert!(!wanted(true, &[]));
+        assert!(!wanted(false, &[("TERM", "xterm")]));
+        assert!(wanted(false, &[("CLICOLOR_FORCE", "1")]));
+        assert!(!wanted(false, &[("CLICOLOR_FORCE", "0"), ("TERM", "xterm")]));
+        assert!(!wanted(
+            true,
+            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1"), ("TERM", "xterm")]
+        ));
     }
 
     #[test]

@@ -97,6 +97,9 @@ impl Verification {
             1 => ("a check failed".to_owned(), failed),
             count => (format!("{count} checks failed"), failed),
         };
+        let mut ids: Vec<&str> = told.iter().map(|check: &&Checked| check.check).collect();
+        ids.dedup();
+        let what = format!("{what}: {}", ids.join(", "));
         let mut error = Error::new(ErrorKind::Unverified, what);
         for check in &told {
             error = error.cause(format!("{} {}: {}", check.check, check.resource, check.evidence));
@@ -149,6 +152,13 @@ impl Checked {
 
 impl CommandResult for Verification {
     fn text(&self, paint: &Paint) -> String {
-        self.checks.iter().map(|check| check.text(paint)).collect()
+        let checks: String = self.checks.iter().map(|check| check.text(paint)).collect();
+        // What scrolled away needn't be looked for.
+        let color = if self.verified {
+            AnsiColor::Green
+        } else {
+            AnsiColor::Red
+        };
+        format!("{checks}{}\n", paint.color(color, &self.describe()))
     }
 }

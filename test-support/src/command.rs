@@ -63,12 +63,20 @@ impl Deployer {
                 command.env_remove(name);
             }
         }
+        for name in ["LC_ALL", "LC_CTYPE", "LANG"] {
+            command.env_remove(name);
+        }
         command
             .current_dir(dir)
             .args(args)
             .stdin(Stdio::null())
             .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .env_remove("FORCE_COLOR")
             .env_remove("COLUMNS")
+            .env_remove("DEPLOYER_LOCAL")
+            .env_remove("DEPLOYER_STAGE")
             // Locks are kept there, and the local cloud's state.
             .env("XDG_STATE_HOME", dir.join(".state"))
             // Neither the machine's own profiles nor a metadata service may take part.

@@ -32,6 +32,7 @@ mod interrupted;
 mod killed;
 mod kinds;
 mod large_templates;
+mod layout;
 mod local;
 mod migration;
 mod network;
