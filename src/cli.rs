@@ -1,14 +1,22 @@
 //! The command line: clap types only.
 
+mod help;
+mod words;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::FalseyValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::report::{self, Flags, Format, Options};
 
+pub use help::definition;
+
 /// Takes a project folder to a running, private-by-default serverless app on AWS, and back to nothing.
 #[derive(Debug, Parser)]
-#[command(name = "deployer", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "deployer", version, max_term_width = 100)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -18,25 +26,24 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 verification failed, 4 different (diff --exit-code), 5 cancelled or refused.";
-
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stage: one complete copy of the app, as listed in stacks/stages.yaml
-    #[arg(long, global = true, default_value = DEFAULT_STAGE, value_name = "NAME")]
+    #[arg(long, global = true, default_value = DEFAULT_STAGE, value_name = "NAME", env = STAGE, hide_env_values = true)]
     pub stage: String,
-    /// The folder that holds stacks/, function/ and site/
-    #[arg(long, global = true, default_value = DEFAULT_FOLDER, value_name = "DIR")]
-    pub project_dir: PathBuf,
+    /// The folder that holds stacks/, function/ and site/ [default: the nearest from the current folder upwards]
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub project_dir: Option<PathBuf>,
     /// The AWS region; before the stage's own `region` and the environment
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// The AWS profile; before credentials in the environment
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Use the local cloud instead of AWS; it is installed and started when needed
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = LOCAL, hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub local: bool,
     /// What stdout gets: text for people or one JSON document
     #[arg(long, global = true, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
@@ -53,18 +60,76 @@ pub struct Global {
     /// Answer every question with yes
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// Which of them the command line itself says.
+    #[arg(skip)]
+    said: Said,
+}
+
+/// What the command line says, and not the environment: the next command has to say it, too.
+#[derive(Debug, Clone, Copy, Default)]
+struct Said {
+    stage: bool,
+    local: bool,
+    /// Whether a command that doesn't name a stage means another than the usual one.
+    other_stage: bool,
 }
 
 /// The stage that is meant when none is named.
 const DEFAULT_STAGE: &str = "prod";
 
-/// The folder that is meant when none is named.
-const DEFAULT_FOLDER: &str = ".";
+/// The variable that names another.
+const STAGE: &str = "DEPLOYER_STAGE";
+
+/// The variable that says `--local`.
+const LOCAL: &str = "DEPLOYER_LOCAL";
 
 /// Commands that don't work on a stage.
-const WITHOUT_STAGE: &[&str] = &["completions", "local"];
+const WITHOUT_STAGE: &[&str] = &["completions", "init", "local", "man"];
+
+impl Cli {
+    /// What the arguments of this process say. Where they say nothing that can be done, or ask for help, the process ends
+    /// with that.
+    pub fn of_this_process() -> Self {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        Self::of(&arguments).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What these arguments say.
+    ///
+    /// # Errors
+    /// They can't be understood, or ask for help.
+    pub fn of(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let definition = definition().color(help::color_of(arguments));
+        let matches = definition.try_get_matches_from(arguments);
+        let matches = matches.map_err(words::with_tip)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        cli.global.said = Said::by(&matches);
+        Ok(cli)
+    }
+}
+
+impl Said {
+    fn by(matches: &ArgMatches) -> Self {
+        // Wherever they stand, before or behind the command: the innermost knows of all.
+        let mut innermost = matches;
+        while let Some((_, below)) = innermost.subcommand() {
+            innermost = below;
+        }
+        let says = |id: &str| innermost.value_source(id) == Some(ValueSource::CommandLine);
+        Self {
+            stage: says("stage"),
+            local: says("local"),
+            other_stage: std::env::var_os(STAGE).is_some(),
+        }
+    }
+}
 
 impl Global {
+    /// Where `--local` or its counterpart was said, for messages.
+    pub(crate) fn local_is_said_by(&self) -> &'static str {
+        if self.said.local { "--local" } else { LOCAL }
+    }
+
     /// How a run with these options is told.
     pub fn reporting(&self) -> Options {
         Options {
@@ -87,14 +152,15 @@ impl Global {
     /// What the next command has to say, too, to work in the same place.
     fn flags(&self) -> Flags {
         let mut flags = Vec::new();
-        if self.local {
+        // What the environment says, the next command hears as well.
+        if self.said.local {
             flags.push(("--local", None));
         }
-        if self.stage != DEFAULT_STAGE {
+        if self.said.stage && (self.said.other_stage || self.stage != DEFAULT_STAGE) {
             flags.push(("--stage", Some(self.stage.clone())));
         }
-        if self.project_dir.as_os_str() != DEFAULT_FOLDER {
-            flags.push(("--project-dir", Some(self.project_dir.display().to_string())));
+        if let Some(folder) = self.project_dir.as_ref().filter(|folder| folder.as_os_str() != ".") {
+            flags.push(("--project-dir", Some(folder.display().to_string())));
         }
         for (name, value) in [("--region", &self.region), ("--profile", &self.profile)] {
             flags.extend(value.clone().map(|value| (name, Some(value))));
@@ -131,6 +197,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Begin a new project: an example that works, to be changed into yours
+    Init(InitArgs),
     /// Build, provision, seed, publish and verify a stage, then print its URLs
     Up(UpArgs),
     /// Deploy what is saved, that alone, as soon as it is; Ctrl-C ends it
@@ -157,10 +225,19 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Remove a stage
     Down(DownArgs),
+    /// What others call `up`
+    #[command(hide = true)]
+    Deploy(UpArgs),
+    /// What others call `down`
+    #[command(hide = true)]
+    Destroy(DownArgs),
+    /// What others call `down`
+    #[command(hide = true)]
+    Delete(DownArgs),
     /// The local cloud: start, stop, look at or empty it
     #[command(subcommand)]
     Local(LocalCommand),
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell, which asks this program what can follow
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -171,6 +248,31 @@ pub enum Command {
         /// The folder that they are written to
         dir: PathBuf,
     },
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The project's folder: a new one, or one without files
+    #[arg(value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// What it begins with
+    #[arg(long, value_enum, default_value_t = Example::Users, value_name = "EXAMPLE")]
+    pub example: Example,
+    /// The project's name, with which the name of every stack begins [default: the folder's]
+    #[arg(long, value_name = "PROJECT")]
+    pub name: Option<String>,
+}
+
+/// What a new project begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Example {
+    /// A page, an API with one function, and a table.
+    Users,
+    /// A shop: eight stacks, four functions, a queue, a schedule, signed requests.
+    Orders,
+    /// A site alone: a bucket and a distribution.
+    Site,
 }
 
 /// Arguments of `up`.
@@ -388,11 +490,14 @@ pub enum EnvFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    fn parsed(args: &[&str]) -> super::Cli {
+        let args: Vec<_> = args.iter().map(Into::into).collect();
+        super::Cli::of(&args).expect("arguments")
+    }
 
     #[test]
     fn is_well_formed() {
-        super::Cli::command().debug_assert();
+        super::definition().debug_assert();
     }
 
     #[test]
@@ -407,7 +512,7 @@ mod tests {
             "--project-dir",
             "d",
         ];
-        let flags = super::Cli::parse_from(args).global.flags();
+        let flags = parsed(&args).global.flags();
         let named = flags.flags.iter().map(|(name, value)| (*name, value.as_deref()));
         let expected = [("--project-dir", "d"), ("--region", "r"), ("--profile", "p")];
         assert_eq!(

@@ -19,6 +19,7 @@ use crate::stack::ownership::{self, Adoption, Labels};
 use crate::stack::partition;
 use crate::stack::read::{self, Deployed, Stack};
 use crate::stack::status::StackState;
+use crate::text::quoted_for_shell;
 
 /// One run of the command: what it was asked, whom it tells, and what it has begun.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,8 @@ impl<'a> Context<'a> {
             journal,
         } = session;
         let region = global.region.clone().or_else(|| project.stage.region.clone());
-        let access = if global.local {
+        let is_local = is_local(global, &project)?;
+        let access = if is_local {
             let running = local_cloud::ensure_running(reporter).await?;
             Access::Keys {
                 endpoint: running.endpoint,
@@ -75,7 +77,7 @@ impl<'a> Context<'a> {
             .stage
             .account
             .as_ref()
-            .filter(|wanted| !global.local && **wanted != cloud.account)
+            .filter(|wanted| !is_local && **wanted != cloud.account)
         {
             return Err(Error::new(
                 ErrorKind::WrongAccount,
@@ -284,6 +286,36 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+/// Whether the run is for the local cloud: because it says so, or because its stage is never anywhere else.
+///
+/// # Errors
+/// It also names a profile, which is AWS's.
+fn is_local(global: &Global, project: &Project) -> Result<bool> {
+    let stage = &project.stage;
+    if !global.local && !stage.local {
+        return Ok(false);
+    }
+    let Some(profile) = &global.profile else {
+        return Ok(true);
+    };
+    let profile = format!("--profile {} names an account on AWS", quoted_for_shell(profile));
+    Err(if stage.local {
+        let what = format!("{profile}, and the stage {} is always on the local cloud", stage.name);
+        let error = stage.place_of_local().refuse(Error::new(ErrorKind::InvalidUsage, what));
+        error.hint("Leave out --profile, or name another stage.")
+    } else {
+        let said = global.local_is_said_by();
+        let what = format!("{profile}, and {said} asks for the local cloud");
+        let without = match said {
+            "--local" => "Leave out one of the two.".to_owned(),
+            variable => {
+                format!("Leave out --profile, or say it with `{variable}=` in front: `{variable}= deployer …`.")
+            }
+        };
+        Error::new(ErrorKind::InvalidUsage, what).hint(without)
+    })
 }
 
 /// The clients for the regions that templates ask for beside the stage's own.

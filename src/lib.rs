@@ -15,6 +15,7 @@ mod cli;
 mod clock;
 mod cloud;
 mod commands;
+mod completion;
 mod conflicts;
 mod context;
 mod document;
@@ -50,5 +51,5 @@ mod verify;
 mod wait;
 mod watching;
 
-pub use cli::Cli;
+pub use cli::{Cli, definition};
 pub use run::run;

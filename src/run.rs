@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use clap::{CommandFactory, Parser};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -10,9 +9,10 @@ use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::cli::{Cli, Color, Command, Global, Output};
+use crate::cli::{self, Cli, Color, Command, Global, Output};
 use crate::cloud;
 use crate::commands;
+use crate::completion;
 use crate::context::Session;
 use crate::environment;
 use crate::error::{Error, ErrorKind, Exit, OrFail, Phase, Result};
@@ -29,6 +29,8 @@ const STACK_BYTES: usize = 8 << 20;
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
     environment::without_empty_variables();
+    // A shell asks what can follow, and waits for it.
+    completion::answer();
     // Before anything else, so that a signal is never left to end the process by itself.
     let waiting = runtime().and_then(|runtime| {
         let guard = runtime.enter();
@@ -36,7 +38,7 @@ pub fn run() -> Exit {
         drop(guard);
         Ok((runtime, signals))
     });
-    let cli = Cli::parse();
+    let cli = Cli::of_this_process();
     start_log(&cli.global);
     let (reporter, journal) = (Reporter::new(cli.global.reporting()), Journal::default());
     let session = Session {
@@ -64,14 +66,17 @@ pub fn run() -> Exit {
 /// The name of a command that people wait for.
 fn that_takes_time(command: &Command) -> Option<&'static str> {
     match command {
-        Command::Up(_) => Some("up"),
+        Command::Up(_) | Command::Deploy(_) => Some("up"),
         Command::Package(_) => Some("package"),
         Command::Seed(_) => Some("seed"),
         Command::Backup(_) => Some("backup"),
         Command::Rollback(_) => Some("rollback"),
         Command::Verify(_) => Some("verify"),
-        Command::Down(_) => Some("down"),
-        Command::Status
+        Command::Down(_) | Command::Destroy(_) | Command::Delete(_) => Some("down"),
+        Command::Init(_)
+        | Command::Diff(_)
+        | Command::Watch(_)
+        | Command::Status(_)
         | Command::Diagnose
         | Command::Releases
         | Command::Graph(_)
@@ -190,9 +195,15 @@ async fn interruptible(command: &Command, session: Session<'_>) -> Result<Exit> 
 }
 
 async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
+    let called = |theirs: &str, ours: &str| session.reporter.note(format!("`{theirs}` is `deployer {ours}`"));
     let done = match command {
+        Command::Init(args) => commands::init::run(args, session),
         Command::Diff(args) => return commands::up::difference::run(args, session).await,
         Command::Up(args) => commands::up::run(args, session).await,
+        Command::Deploy(args) => {
+            called("deploy", "up");
+            commands::up::run(args, session).await
+        }
         Command::Watch(args) => commands::watch::run(args, session).await,
         Command::Graph(args) => commands::graph::run(args, session),
         Command::Package(args) => commands::package::run(args, session).await,
@@ -204,13 +215,17 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
         Command::Status(args) => commands::status::run(args, session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,
-        Command::Local(command) => commands::local::run(*command, session).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "deployer", &mut script);
-            session.reporter.print(script)
+        Command::Destroy(args) => {
+            called("destroy", "down");
+            commands::down::run(args, session).await
         }
-        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), dir)
+        Command::Delete(args) => {
+            called("delete", "down");
+            commands::down::run(args, session).await
+        }
+        Command::Local(command) => commands::local::run(*command, session).await,
+        Command::Completions { shell } => session.reporter.print(completion::script(*shell)?),
+        Command::Man { dir } => clap_mangen::generate_to(cli::definition(), dir)
             .or_fail(|| format!("could not write the manual into {}", dir.display())),
     };
     done.map(|()| Exit::Done)

@@ -34,6 +34,7 @@ const LAYERS: &[&[&str]] = &[
     &["context"],
     &["verify"],
     &["commands"],
+    &["completion"],
     &["run"],
 ];
 

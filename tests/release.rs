@@ -81,8 +81,8 @@ fn what_is_unpacked_into_an_empty_folder_runs() {
         run(&["completions", "bash"]),
         std::fs::read_to_string(folder.join("completions/deployer.bash")).expect("the script")
     );
-    let complete = "source completions/deployer.bash; COMP_WORDS=(deployer ver) COMP_CWORD=1; \
-                    _deployer deployer ver deployer; echo \"${COMPREPLY[*]}\"";
+    let complete = "PATH=$PWD:$PATH; source completions/deployer.bash; COMP_WORDS=(deployer ver) COMP_CWORD=1; \
+                    _clap_complete_deployer deployer ver deployer; echo \"${COMPREPLY[*]}\"";
     assert_eq!(output(bare("bash", &folder).args(["-c", complete])), "verify\n");
 
     // Each command that the help names has a page, with the command's own words in it.

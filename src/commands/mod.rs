@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod diagnose;
 pub(crate) mod down;
 pub(crate) mod graph;
+pub(crate) mod init;
 pub(crate) mod local;
 pub(crate) mod package;
 pub(crate) mod releases;
@@ -16,8 +17,8 @@ pub(crate) mod watch;
 
 use crate::cli::Global;
 use crate::error::Result;
-use crate::project::Project;
 use crate::project::contract::Contract;
+use crate::project::{self, Project};
 use crate::report::Reporter;
 use crate::site::{self, Site};
 
@@ -26,7 +27,7 @@ use crate::site::{self, Site};
 /// # Errors
 /// It can't be read, or has no such stage.
 pub(crate) fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
-    let project = Project::open(&global.project_dir, &global.stage)?;
+    let project = Project::open(&project::folder(global.project_dir.as_deref())?, &global.stage)?;
     for warning in &project.warnings {
         reporter.warn(warning);
     }

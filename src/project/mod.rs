@@ -8,6 +8,7 @@ pub(crate) mod functions;
 #[cfg(test)]
 mod fuzzing;
 mod json;
+mod locate;
 pub(crate) mod naming;
 pub(crate) mod number;
 mod placeholder;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use functions::Function;
+pub(crate) use locate::folder;
 use seed::{SeedTable, Seeds};
 use stacks::{ARTIFACTS, CODE_BUCKET, StackId, StackTemplate};
 use stages::{SiteSource, Stage, Stages};
@@ -94,7 +96,7 @@ impl Project {
                 format!("there is no folder {}", folder.display()),
             )
             .cause("a project folder has stacks/, function/ and site/")
-            .hint("Change to the project's folder, or name it with --project-dir."));
+            .hint("Change to the project's folder or one in it, or name it with --project-dir; `deployer init` begins a new one."));
         }
         let file = folder.join("stages.yaml");
         let mut stages = Stages::parse(&source::read(&file)?, &file)?;
@@ -455,6 +457,16 @@ impl Project {
     pub(crate) fn build_dir(&self) -> PathBuf {
         self.dir.join("target").join("deployer")
     }
+}
+
+/// The stages that the project in `dir` has.
+///
+/// # Errors
+/// `stacks/stages.yaml` can't be read.
+pub(crate) fn stage_names(dir: &Path) -> Result<Vec<String>> {
+    let file = dir.join("stacks").join("stages.yaml");
+    let stages = Stages::parse(&source::read(&file)?, &file)?;
+    Ok(stages.names().map(str::to_owned).collect())
 }
 
 /// Whether a bucket for packages, the publishing ledger or large templates is needed.

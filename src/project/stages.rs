@@ -39,8 +39,9 @@ pub(crate) struct Stages {
 #[derive(Debug, Default)]
 struct Section {
     protected: Option<bool>,
+    local: Option<(bool, Spot)>,
     region: Option<Written>,
-    account: Option<String>,
+    account: Option<(String, Spot)>,
     profile: Option<Written>,
     boundary: Option<Written>,
     site: SiteSection,
@@ -55,6 +56,7 @@ struct Section {
 const SETTINGS: &[&str] = &[
     "account",
     "boundary",
+    "local",
     "parameters",
     "profile",
     "protected",
@@ -167,6 +169,8 @@ pub(crate) struct Stage {
     pub name: String,
     /// Keeps its data: recovery, deletion protection, and `down` leaves the stack.
     pub protected: bool,
+    /// Always on the local cloud, and never on AWS.
+    pub local: bool,
     /// The region the project wants, if it says.
     pub region: Option<String>,
     /// The number of the only account that the stage is to be in, if it says: 12 digits.
@@ -186,6 +190,8 @@ pub(crate) struct Stage {
     /// The environment variables that its settings have something of.
     variables: Vec<Variable>,
     spots: BTreeMap<String, Spot>,
+    /// Where it says that it is always on the local cloud.
+    says_local: Option<Spot>,
     source: Source,
 }
 
@@ -236,6 +242,11 @@ impl Stage {
     /// Where the file names a parameter.
     pub(crate) fn place_of(&self, parameter: &str) -> Place {
         self.place(self.spots.get(parameter).map(|spot| spot.key))
+    }
+
+    /// Where the file says that the stage is always on the local cloud.
+    pub(crate) fn place_of_local(&self) -> Place {
+        self.place(self.says_local.map(|spot| spot.key))
     }
 
     fn place(&self, span: Option<Span>) -> Place {
@@ -376,6 +387,11 @@ impl Stages {
             .collect())
     }
 
+    /// The stages that the file lists.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.stages.keys().map(String::as_str)
+    }
+
     /// The settings of the stage `name`.
     ///
     /// # Errors
@@ -481,15 +497,30 @@ impl Stages {
             None => None,
         };
         let protected = own.protected.or(self.defaults.protected).unwrap_or(false);
+        let local = own.local.or(self.defaults.local).filter(|(local, _)| *local);
+        if local.is_some() {
+            // Of all stages' defaults a local one takes what it can use; what is said of it alone is meant.
+            let of_aws = own.account.as_ref().map(|(_, at)| ("account", at));
+            let of_aws = of_aws.or(own.profile.as_ref().map(|written| ("profile", &written.at)));
+            if let Some((setting, at)) = of_aws {
+                let what = format!("`{setting}` is about AWS, and the stage `{name}` is `local: true`, never there");
+                return Err(reader.refuse(at.key, &what).hint("Take out one of the two."));
+            }
+        }
         let seed = if protected { Seeding::Once } else { Seeding::Always };
         Ok(Stage {
             name: name.to_owned(),
             protected,
+            local: local.is_some(),
+            says_local: local.map(|(_, at)| at),
             seed: own.seed.or(self.defaults.seed).unwrap_or(seed),
             region: text("region", |section| section.region.as_ref())?,
             profile: text("profile", |section| section.profile.as_ref())?,
             boundary,
-            account: own.account.clone().or_else(|| self.defaults.account.clone()),
+            account: {
+                let account = own.account.as_ref().or(self.defaults.account.as_ref());
+                account.filter(|_| local.is_none()).map(|(number, _)| number.clone())
+            },
             site: SiteSection::settings(&own.site, &self.defaults.site, |what, written| {
                 Ok(expand(what, written)?.text)
             })?,
@@ -625,8 +656,9 @@ impl Reader<'_> {
             }
             match entry.name {
                 "protected" => section.protected = self.flag(&entry)?,
+                "local" => section.local = self.flag(&entry)?.map(|local| (local, entry.spot())),
                 "seed" => section.seed = self.seed(&entry)?,
-                "account" => section.account = self.account(&entry)?,
+                "account" => section.account = self.account(&entry)?.map(|number| (number, entry.spot())),
                 "profile" => section.profile = self.setting(&entry)?,
                 "boundary" => section.boundary = self.setting(&entry)?,
                 "region" => section.region = self.setting(&entry)?,
@@ -800,6 +832,30 @@ const DIGITS: usize = 12;
 
 const LONGEST_STAGE: usize = 20;
 
+/// Whether a project may be called that.
+///
+/// # Errors
+/// Says why not.
+pub(crate) fn check_project(name: &str) -> Result<()> {
+    check_name("project", name, LONGEST_PROJECT)
+}
+
+/// The nearest name to `name` that a project may have; none if nothing of it would be left.
+pub(crate) fn project_like(name: &str) -> Option<String> {
+    let mut like = String::new();
+    for c in name.chars().map(|c| c.to_ascii_lowercase()) {
+        match c {
+            'a'..='z' => like.push(c),
+            '0'..='9' if !like.is_empty() => like.push(c),
+            _ if like.is_empty() || like.ends_with('-') => {}
+            _ => like.push('-'),
+        }
+    }
+    like.truncate(LONGEST_PROJECT);
+    let like = like.trim_end_matches('-');
+    (!like.is_empty()).then(|| like.to_owned())
+}
+
 /// One rule for both names: they are joined into names of stacks (no `_`), buckets (no capitals) and API stages.
 fn check_name(what: &str, name: &str, longest: usize) -> Result<()> {
     let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -878,6 +934,53 @@ stages:
         assert_eq!(&excerpt.text[excerpt.span.clone()], marked, "{text}");
         assert!(error.next_step().is_some(), "{text}");
         error
+    }
+
+    #[test]
+    fn a_local_stage_has_nothing_of_aws() {
+        let file = |defaults: &str, own: &str| {
+            parse(&format!(
+                "project: x\ndefaults: {{ {defaults} }}\nstages:\n  mine: {{ {own} }}\n  prod: {{}}\n"
+            ))
+        };
+        let of_aws = "account: '111111111111', profile: work, region: eu-central-1";
+        let stages = file(of_aws, "local: true").expect("valid");
+        let mine = stages.stage("mine").expect("listed");
+        assert!(mine.local && mine.account.is_none());
+        assert_eq!(mine.region.as_deref(), Some("eu-central-1"));
+        assert_eq!(mine.place_of_local().to_string(), "stacks/stages.yaml:4:11");
+        let prod = stages.stage("prod").expect("listed");
+        assert!(!prod.local && prod.account.is_some());
+        // All of them, but for one that says otherwise.
+        let stages = file("local: true", "local: false, profile: work").expect("valid");
+        assert!(!stages.stage("mine").expect("listed").local);
+        assert!(stages.stage("prod").expect("listed").local);
+        for (own, at, marked) in [
+            ("local: true, account: '111111111111'", "4:24", "account"),
+            ("profile: work, local: true", "4:11", "profile"),
+        ] {
+            refused(file("", own).expect("valid").stage("mine"), at, marked, "never there");
+        }
+        refused(file("", "local: 'yes'"), "4:18", "'yes'", "true or false");
+    }
+
+    #[test]
+    fn a_project_is_called_what_is_nearest() {
+        for (name, like) in [
+            ("shop", Some("shop")),
+            ("My Shop!", Some("my-shop")),
+            ("2024_orders", Some("orders")),
+            ("a name that is far too long", Some("a-name-that-is-far-t")),
+            ("exactly-nineteen-ch-x", Some("exactly-nineteen-ch")),
+            ("Größe", Some("gr-e")),
+            ("42", None),
+            ("漢", None),
+        ] {
+            assert_eq!(project_like(name).as_deref(), like, "{name}");
+            if let Some(like) = like {
+                assert!(check_project(like).is_ok(), "{like}");
+            }
+        }
     }
 
     #[test]

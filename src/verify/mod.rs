@@ -136,6 +136,12 @@ pub(crate) fn check_ids() -> Vec<&'static str> {
     checks::ALL.iter().map(|check| check.id()).collect()
 }
 
+/// What checks can be chosen by: their ids, and layers.
+pub(crate) fn selectable() -> Vec<&'static str> {
+    let layers = Layer::ALL.iter().map(|layer| layer.as_str());
+    layers.chain(check_ids()).collect()
+}
+
 /// Which checks are to be made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
@@ -149,8 +155,7 @@ impl Selection {
     /// # Errors
     /// There is no such check or layer.
     pub(crate) fn new(only: &[String], skip: &[String]) -> Result<Self> {
-        let layers = Layer::ALL.iter().map(|layer| layer.as_str());
-        let known: Vec<&str> = checks::ALL.iter().map(|check| check.id()).chain(layers).collect();
+        let known = selectable();
         if let Some(unknown) = only.iter().chain(skip).find(|name| !known.contains(&name.as_str())) {
             let error = Error::new(
                 ErrorKind::InvalidUsage,

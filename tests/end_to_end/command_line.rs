@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory};
-use deployer::Cli;
+use clap::Command;
 
 use crate::support::Deployer;
 use crate::support::project::repository;
@@ -33,11 +32,14 @@ fn helps() -> Vec<(Vec<String>, String)> {
     fn add(command: &mut Command, above: &[String], helps: &mut Vec<(Vec<String>, String)>) {
         let path = [above, &[command.get_name().to_owned()]].concat();
         helps.push((path.clone(), command.render_long_help().to_string()));
-        for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+        // What is hidden only teaches another command's name, but for that which packagers need.
+        let is_told =
+            |below: &&mut Command| below.get_name() != "help" && (!below.is_hide_set() || below.get_name() == "man");
+        for below in command.get_subcommands_mut().filter(is_told) {
             add(below, &path, helps);
         }
     }
-    let mut command = Cli::command().term_width(COLUMNS);
+    let mut command = deployer::definition().term_width(COLUMNS);
     command.build();
     let mut helps = Vec::new();
     add(&mut command, &[], &mut helps);
