@@ -656,6 +656,33 @@ def parse_functions_request(handler):
 BaseHTTPRequestHandler.parse_request = parse_functions_request
 
 
+# ---- what functions leave in their logs ----
+
+
+def in_log(result, request_id):
+    """Adds to what a function wrote what Lambda itself would write: that it ended, or was ended, and why. What it said
+    before its first event ministack has in the reason alone."""
+    body = result.get("body")
+    if not result.get("error") or not isinstance(body, dict):
+        return result
+    kind, why = str(body.get("errorType", "")), str(body.get("errorMessage", ""))
+    if not kind.startswith(("Runtime.", "Sandbox.")) or kind == "Runtime.HandlerError":
+        return result
+    said = result.get("log") or ""
+    if not said and why.startswith("bootstrap "):
+        why, _, said = why.partition(": ")
+    own = f"RequestId: {request_id} Error: {why}\n{kind}"
+    return result | {"log": f"{said}\n{own}" if said else own}
+
+
+def logged(execute):
+    return lambda func, event, request_id: in_log(execute(func, event, request_id), request_id)
+
+
+lambda_svc._execute_function_provided_warm = logged(lambda_svc._execute_function_provided_warm)
+lambda_svc._execute_function_warm = logged(lambda_svc._execute_function_warm)
+
+
 # ---- whether all was saved ----
 
 # The file is there until all is saved, so that its going says so: a full disk takes no new file, and ministack only logs
