@@ -213,6 +213,10 @@ pub enum Command {
     Backup(BackupArgs),
     /// Show the stage's stacks and what is in them: the site, routes, functions, tables
     Status(StatusArgs),
+    /// Show what the stage's functions have written into their logs
+    Logs(LogsArgs),
+    /// Call a function with an event, one that its routes and triggers imply among others, and show its answer
+    Invoke(InvokeArgs),
     /// Tell why the last operation on a stack failed, whoever started it, and what to do about it
     Diagnose,
     /// List what was deployed when, by whom, and what changed with it
@@ -440,6 +444,48 @@ pub struct BackupArgs {
     /// This table alone, by its logical id
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// This function alone, by its logical id (STACK:ID where two stacks have it) or its name; may be given several times
+    /// [default: all of the stage's]
+    #[arg(long, value_name = "NAME")]
+    pub function: Vec<String>,
+    /// From when on: how long ago, as in 90s, 10m, 2h or 3d, or a time such as 2026-01-31T09:30:00Z
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub since: String,
+    /// Go on with what comes, until Ctrl-C, which is then no failure
+    #[arg(short, long)]
+    pub follow: bool,
+    /// What fits this alone, a pattern of CloudWatch Logs: `timeout`, `?ERROR ?WARN`, `{ $.level = "ERROR" }`
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Option<String>,
+    /// This invocation alone, by its request id
+    #[arg(long, value_name = "ID", conflicts_with = "filter")]
+    pub request: Option<String>,
+}
+
+/// Arguments of `invoke`.
+#[derive(Debug, Clone, Args)]
+pub struct InvokeArgs {
+    /// The function, by its logical id (STACK:ID where two stacks have it) or its name
+    #[arg(value_name = "FUNCTION")]
+    pub function: String,
+    /// The event: JSON
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "sample"])]
+    pub event: Option<String>,
+    /// A file with the event; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    pub event_file: Option<PathBuf>,
+    /// An event that the templates imply: a route such as "GET /users", a trigger's logical id, or the name of an invocation in
+    /// stacks/verify.yaml [default: the only one; else all are listed]
+    #[arg(long, value_name = "ROUTE|NAME", num_args = 0..=1, default_missing_value = "")]
+    pub sample: Option<String>,
+    /// Print the event, and send nothing
+    #[arg(long)]
+    pub print_event: bool,
 }
 
 /// Arguments of `down`.

@@ -10,6 +10,15 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     DateTime::from(time).fmt(Format::DateTime).unwrap_or_default()
 }
 
+/// The same of milliseconds since 1970, always with three digits behind the second: what stands below one another is then
+/// as long.
+pub(crate) fn rfc3339_with_millis(ms: i64) -> String {
+    let text = DateTime::from_millis(ms - ms.rem_euclid(1000))
+        .fmt(Format::DateTime)
+        .unwrap_or_default();
+    format!("{}.{:03}Z", text.trim_end_matches('Z'), ms.rem_euclid(1000))
+}
+
 /// What [`rfc3339`] has written.
 pub(crate) fn of_rfc3339(text: &str) -> Option<SystemTime> {
     DateTime::from_str(text, Format::DateTime).ok()?.try_into().ok()
@@ -53,5 +62,7 @@ mod tests {
         assert_eq!(rfc3339(time), "2025-11-26T13:50:00Z");
         assert_eq!(of_rfc3339(&rfc3339(time)), Some(time));
         assert_eq!(of_rfc3339("yesterday"), None);
+        assert_eq!(rfc3339_with_millis(1_764_165_000_000), "2025-11-26T13:50:00.000Z");
+        assert_eq!(rfc3339_with_millis(1_764_165_000_070), "2025-11-26T13:50:00.070Z");
     }
 }

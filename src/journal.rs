@@ -39,6 +39,8 @@ struct State {
     operations: BTreeMap<u64, Underway>,
     /// Whether nothing but a signal ends it.
     is_endless: bool,
+    /// A function that was called, and whose answer hasn't come.
+    called: Option<String>,
 }
 
 /// An operation that somebody else carries out.
@@ -101,6 +103,16 @@ impl Journal {
     /// Whether nothing but a signal ends it.
     pub(crate) fn is_endless(&self) -> bool {
         self.state().is_endless
+    }
+
+    /// Notes the function that is being called, or that its answer has come.
+    pub(crate) fn note_call(&self, function: Option<&str>) {
+        self.state().called = function.map(str::to_owned);
+    }
+
+    /// The function that is being called.
+    pub(crate) fn called(&self) -> Option<String> {
+        self.state().called.clone()
     }
 
     /// Whether something was changed yet.

@@ -17,7 +17,7 @@ use crate::context::Session;
 use crate::environment;
 use crate::error::{Error, ErrorKind, Exit, OrFail, Phase, Result};
 use crate::journal::{Journal, UNDOING};
-use crate::report::Reporter;
+use crate::report::{Reporter, logs_command};
 
 /// How long a run that has nothing to undo may take to end after a signal: it may be reading a large file, and its
 /// temporary files go when it ends by itself.
@@ -77,6 +77,8 @@ fn that_takes_time(command: &Command) -> Option<&'static str> {
         | Command::Diff(_)
         | Command::Watch(_)
         | Command::Status(_)
+        | Command::Logs(_)
+        | Command::Invoke(_)
         | Command::Diagnose
         | Command::Releases
         | Command::Graph(_)
@@ -213,6 +215,8 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
         Command::Releases => commands::releases::run(session).await,
         Command::Rollback(args) => commands::rollback::run(args, session).await,
         Command::Status(args) => commands::status::run(args, session).await,
+        Command::Logs(args) => commands::logs::run(args, session).await,
+        Command::Invoke(args) => commands::invoke::run(args, session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,
         Command::Destroy(args) => {
@@ -233,6 +237,11 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
 
 /// What to say of an interrupted run: what goes on without it, and whether anything was changed.
 fn interruption(journal: &Journal, not_undone: &[Error]) -> Error {
+    if let Some(function) = journal.called() {
+        return Error::new(ErrorKind::Interrupted, "interrupted")
+            .cause(format!("the function {function} was called, and goes on to its end"))
+            .hint(format!("{} shows what it does.", logs_command(&function)));
+    }
     let listed = |has_begun| {
         let operations = journal.operations().into_iter();
         let operations = operations.filter(|operation| operation.has_begun == has_begun);

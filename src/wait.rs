@@ -69,6 +69,14 @@ pub(crate) async fn until<T, E>(pace: Pace, mut probe: impl AsyncFnMut() -> Prob
     }
 }
 
+/// Waits until `least` has passed since the last time that this was waited for.
+pub(crate) async fn apart(last: &mut Option<Instant>, least: Duration) {
+    if let Some(last) = *last {
+        sleep_until(last + least).await;
+    }
+    *last = Some(Instant::now());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +122,14 @@ mod tests {
         assert_eq!(end, Waited::TimedOut);
         assert_eq!(start.elapsed(), PACE.deadline);
         assert_eq!(last_look, PACE.deadline);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_to_be_apart_is() {
+        let (start, mut last) = (Instant::now(), None);
+        for _ in 0..3 {
+            apart(&mut last, PACE.first).await;
+        }
+        assert_eq!(start.elapsed(), 2 * PACE.first);
     }
 }

@@ -115,6 +115,33 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "logs",
+        &[
+            ("deployer logs --since 1h", "Of all functions of the stage"),
+            (
+                "deployer logs --function list-orders --follow",
+                "Of one, as it comes",
+            ),
+            (
+                "deployer logs --output json | jq -r .message",
+                "For a script, a line an event",
+            ),
+        ],
+    ),
+    (
+        "invoke",
+        &[
+            (
+                "deployer invoke list-orders --sample --local",
+                "With the event that its route implies",
+            ),
+            (
+                "deployer invoke list-orders --event '{\"id\":1}' --stage dev",
+                "With an event of one's own",
+            ),
+        ],
+    ),
+    (
         "diagnose",
         &[(
             "deployer diagnose --stage dev",

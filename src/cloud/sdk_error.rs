@@ -196,7 +196,7 @@ fn without_credentials(what: &str, why: String, error: impl std::error::Error + 
 
 /// What kind of refusal an error code is, where the code alone tells.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html> and each service's common errors.
-pub(super) fn kind_of(code: &str) -> ErrorKind {
+pub(crate) fn kind_of(code: &str) -> ErrorKind {
     match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
             ErrorKind::CredentialsExpired

@@ -3,9 +3,12 @@
 pub(crate) mod backup;
 pub(crate) mod diagnose;
 pub(crate) mod down;
+mod functions;
 pub(crate) mod graph;
 pub(crate) mod init;
+pub(crate) mod invoke;
 pub(crate) mod local;
+pub(crate) mod logs;
 pub(crate) mod package;
 pub(crate) mod releases;
 pub(crate) mod rollback;

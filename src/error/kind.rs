@@ -56,6 +56,8 @@ pub enum ErrorKind {
     ServiceError,
     /// Something took longer than it may.
     TimedOut,
+    /// A function that was called ended with an error.
+    FunctionFailed,
     /// The local cloud doesn't do what it should.
     LocalCloud,
     /// Several parts of a run failed, for reasons of several kinds.
@@ -137,6 +139,7 @@ impl Exit {
             | ErrorKind::Unreachable
             | ErrorKind::ServiceError
             | ErrorKind::TimedOut
+            | ErrorKind::FunctionFailed
             | ErrorKind::LocalCloud
             | ErrorKind::SeveralFailed
             | ErrorKind::Failed => Self::Failed,

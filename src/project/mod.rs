@@ -12,6 +12,7 @@ mod locate;
 pub(crate) mod naming;
 pub(crate) mod number;
 mod placeholder;
+pub(crate) mod samples;
 pub(crate) mod seed;
 pub(crate) mod seeds;
 pub(crate) mod source;

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::LogLine;
+
 /// Something that happened, or is about to.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -57,6 +59,8 @@ pub(crate) enum Event {
         /// What goes with it, a line each.
         losses: Vec<String>,
     },
+    /// A function has written something, or Lambda of it.
+    Log(Box<LogLine>),
     /// Something to know that is no failure.
     Warning {
         /// The sentence.

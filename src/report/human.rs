@@ -12,7 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::changes::stack_changes;
 use super::event::{Severity, StackAction, StackChanges};
 use super::layout::Layout;
-use super::{Event, Paint, excerpt, marked, printable, stderr_line};
+use super::{Event, LogLine, Paint, excerpt, marked, printable, stderr_line};
 use crate::error::{Error, ErrorKind};
 
 /// The least room for a part's name, in characters.
@@ -107,6 +107,11 @@ impl Human {
         }
     }
 
+    /// Whether a line of a log says something that people want to know.
+    pub(super) fn shows(&self, line: &LogLine) -> bool {
+        self.verbose || !line.is_noise
+    }
+
     /// Removes what moves, so that what follows stands alone.
     pub(super) fn clear(&self) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,6 +186,12 @@ impl Human {
                 self.line(&self.stderr.bold(&format!("About to {what}:")));
                 for loss in losses {
                     self.line(&format!("  {} {loss}", self.stderr.color(AnsiColor::Red, "−")));
+                }
+            }
+            Event::Log(line) => {
+                if self.shows(line) {
+                    let text = line.text(&self.stderr, 0);
+                    text.lines().for_each(|line| self.line(line));
                 }
             }
             Event::Warning { message } => {

@@ -7,6 +7,7 @@ pub(crate) mod event;
 mod excerpt;
 mod human;
 mod layout;
+mod log_line;
 mod next_step;
 mod pulse;
 
@@ -23,11 +24,12 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Excerpt, Exit, OrFail, Result};
 use crate::ident::fresh_token;
-use crate::text::{all_visible, visible};
+use crate::text::{all_visible, quoted_for_shell, visible};
 pub(crate) use changes::{property_change, shortened, stack_changes, written};
 pub(crate) use event::{Event, StackChanges};
 use human::Human;
 use layout::Layout;
+pub(crate) use log_line::{Level, LogLine, Report, SCHEMA as LOG_LINE_SCHEMA};
 pub(crate) use next_step::Flags;
 use pulse::Pulse;
 
@@ -39,6 +41,11 @@ pub(crate) fn counted(counts: &[(usize, &str)]) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     parts.join(", ")
+}
+
+/// The command that shows a function's log, as hints name it.
+pub(crate) fn logs_command(function: &str) -> String {
+    format!("`deployer logs --function {}`", quoted_for_shell(function))
 }
 
 /// A command's result: a document for programs, and a text for people.
@@ -320,17 +327,63 @@ impl Reporter {
         self.print(text)
     }
 
+    /// Prints what others have written as a result: no command in it is ours to complete.
+    ///
+    /// # Errors
+    /// As [`Reporter::result`].
+    pub(crate) fn answer(&self, answer: &impl CommandResult) -> Result<()> {
+        match &self.style {
+            Style::Human(human) => self.print(printable(&answer.text(&human.stdout))),
+            Style::Json => self.result(answer),
+        }
+    }
+
+    /// Prints lines of logs on stdout, with `width` characters for functions' names; a line each, whatever the format.
+    /// Returns whether anybody reads on.
+    ///
+    /// # Errors
+    /// Stdout can't be written.
+    pub(crate) fn log_lines(&self, lines: &[LogLine], width: usize) -> Result<bool> {
+        let mut text = String::new();
+        for line in lines {
+            match &self.style {
+                Style::Human(human) if human.shows(line) => text += &printable(&line.text(&human.stdout, width)),
+                Style::Human(_) => {}
+                Style::Json => {
+                    let document = serde_json::to_string(line).or_fail(|| "could not write a line".to_owned())?;
+                    text += &printable_json(&document);
+                    text.push('\n');
+                }
+            }
+        }
+        self.write(text)
+    }
+
+    /// Shorthand for [`Event::Log`].
+    pub(crate) fn log(&self, line: &LogLine) {
+        self.event(&Event::Log(Box::new(line.clone())));
+    }
+
+    /// Whether results are documents.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.style, Style::Json)
+    }
+
     /// Prints text on stdout as it is.
     pub(crate) fn print(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        self.write(text).map(drop)
+    }
+
+    /// The same; returns whether anybody reads on.
+    fn write(&self, text: impl AsRef<[u8]>) -> Result<bool> {
         if let Style::Human(human) = &self.style {
             human.clear();
         }
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::failed("could not write the result").cause(error))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::failed("could not write the result").cause(error)),
         }
     }
 

@@ -45,6 +45,13 @@ pub(super) async fn function(
         .await
 }
 
+/// The documents of all policies of a role, whatever is shared with others.
+pub(super) async fn documents_of(cloud: &Cloud, role: &str) -> Result<Vec<Value>, Problem> {
+    let (inline, attached) = tokio::try_join!(inline_policies(cloud, role), attached_policies(cloud, role))?;
+    let managed = try_join_all(attached.iter().map(|arn| document_of(cloud, arn))).await?;
+    Ok(inline.into_values().chain(managed).collect())
+}
+
 /// A role with all its policies.
 pub(super) async fn role(stage: &Stage<'_>, role: Resource<'_>, round: Round) -> Result<Arc<LiveRole>, Problem> {
     let (cloud, name) = (role.cloud(), role.name);
@@ -118,20 +125,22 @@ pub(super) async fn managed_policy(
     arn: &str,
     round: Round,
 ) -> Result<Arc<Value>, Problem> {
-    let ask = async || {
-        let what = format!("could not read the policy {arn}");
-        let policy = asked(cloud.iam.get_policy().policy_arn(arn).send().await, &what)?.policy;
-        let version = policy.and_then(|policy| policy.default_version_id).unwrap_or_default();
-        let answer = cloud
-            .iam
-            .get_policy_version()
-            .policy_arn(arn)
-            .version_id(version)
-            .send()
-            .await;
-        let version = asked(answer, &what)?.policy_version;
-        let document = version.and_then(|version| version.document).unwrap_or_default();
-        Ok(Arc::new(documents::read(&document)))
-    };
+    let ask = async || Ok(Arc::new(document_of(cloud, arn).await?));
     stage.managed_policies.get(arn, round, ask).await
+}
+
+async fn document_of(cloud: &Cloud, arn: &str) -> Result<Value, Problem> {
+    let what = format!("could not read the policy {arn}");
+    let policy = asked(cloud.iam.get_policy().policy_arn(arn).send().await, &what)?.policy;
+    let version = policy.and_then(|policy| policy.default_version_id).unwrap_or_default();
+    let answer = cloud
+        .iam
+        .get_policy_version()
+        .policy_arn(arn)
+        .version_id(version)
+        .send()
+        .await;
+    let version = asked(answer, &what)?.policy_version;
+    let document = version.and_then(|version| version.document).unwrap_or_default();
+    Ok(documents::read(&document))
 }

@@ -22,6 +22,7 @@ mod roles;
 mod shared;
 mod sign;
 mod stage;
+mod writes;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -41,7 +42,8 @@ use layer::Layer;
 pub(crate) use outcome::{CheckResult, Checked, Verification};
 use shared::Round;
 use stage::Resource;
-pub(crate) use stage::Stage;
+pub(crate) use stage::{Stage, outputs, scope};
+pub(crate) use writes::may_write;
 
 /// How long something may look wrong because AWS is still spreading what was changed: a new role, policy or permission,
 /// a name, an API's new snapshot, headers and files on their way to the edges. None of that has a status to ask for.

@@ -311,21 +311,29 @@ impl<'a> Stage<'a> {
 
     /// The outputs of all stacks, each as `Name`, if one stack has it alone, and as `stack.Name`.
     pub(super) fn outputs(&self) -> BTreeMap<String, String> {
-        let mut outputs = BTreeMap::new();
-        let mut shared = Vec::new();
-        for stack in &self.stacks {
-            for (name, value) in &stack.deployed.stack.outputs {
-                outputs.insert(format!("{}.{name}", stack.definition.id), value.clone());
-                if outputs.insert(name.clone(), value.clone()).is_some() {
-                    shared.push(name.clone());
-                }
+        let each = self.stacks.iter();
+        outputs(each.map(|stack| (&stack.definition.id, &stack.deployed.stack.outputs)))
+    }
+}
+
+/// The outputs of several stacks, each as `Name`, if one stack has it alone, and as `stack.Name`.
+pub(crate) fn outputs<'o>(
+    stacks: impl Iterator<Item = (&'o StackId, &'o BTreeMap<String, String>)>,
+) -> BTreeMap<String, String> {
+    let mut outputs = BTreeMap::new();
+    let mut shared = Vec::new();
+    for (id, own) in stacks {
+        for (name, value) in own {
+            outputs.insert(format!("{id}.{name}"), value.clone());
+            if outputs.insert(name.clone(), value.clone()).is_some() {
+                shared.push(name.clone());
             }
         }
-        shared.iter().for_each(|name| {
-            outputs.remove(name);
-        });
-        outputs
     }
+    shared.iter().for_each(|name| {
+        outputs.remove(name);
+    });
+    outputs
 }
 
 impl<'a> Stack<'a> {
@@ -336,7 +344,7 @@ impl<'a> Stack<'a> {
         let given = given.filter(|(_, source)| source.is_found_out());
         let given = given.filter_map(|(name, _)| Some((name.to_owned(), deployed.stack.parameters.get(name)?.clone())));
         let wanted = context.desired(definition, given.collect());
-        let scope = scope(cloud, &wanted, deployed);
+        let scope = scope(cloud, wanted.template(), wanted.known_parameters(), deployed);
         Self {
             definition,
             wanted,
@@ -577,12 +585,10 @@ impl<'a> Published<'a> {
 
 /// What names in a template mean once it is deployed: parameters, pseudo parameters, what resources are called, and their
 /// attributes as far as names or outputs tell them.
-fn scope(cloud: &Cloud, wanted: &DesiredStack, deployed: &Deployed) -> Scope {
+pub(crate) fn scope(cloud: &Cloud, template: &Template, parameters: Scope, deployed: &Deployed) -> Scope {
     let mut scope = cloud.pseudo_parameters();
     scope.insert("AWS::StackName".to_owned(), deployed.stack.name.clone());
     scope.insert("AWS::StackId".to_owned(), deployed.stack.arn.clone());
-    let template = wanted.template();
-    let parameters = wanted.known_parameters();
     scope.extend(parameters.into_iter().filter(|(name, _)| !template.is_secret(name)));
     for resource in &deployed.resources {
         let id = &resource.logical_id;

@@ -31,7 +31,7 @@ impl Seen {
     /// Whether the request could have changed something.
     pub fn writes(&self) -> bool {
         const READS: &[&str] = &[
-            "Get", "Describe", "List", "BatchGet", "Head", "Query", "Scan", "Validate", "Simulate",
+            "Get", "Describe", "Filter", "List", "BatchGet", "Head", "Query", "Scan", "Validate", "Simulate",
         ];
         // The function only reads.
         if self.path.ends_with("/invocations") || self.method == "OPTIONS" {

@@ -5,6 +5,7 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
 use crate::project::contract::{Event, Invocation};
+use crate::report::logs_command;
 use crate::verify::contract::{Filler, content_differences, told};
 use crate::verify::layer::Layer;
 use crate::verify::stage::Stage;
@@ -72,10 +73,7 @@ async fn returned(stage: &Stage<'_>, wanted: &Invocation, round: Round) -> Findi
         .payload()
         .map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
     let payload = payload.unwrap_or_default();
-    let log = format!(
-        "See the function's log, /aws/lambda/{}, unless its template names another.",
-        function.name
-    );
+    let log = format!("{} shows what it wrote before.", logs_command(function.name));
     let mut differences = Vec::new();
     match (answer.function_error(), &expected.error) {
         (None, None) => {}

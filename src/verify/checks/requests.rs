@@ -196,7 +196,7 @@ fn advice(wanted: &contract::Request, answer: &Answer, expected: Option<u16>) ->
         }
         500 | 502 if other_status => {
             "The function failed, ended before it answered, or answers with something that API Gateway can't read; or API \
-             Gateway may not invoke it. See the function's own checks and its log."
+             Gateway may not invoke it. See the function's own checks, and its log: `deployer logs`."
                 .to_owned()
         }
         _ => "If this answer is right, say so in stacks/verify.yaml; else correct the app and run `deployer up`.".to_owned(),

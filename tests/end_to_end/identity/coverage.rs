@@ -264,6 +264,8 @@ fn what_the_deployer_asks_for_is_allowed() {
         &["verify"],
         &["status"],
         &["seed", "--overwrite"],
+        &["invoke", "Function"],
+        &["logs"],
         &["down", "--yes", "--delete-data"],
     ] {
         deployer(args);
@@ -289,6 +291,7 @@ fn what_the_deployer_asks_for_is_allowed() {
         "iam:GetRolePolicy",
         "lambda:InvokeFunction",
         "logs:DescribeLogGroups",
+        "logs:FilterLogEvents",
         "s3:DeleteObjectVersion",
         "s3:GetBucketPublicAccessBlock",
         "s3:ListBucketVersions",
