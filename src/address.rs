@@ -86,6 +86,28 @@ pub(crate) fn apis(cloud: &Cloud, stack: &StackTemplate, deployed: &Deployed) ->
     addresses.collect()
 }
 
+/// The address of a stage of a deployed API, by the template that its stack was made from.
+pub(crate) fn of_api(
+    cloud: &Cloud,
+    template: &Template,
+    deployed: &Deployed,
+    api: &Api,
+    id: &str,
+    stage: &str,
+) -> String {
+    let is_only = template
+        .resources()
+        .filter(|(_, resource)| [REST_API, HTTP_API].contains(&Template::type_of(resource)))
+        .count()
+        == 1;
+    let said = deployed.stack.outputs.get(API_ORIGIN).filter(|_| is_only);
+    let api = Api {
+        stage: Some(stage.to_owned()),
+        ..api.clone()
+    };
+    url(cloud, &api, id, said.map(String::as_str))
+}
+
 /// An API's address: its own host with its stage, or the host that `said` names. A domain of one's own has no stage in its
 /// paths: what is mapped to it is the stage.
 fn url(cloud: &Cloud, api: &Api, id: &str, said: Option<&str>) -> String {

@@ -225,6 +225,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Show what feeds what: stacks, functions, routes and tables, from the folder alone
     Graph(GraphArgs),
+    /// Write the deployed contract of an API as an OpenAPI document, for clients and tests to be made from
+    Openapi(OpenapiArgs),
     /// Prove that the stage works, is private, and can do no more than it must
     Verify(VerifyArgs),
     /// Remove a stage
@@ -387,6 +389,44 @@ pub enum GraphFormat {
     Dot,
     /// For Mermaid, as GitHub shows it.
     Mermaid,
+}
+
+/// Arguments of `openapi`.
+#[derive(Debug, Clone, Args)]
+pub struct OpenapiArgs {
+    /// The API, by its logical id, if the stage has several; where two stacks have one of that id, as STACK.ID
+    #[arg(value_name = "API")]
+    pub api: Option<String>,
+    /// The generation of the format
+    #[arg(long, value_enum, default_value_t = OpenapiFormat::Oas30, value_name = "FORMAT")]
+    pub format: OpenapiFormat,
+    /// The notation [default: what the name of --out ends in, else json]
+    #[arg(long = "as", value_enum, value_name = "NOTATION")]
+    pub notation: Option<OpenapiNotation>,
+    /// Where to write it, in the place of a file that is there [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// With API Gateway's own extensions, such as integrations, where it exports them
+    #[arg(long)]
+    pub extensions: bool,
+}
+
+/// The generations of OpenAPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OpenapiFormat {
+    /// OpenAPI 3.0.
+    Oas30,
+    /// Swagger 2.0.
+    Swagger,
+}
+
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OpenapiNotation {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
 }
 
 /// Arguments of `package`.

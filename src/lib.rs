@@ -29,6 +29,7 @@ mod local;
 mod lock;
 mod logs;
 mod network;
+mod openapi;
 mod package;
 mod private;
 mod project;

@@ -212,6 +212,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
         Command::Seed(args) => commands::seed::run(args, session).await,
         Command::Diagnose => commands::diagnose::run(session).await,
         Command::Backup(args) => commands::backup::run(args, session).await,
+        Command::Openapi(args) => commands::openapi::run(args, session).await,
         Command::Releases => commands::releases::run(session).await,
         Command::Rollback(args) => commands::rollback::run(args, session).await,
         Command::Status(args) => commands::status::run(args, session).await,

@@ -28,7 +28,7 @@ const LAYERS: &[&[&str]] = &[
     &["lease"],
     &["stack"],
     &["readiness", "address", "conflicts"],
-    &["backup", "seeding", "package", "publish", "site_build", "watching"],
+    &["backup", "openapi", "seeding", "package", "publish", "site_build", "watching"],
     &["releases"],
     &["cli"],
     &["context"],

@@ -73,7 +73,16 @@ const OPERATIONS: &[(&str, Repeated, Changes)] = &[
 
 /// What operations that change nothing begin with.
 const READS: &[&str] = &[
-    "BatchGet", "Describe", "Filter", "Get", "Head", "List", "Scan", "Simulate", "Validate",
+    "BatchGet",
+    "Describe",
+    "ExportApi",
+    "Filter",
+    "Get",
+    "Head",
+    "List",
+    "Scan",
+    "Simulate",
+    "Validate",
 ];
 
 /// Whether an operation can have changed the stage. One that nobody has decided about can; a test finds it.

@@ -9,6 +9,7 @@ pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod logs;
+pub(crate) mod openapi;
 pub(crate) mod package;
 pub(crate) mod releases;
 pub(crate) mod rollback;
