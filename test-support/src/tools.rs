@@ -55,6 +55,14 @@ pub fn checkov() -> PathBuf {
     TOOLS.get_or_init(|| installed("checkov", list)).join("checkov")
 }
 
+/// The folder of the commands `openapi-python-client`, `openapi-spec-validator`, `ruff`, with which the first formats what it
+/// makes, and `schemathesis`.
+pub fn openapi() -> PathBuf {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    let list = include_str!("../tools/openapi.txt");
+    TOOLS.get_or_init(|| installed("openapi", list)).clone()
+}
+
 /// The folder of the command `cargo-lambda`, and of the Python that it finds its zig with: to be first on `PATH`. It is what
 /// the deployer installs itself.
 pub fn cargo_lambda() -> PathBuf {

@@ -2,7 +2,7 @@
 //!
 //! Every test has its own project folder and state, and its own emulator or a region of one; all of it is gone afterwards.
 //! Nothing but loopback is reached, except that the first run on a machine installs the pinned emulator, cfn-lint, checkov,
-//! the AWS CLI and cargo-lambda into the user's cache.
+//! the AWS CLI, cargo-lambda and what judges OpenAPI documents into the user's cache.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needed by failing")]
 
@@ -41,6 +41,7 @@ mod local;
 mod logs;
 mod migration;
 mod network;
+mod openapi;
 mod ownership;
 mod packages;
 mod place;

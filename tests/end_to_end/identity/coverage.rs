@@ -263,6 +263,7 @@ fn what_the_deployer_asks_for_is_allowed() {
         &["up"],
         &["verify"],
         &["status"],
+        &["openapi"],
         &["seed", "--overwrite"],
         &["invoke", "Function"],
         &["logs"],
