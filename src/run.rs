@@ -79,6 +79,7 @@ fn that_takes_time(command: &Command) -> Option<&'static str> {
         | Command::Status(_)
         | Command::Logs(_)
         | Command::Invoke(_)
+        | Command::Openapi(_)
         | Command::Diagnose
         | Command::Releases
         | Command::Graph(_)

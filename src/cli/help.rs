@@ -142,6 +142,13 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "openapi",
+        &[
+            ("deployer openapi --out api.json", "The contract of the one API that there is"),
+            ("deployer openapi Api --format swagger --as yaml", "As Swagger 2.0, in YAML"),
+        ],
+    ),
+    (
         "diagnose",
         &[(
             "deployer diagnose --stage dev",
