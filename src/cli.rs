@@ -84,7 +84,7 @@ const STAGE: &str = "DEPLOYER_STAGE";
 const LOCAL: &str = "DEPLOYER_LOCAL";
 
 /// Commands that don't work on a stage.
-const WITHOUT_STAGE: &[&str] = &["completions", "init", "local", "man"];
+const WITHOUT_STAGE: &[&str] = &["completions", "init", "local", "man", "stages"];
 
 impl Cli {
     /// What the arguments of this process say. Where they say nothing that can be done, or ask for help, the process ends
@@ -217,6 +217,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Call a function with an event, one that its routes and triggers imply among others, and show its answer
     Invoke(InvokeArgs),
+    /// List the stages that are deployed in this account and region, whatever stacks/stages.yaml lists
+    Stages(StagesArgs),
     /// Tell why the last operation on a stack failed, whoever started it, and what to do about it
     Diagnose,
     /// List what was deployed when, by whom, and what changed with it
@@ -540,6 +542,17 @@ pub struct DownArgs {
     /// Take on a stack that doesn't say which stage's it is
     #[arg(long, value_name = "STACK")]
     pub adopt: Vec<String>,
+    /// Remove all stages of this project that have expired, whatever stacks/stages.yaml lists; protected ones never
+    #[arg(long, conflicts_with_all = ["delete_data", "backup", "adopt"])]
+    pub expired: bool,
+}
+
+/// Arguments of `stages`.
+#[derive(Debug, Clone, Args)]
+pub struct StagesArgs {
+    /// Those of all projects that were deployed by deployer, and not of this one alone
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The commands of `local`.

@@ -37,6 +37,19 @@ pub(crate) fn age(then: SystemTime, now: SystemTime) -> String {
     format!("{count} {unit}{plural} ago")
 }
 
+/// "in 3 days": the largest unit alone.
+pub(crate) fn ahead(then: SystemTime, now: SystemTime) -> String {
+    let seconds = then.duration_since(now).map_or(0, |left| left.as_secs());
+    let (count, unit) = match seconds {
+        0..60 => return "now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("in {count} {unit}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
@@ -54,6 +67,20 @@ mod tests {
         ] {
             assert_eq!(age(now - Duration::from_secs(seconds), now), expected);
         }
+    }
+
+    #[test]
+    fn what_is_ahead_is_said_alike() {
+        let now = SystemTime::now();
+        for (seconds, expected) in [
+            (3, "now"),
+            (60, "in 1 minute"),
+            (7_300, "in 2 hours"),
+            (600_000, "in 6 days"),
+        ] {
+            assert_eq!(ahead(now + Duration::from_secs(seconds), now), expected);
+        }
+        assert_eq!(ahead(now - Duration::from_secs(60), now), "now");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::journal::Journal;
 use crate::local as local_cloud;
 use crate::project::Project;
 use crate::project::stacks::{StackId, StackTemplate};
+use crate::project::stages::{Stage, StagePlace};
 use crate::report::{Event, Reporter};
 use crate::stack::desired::DesiredStack;
 use crate::stack::follow;
@@ -50,55 +51,20 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Connects for a project that was opened and checked.
     pub(crate) async fn connect(project: Project, session: Session<'a>) -> Result<Self> {
-        let Session {
-            global,
-            reporter,
-            journal,
-        } = session;
-        let region = global.region.clone().or_else(|| project.stage.region.clone());
-        let is_local = is_local(global, &project)?;
-        let access = if is_local {
-            let running = local_cloud::ensure_running(reporter).await?;
-            Access::Keys {
-                endpoint: running.endpoint,
-                region: region.unwrap_or_else(|| local_cloud::REGION.to_owned()),
-                access_key_id: running.credentials.access_key_id,
-                secret_access_key: running.credentials.secret_access_key,
-            }
-        } else {
-            Access::Chain {
-                profile: global.profile.clone().or_else(|| project.stage.profile.clone()),
-                region,
-            }
+        let reporter = session.reporter;
+        let place = StagePlace {
+            region: project.stage.region.clone(),
+            profile: project.stage.profile.clone(),
+            account: project.stage.account.clone(),
+            local: project.stage.local,
         };
-        let cloud = Cloud::connect(&access, journal).await?;
-        // The local cloud has an account of its own, which nobody means by a number.
-        if let Some(wanted) = project
-            .stage
-            .account
-            .as_ref()
-            .filter(|wanted| !is_local && **wanted != cloud.account)
-        {
-            return Err(Error::new(
-                ErrorKind::WrongAccount,
-                format!(
-                    "the stage {} is to be in the account {wanted}, and these credentials are of {}",
-                    project.stage.name, cloud.account
-                ),
-            )
-            .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
-        }
+        check_profile(session.global, Some(&project.stage), place.local)?;
+        let cloud = connect(&place, &project.stage.name, session).await?;
         let elsewhere = elsewhere(&cloud, &project)?;
         if let Some(doubt) = cloud.doubt_of_region() {
             reporter.warn(doubt);
         }
-        reporter.event(&Event::Target {
-            project: project.name.clone(),
-            stage: project.stage.name.clone(),
-            account: cloud.account.clone(),
-            region: cloud.region.clone(),
-            endpoint: cloud.endpoint.url().map(str::to_owned),
-        });
+        tell_target(&cloud, &project.name, &project.stage.name, reporter);
         Ok(Self {
             project,
             cloud,
@@ -183,6 +149,7 @@ impl<'a> Context<'a> {
             project: &self.project.name,
             stage: &stage.name,
             protected: stage.protected,
+            expires: stage.expires,
         };
         let mut parameters = self.project.known_values(&stack.id);
         parameters.extend(self.pinned.get(&stack.id).cloned().unwrap_or_default());
@@ -275,36 +242,44 @@ impl<'a> Context<'a> {
         self.project.stacks().map(|stack| self.stack_name(&stack.id)).collect()
     }
 
-    /// Keeps other runs off this stage for as long as the returned value lives. CloudFormation does that by itself on AWS;
-    /// an emulator lets two runs overwrite one another.
+    /// Keeps other runs off this stage for as long as the returned value lives.
     pub(crate) async fn lock(&self) -> Result<Option<File>> {
-        match self.cloud.endpoint.url() {
-            None => Ok(None),
-            Some(endpoint) => {
-                let stage = format!("{endpoint} {} {}", self.project.name, self.project.stage.name);
-                local_cloud::lock_stage(&stage, self.reporter).await.map(Some)
-            }
+        lock(&self.cloud, &self.project.name, &self.project.stage.name, self.reporter).await
+    }
+
+    /// The regions that templates ask for beside the stage's own.
+    pub(crate) fn other_regions(&self) -> impl Iterator<Item = &String> {
+        self.elsewhere.keys()
+    }
+}
+
+/// Keeps other runs off a stage for as long as the returned value lives. CloudFormation does that by itself on AWS; an emulator
+/// lets two runs overwrite one another.
+pub(crate) async fn lock(cloud: &Cloud, project: &str, stage: &str, reporter: &Reporter) -> Result<Option<File>> {
+    match cloud.endpoint.url() {
+        None => Ok(None),
+        Some(endpoint) => {
+            let stage = format!("{endpoint} {project} {stage}");
+            local_cloud::lock_stage(&stage, reporter).await.map(Some)
         }
     }
 }
 
-/// Whether the run is for the local cloud: because it says so, or because its stage is never anywhere else.
-///
-/// # Errors
-/// It also names a profile, which is AWS's.
-fn is_local(global: &Global, project: &Project) -> Result<bool> {
-    let stage = &project.stage;
-    if !global.local && !stage.local {
-        return Ok(false);
-    }
-    let Some(profile) = &global.profile else {
-        return Ok(true);
+/// Refuses a profile, which is AWS's, in a run that is for the local cloud: because it says so, or because its `stage` is
+/// never anywhere else.
+fn check_profile(global: &Global, stage: Option<&Stage>, is_local: bool) -> Result<()> {
+    let Some(profile) = global.profile.as_ref().filter(|_| global.local || is_local) else {
+        return Ok(());
     };
     let profile = format!("--profile {} names an account on AWS", quoted_for_shell(profile));
-    Err(if stage.local {
+    let own = stage.filter(|stage| stage.local);
+    Err(if let Some(stage) = own {
         let what = format!("{profile}, and the stage {} is always on the local cloud", stage.name);
         let error = stage.place_of_local().refuse(Error::new(ErrorKind::InvalidUsage, what));
         error.hint("Leave out --profile, or name another stage.")
+    } else if is_local {
+        let what = format!("{profile}, and the stage is always on the local cloud");
+        Error::new(ErrorKind::InvalidUsage, what).hint("Leave out --profile, or name another stage.")
     } else {
         let said = global.local_is_said_by();
         let what = format!("{profile}, and {said} asks for the local cloud");
@@ -316,6 +291,63 @@ fn is_local(global: &Global, project: &Project) -> Result<bool> {
         };
         Error::new(ErrorKind::InvalidUsage, what).hint(without)
     })
+}
+
+/// Tells where a run works.
+pub(crate) fn tell_target(cloud: &Cloud, project: &str, stage: &str, reporter: &Reporter) {
+    reporter.event(&Event::Target {
+        project: project.to_owned(),
+        stage: stage.to_owned(),
+        account: cloud.account.clone(),
+        region: cloud.region.clone(),
+        endpoint: cloud.endpoint.url().map(str::to_owned),
+    });
+}
+
+/// Connects to where `stage` is, as far as the file and the command line say.
+///
+/// # Errors
+/// There are no credentials, or they are of another account than it is to be in.
+pub(crate) async fn connect(place: &StagePlace, stage: &str, session: Session<'_>) -> Result<Cloud> {
+    let Session {
+        global,
+        reporter,
+        journal,
+    } = session;
+    check_profile(global, None, place.local)?;
+    let is_local = global.local || place.local;
+    let region = global.region.clone().or_else(|| place.region.clone());
+    let access = if is_local {
+        let running = local_cloud::ensure_running(reporter).await?;
+        Access::Keys {
+            endpoint: running.endpoint,
+            region: region.unwrap_or_else(|| local_cloud::REGION.to_owned()),
+            access_key_id: running.credentials.access_key_id,
+            secret_access_key: running.credentials.secret_access_key,
+        }
+    } else {
+        Access::Chain {
+            profile: global.profile.clone().or_else(|| place.profile.clone()),
+            region,
+        }
+    };
+    let cloud = Cloud::connect(&access, journal).await?;
+    // The local cloud has an account of its own, which nobody means by a number.
+    if let Some(wanted) = place
+        .account
+        .as_ref()
+        .filter(|wanted| !is_local && **wanted != cloud.account)
+    {
+        return Err(Error::new(
+            ErrorKind::WrongAccount,
+            format!(
+                "the stage {stage} is to be in the account {wanted}, and these credentials are of {}",
+                cloud.account
+            ),
+        )
+        .hint("Use another --profile, or correct `account:` in stacks/stages.yaml."));
+    }
+    Ok(cloud)
 }
 
 /// The clients for the regions that templates ask for beside the stage's own.

@@ -118,6 +118,27 @@ impl Document {
         }
     }
 
+    /// Puts `value` in the place of whatever is there: of two at once the later stays.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(crate) async fn put(&self, cloud: &Cloud, bucket: &str, value: &impl Serialize) -> Result<()> {
+        let what = || format!("could not write {} of {bucket}", self.key);
+        let text = serde_json::to_vec(value).or_fail(what)?;
+        let request = cloud
+            .s3
+            .put_object()
+            .bucket(bucket)
+            .key(self.key)
+            .content_type("application/json")
+            .body(ByteStream::from(text));
+        request
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| explain(error, &what()))
+    }
+
     /// What is there, with its ETag and when it was written.
     async fn text(&self, cloud: &Cloud, bucket: &str) -> Result<There<(Vec<u8>, String, Option<u64>)>> {
         let what = || self.cannot_read(bucket);

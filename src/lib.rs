@@ -18,6 +18,7 @@ mod commands;
 mod completion;
 mod conflicts;
 mod context;
+mod deployed;
 mod document;
 mod environment;
 mod error;
@@ -47,6 +48,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod text;
+mod usage;
 mod venv;
 mod verify;
 mod wait;

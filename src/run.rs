@@ -79,6 +79,7 @@ fn that_takes_time(command: &Command) -> Option<&'static str> {
         | Command::Status(_)
         | Command::Logs(_)
         | Command::Invoke(_)
+        | Command::Stages(_)
         | Command::Openapi(_)
         | Command::Diagnose
         | Command::Releases
@@ -219,6 +220,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
         Command::Status(args) => commands::status::run(args, session).await,
         Command::Logs(args) => commands::logs::run(args, session).await,
         Command::Invoke(args) => commands::invoke::run(args, session).await,
+        Command::Stages(args) => commands::stages::run(args, session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,
         Command::Destroy(args) => {

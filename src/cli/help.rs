@@ -149,6 +149,13 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "stages",
+        &[
+            ("deployer stages", "Of this project, with who deployed them and when they expire"),
+            ("deployer stages --all", "Of all projects in the account"),
+        ],
+    ),
+    (
         "diagnose",
         &[(
             "deployer diagnose --stage dev",
@@ -186,6 +193,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "deployer down --delete-data --backup users.jsonl",
                 "A protected stage, its items into a file first",
             ),
+            ("deployer down --expired --yes", "All stages that have expired"),
         ],
     ),
     (

@@ -36,6 +36,9 @@ pub(crate) use changes::PlansOnly;
 pub(crate) use endpoint::{Emulator, Endpoint, sdk_crates};
 use owner::ExpectOwner;
 use sdk_error::explain;
+
+/// The region that stacks of certificates for CloudFront are in.
+pub(crate) const CLOUDFRONTS_REGION: &str = "us-east-1";
 use variables::{Checked, Profiles};
 use way::NoteWay;
 

@@ -14,6 +14,7 @@ pub(crate) mod package;
 pub(crate) mod releases;
 pub(crate) mod rollback;
 pub(crate) mod seed;
+pub(crate) mod stages;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod verify;

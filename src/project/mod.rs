@@ -4,6 +4,7 @@ pub(crate) mod apis;
 pub(crate) mod contract;
 #[cfg(test)]
 mod documented;
+pub(crate) mod expiry;
 pub(crate) mod functions;
 #[cfg(test)]
 mod fuzzing;
@@ -119,7 +120,7 @@ impl Project {
                 Some(taken) => problem = Some(without_code_bucket(taken)),
             }
         }
-        let mut sites = stacks.values().filter(|stack| is_site(stack));
+        let mut sites = stacks.values().filter(|stack| stack.is_site());
         if let (Some(first), Some(second)) = (sites.next(), sites.next()) {
             problem.get_or_insert(two_sites(first, second));
         }
@@ -215,7 +216,7 @@ impl Project {
 
     /// The stack that the site is published to.
     pub(crate) fn site_stack(&self) -> Option<&StackTemplate> {
-        self.stacks.values().find(|stack| is_site(stack))
+        self.stacks.values().find(|stack| stack.is_site())
     }
 
     /// What the object is to have that tells pages what is deployed: each name with the stack and the output that has its value. Nothing unless
@@ -475,13 +476,7 @@ fn needs_artifacts(stacks: &BTreeMap<StackId, StackTemplate>, functions: &[Funct
     functions.iter().any(|function| function.bucket_parameter.is_some())
         || stacks
             .values()
-            .any(|stack| is_site(stack) || stack.may_be_large(boundary))
-}
-
-fn is_site(stack: &StackTemplate) -> bool {
-    [SITE_BUCKET, DISTRIBUTION_ID]
-        .iter()
-        .all(|output| stack.template.has_output(output))
+            .any(|stack| stack.is_site() || stack.may_be_large(boundary))
 }
 
 fn two_sites(first: &StackTemplate, second: &StackTemplate) -> Error {

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::source::{self, Place};
 use super::template::{self, Template};
 use super::yaml::Node;
+use super::{DISTRIBUTION_ID, SITE_BUCKET};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a stack is called within its project: the stem of `stacks/<id>.yaml`, and the end of the stack's name.
@@ -176,6 +177,26 @@ impl StackTemplate {
     pub(crate) fn artifacts() -> Result<Self> {
         let file = PathBuf::from("the deployer's own template");
         Self::parse(StackId::new(ARTIFACTS), file, ARTIFACTS_TEMPLATE.into())
+    }
+
+    /// A stack as it was deployed from a template that this folder needn't have: nothing of it stands in a file.
+    pub(crate) fn deployed(id: StackId, template: Template) -> Self {
+        Self {
+            id,
+            file: PathBuf::new(),
+            text: "".into(),
+            template,
+            region: None,
+            warnings: Vec::new(),
+            tree: OnceLock::new(),
+        }
+    }
+
+    /// Whether the site is published to it.
+    pub(crate) fn is_site(&self) -> bool {
+        [SITE_BUCKET, DISTRIBUTION_ID]
+            .iter()
+            .all(|output| self.template.has_output(output))
     }
 
     /// Refuses slips that can be seen in the template alone: references to what isn't there, misspelt types and properties.

@@ -3,6 +3,7 @@
 //! Values are taken as they are written: to YAML `1.10` is the number 1.1, `012` perhaps 10, and an account's number loses
 //! the zeros that it begins with.
 
+mod pattern;
 mod site;
 #[cfg(test)]
 mod strings;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::expiry::Expiry;
 use super::placeholder::{self, Values};
 use super::source::{self, Place};
 use super::suggest::did_you_mean;
@@ -31,6 +33,7 @@ pub(crate) struct Stages {
     /// Where the site's files come from.
     pub site: SiteSource,
     defaults: Section,
+    /// By their names, or the patterns of names.
     stages: BTreeMap<String, Section>,
     source: Source,
 }
@@ -38,8 +41,11 @@ pub(crate) struct Stages {
 /// What a stage, or `defaults`, says. Absent means: the next level decides.
 #[derive(Debug, Default)]
 struct Section {
+    /// Where its name stands; `defaults` has none.
+    at: Option<Span>,
     protected: Option<bool>,
     local: Option<(bool, Spot)>,
+    expires: Option<(Expiry, Span)>,
     region: Option<Written>,
     account: Option<(String, Spot)>,
     profile: Option<Written>,
@@ -57,6 +63,7 @@ const SETTINGS: &[&str] = &[
     "account",
     "boundary",
     "local",
+    "expires",
     "parameters",
     "profile",
     "protected",
@@ -162,6 +169,24 @@ impl Seeding {
     }
 }
 
+/// An environment variable of this process.
+pub(crate) fn environment(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable)
+}
+
+/// Where a stage is, as far as the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StagePlace {
+    /// Its region.
+    pub region: Option<String>,
+    /// The profile that its credentials come from.
+    pub profile: Option<String>,
+    /// The number of the only account that it is to be in.
+    pub account: Option<String>,
+    /// Whether that is the local cloud, and never AWS.
+    pub local: bool,
+}
+
 /// One stage's settings, with every default filled in.
 #[derive(Clone)]
 pub(crate) struct Stage {
@@ -171,6 +196,8 @@ pub(crate) struct Stage {
     pub protected: bool,
     /// Always on the local cloud, and never on AWS.
     pub local: bool,
+    /// How long after its last `up` it may go, if it says; a protected stage doesn't.
+    pub expires: Option<Expiry>,
     /// The region the project wants, if it says.
     pub region: Option<String>,
     /// The number of the only account that the stage is to be in, if it says: 12 digits.
@@ -297,12 +324,148 @@ impl Stages {
             )
             .hint("The file begins with `project: NAME`, and has the stages under `stages:`.")
         };
+        let stages = stages.ok_or_else(|| missing("stages"))?;
+        for (name, section) in &stages {
+            reader.check_expiry(name, section, &defaults)?;
+        }
         Ok(Self {
             project: project.ok_or_else(|| missing("project"))?,
             site,
             defaults,
-            stages: stages.ok_or_else(|| missing("stages"))?,
+            stages,
             source,
+        })
+    }
+
+    /// Reads the file of a project's folder.
+    ///
+    /// # Errors
+    /// It isn't there, or is wrong.
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
+        let dir = if dir == Path::new(".") { Path::new("") } else { dir };
+        let file = dir.join("stacks").join("stages.yaml");
+        Self::parse(&source::read(&file)?, &file)
+    }
+
+    /// The section of a stage: its own, or that of the pattern which fits it best; none if there is none.
+    ///
+    /// # Errors
+    /// Two patterns fit it equally well.
+    fn section_of(&self, name: &str) -> Result<Option<&Section>> {
+        if let Some(own) = self.stages.get(name) {
+            return Ok(Some(own));
+        }
+        match pattern::best(self.stages.keys().map(String::as_str), name) {
+            pattern::Best::None => Ok(None),
+            pattern::Best::One(pattern) => Ok(self.stages.get(pattern)),
+            pattern::Best::Two(first, second) => {
+                let what =
+                    format!("`{first}` and `{second}` both fit the stage `{name}`, neither better than the other");
+                let mut places = [first, second].into_iter().filter_map(|pattern| {
+                    let span = self.stages.get(pattern)?.at?;
+                    Some(self.source.at(span))
+                });
+                let error = Error::new(ErrorKind::InvalidProject, what);
+                let error = match places.next() {
+                    Some(place) => place.label("the first").refuse(error),
+                    None => error,
+                };
+                let error = places.fold(error, |error, place| {
+                    let error = error.cause(format!("the other stands in {place}"));
+                    place.label("the other").show_in(error)
+                });
+                Err(error.hint(format!(
+                    "The one that begins with more of the name counts. Give `{name}` an entry of its own, or one of the two a \
+                     longer beginning."
+                )))
+            }
+        }
+    }
+
+    /// Whether a stage of this name is one: by an entry of its own or by a pattern.
+    ///
+    /// # Errors
+    /// Two patterns fit it equally well.
+    pub(crate) fn lists(&self, name: &str) -> Result<bool> {
+        self.section_of(name).map(|section| section.is_some())
+    }
+
+    /// Whether the file says that a stage of this name is protected.
+    ///
+    /// # Errors
+    /// Two patterns fit it equally well.
+    pub(crate) fn says_protected(&self, name: &str) -> Result<bool> {
+        let section = self.section_of(name)?;
+        let own = section.and_then(|section| section.protected);
+        Ok(own.or(self.defaults.protected).unwrap_or(false))
+    }
+
+    /// Where a stage is, as far as the file says: by its own entry if it has one, else by the defaults.
+    ///
+    /// # Errors
+    /// A setting wants an environment variable that isn't set; or two patterns fit the name equally well.
+    pub(crate) fn place_of_stage(
+        &self,
+        name: &str,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<StagePlace> {
+        check_name("stage", name, LONGEST_STAGE)?;
+        let own = self.section_of(name)?;
+        self.place_by(own, name, environment)
+    }
+
+    /// Where the stages are that may expire: as the first entry says that expires, else as the stage `name` does.
+    ///
+    /// # Errors
+    /// As [`Self::place_of_stage`].
+    pub(crate) fn place_of_expiring(
+        &self,
+        name: &str,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<StagePlace> {
+        let mut expiring: Vec<&Section> = self
+            .stages
+            .values()
+            .filter(|section| section.expires.is_some())
+            .collect();
+        expiring.sort_by_key(|section| section.at.map(|at| at.start));
+        match expiring.first() {
+            Some(first) => self.place_by(Some(*first), name, environment),
+            None => self.place_of_stage(name, environment),
+        }
+    }
+
+    fn place_by(
+        &self,
+        own: Option<&Section>,
+        name: &str,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<StagePlace> {
+        let reader = Reader { source: &self.source };
+        let values = Values {
+            stage: name,
+            project: &self.project,
+            environment,
+        };
+        let text = |what: &str, of: fn(&Section) -> Option<&Written>| {
+            let written = own.and_then(of).or_else(|| of(&self.defaults));
+            let expanded = written.map(|written| {
+                let expanded = values.expand(&written.text);
+                expanded
+                    .map(|expanded| expanded.text)
+                    .map_err(|variable| reader.no_variable(&variable, name, what, written, environment))
+            });
+            expanded.transpose()
+        };
+        let says_local = |section: &Section| section.local.as_ref().map(|(local, _)| *local);
+        let local = own.and_then(says_local).or_else(|| says_local(&self.defaults)).unwrap_or_default();
+        let account = |section: &Section| section.account.as_ref().map(|(number, _)| number.clone());
+        Ok(StagePlace {
+            region: text("region", |section| section.region.as_ref())?,
+            // What is said of AWS is about stages that are there.
+            profile: text("profile", |section| section.profile.as_ref())?.filter(|_| !local),
+            account: own.and_then(account).or_else(|| account(&self.defaults)).filter(|_| !local),
+            local,
         })
     }
 
@@ -410,7 +573,7 @@ impl Stages {
         check_name("stage", name, LONGEST_STAGE)?;
         let reader = Reader { source: &self.source };
         let file = self.source.file.display();
-        let Some(own) = self.stages.get(name) else {
+        let Some(own) = self.section_of(name)? else {
             let known: Vec<&str> = self.stages.keys().map(String::as_str).collect();
             return Err(Error::new(
                 ErrorKind::InvalidUsage,
@@ -433,27 +596,16 @@ impl Stages {
             environment,
         };
         let variables = RefCell::new(Vec::new());
-        let expand_for =
-            |what: &str, written: &Written, parameter: Option<&str>| {
-                let expanded = values.expand(&written.text);
-                let used = expanded.iter().flat_map(|expanded| &expanded.variables);
-                variables.borrow_mut().extend(used.map(|(name, value)| Variable {
-                    parameter: parameter.map(str::to_owned),
-                    name: name.clone(),
-                    value: value.clone(),
-                }));
-                expanded.map_err(|variable| {
-                    reader
-                    .refuse(
-                        written.at.value,
-                        &format!(
-                            "the environment variable `{variable}`, which the stage `{name}` wants for `{what}`, {}",
-                            if environment(&variable).is_some() { "is no text" } else { "isn't set" }
-                        ),
-                    )
-                    .hint(format!("Set it, as in `{variable}=… deployer …`, or write a value there."))
-                })
-            };
+        let expand_for = |what: &str, written: &Written, parameter: Option<&str>| {
+            let expanded = values.expand(&written.text);
+            let used = expanded.iter().flat_map(|expanded| &expanded.variables);
+            variables.borrow_mut().extend(used.map(|(name, value)| Variable {
+                parameter: parameter.map(str::to_owned),
+                name: name.clone(),
+                value: value.clone(),
+            }));
+            expanded.map_err(|variable| reader.no_variable(&variable, name, what, written, environment))
+        };
         let expand = |what: &str, written: &Written| expand_for(what, written, None);
         // The stage's own goes before a default, and a default that isn't used wants no variable.
         let merged = |of: fn(&Section) -> Option<&BTreeMap<String, Written>>| {
@@ -513,6 +665,7 @@ impl Stages {
             protected,
             local: local.is_some(),
             says_local: local.map(|(_, at)| at),
+            expires: own.expires.or(self.defaults.expires).map(|(expiry, _)| expiry),
             seed: own.seed.or(self.defaults.seed).unwrap_or(seed),
             region: text("region", |section| section.region.as_ref())?,
             profile: text("profile", |section| section.profile.as_ref())?,
@@ -641,9 +794,12 @@ impl Reader<'_> {
         self.entries(node)?
             .iter()
             .map(|entry| {
-                check_name("stage", entry.name, LONGEST_STAGE)
-                    .map_err(|error| self.source.at(entry.key.span).refuse(error))?;
-                Ok((entry.name.to_owned(), self.section(entry.value)?))
+                check_name_or_pattern(entry.name).map_err(|error| self.source.at(entry.key.span).refuse(error))?;
+                let section = Section {
+                    at: Some(entry.key.span),
+                    ..self.section(entry.value)?
+                };
+                Ok((entry.name.to_owned(), section))
             })
             .collect()
     }
@@ -657,6 +813,7 @@ impl Reader<'_> {
             match entry.name {
                 "protected" => section.protected = self.flag(&entry)?,
                 "local" => section.local = self.flag(&entry)?.map(|local| (local, entry.spot())),
+                "expires" => section.expires = self.expiry(&entry)?,
                 "seed" => section.seed = self.seed(&entry)?,
                 "account" => section.account = self.account(&entry)?.map(|number| (number, entry.spot())),
                 "profile" => section.profile = self.setting(&entry)?,
@@ -769,6 +926,58 @@ impl Reader<'_> {
         })
     }
 
+    fn expiry(&self, entry: &Entry<'_>) -> Result<Option<(Expiry, Span)>> {
+        let Some(written) = self.text(entry)? else {
+            return Ok(None);
+        };
+        match Expiry::parse(&written) {
+            Some(expiry) => Ok(Some((expiry, entry.key.span))),
+            None => Err(self
+                .refuse(
+                    entry.value.span,
+                    &format!("`expires` is a number of hours, days or weeks, and not `{written}`"),
+                )
+                .hint("Write it as in `expires: 12h`, `expires: 7d` or `expires: 2w`.")),
+        }
+    }
+
+    /// Refuses what would both keep its data and expire.
+    fn check_expiry(&self, name: &str, own: &Section, defaults: &Section) -> Result<()> {
+        let is_protected = own.protected.or(defaults.protected).unwrap_or(false);
+        match own.expires.or(defaults.expires).filter(|_| is_protected) {
+            Some((_, at)) => Err(self
+                .refuse(at, &format!("the stage `{name}` is protected, and can't expire"))
+                .hint(
+                    "Take `expires` out, or write it under those stages alone that are to go by themselves; or take \
+                     `protected: true` out.",
+                )),
+            None => Ok(()),
+        }
+    }
+
+    /// A setting wants a variable that isn't there.
+    fn no_variable(
+        &self,
+        variable: &str,
+        stage: &str,
+        what: &str,
+        written: &Written,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Error {
+        let why = if environment(variable).is_some() {
+            "is no text"
+        } else {
+            "isn't set"
+        };
+        self.refuse(
+            written.at.value,
+            &format!("the environment variable `{variable}`, which the stage `{stage}` wants for `{what}`, {why}"),
+        )
+        .hint(format!(
+            "Set it, as in `{variable}=… deployer …`, or write a value there."
+        ))
+    }
+
     fn account(&self, entry: &Entry<'_>) -> Result<Option<String>> {
         let Some(number) = self.text(entry)? else {
             return Ok(None);
@@ -854,6 +1063,24 @@ pub(crate) fn project_like(name: &str) -> Option<String> {
     like.truncate(LONGEST_PROJECT);
     let like = like.trim_end_matches('-');
     (!like.is_empty()).then(|| like.to_owned())
+/// A stage's name, or a pattern of such names.
+fn check_name_or_pattern(name: &str) -> Result<()> {
+    if !name.contains('*') {
+        return check_name("stage", name, LONGEST_STAGE);
+    }
+    // What stands for a star may be one character; the rules for names hold for what is written beside it.
+    let example = name.replace('*', "x");
+    if !name.starts_with('*') && !name.contains("**") && check_name("stage", &example, LONGEST_STAGE).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidProject,
+        format!("`{name}` is no pattern of stages' names"),
+    )
+    .hint(
+        "A pattern is a stage's name with `*` for any text, as in \"pr-*\". It begins with a letter: what fits every name \
+         would make a stage of each mistyped one.",
+    ))
 }
 
 /// One rule for both names: they are joined into names of stacks (no `_`), buckets (no capitals) and API stages.
@@ -934,6 +1161,111 @@ stages:
         assert_eq!(&excerpt.text[excerpt.span.clone()], marked, "{text}");
         assert!(error.next_step().is_some(), "{text}");
         error
+    }
+
+    const PATTERNS: &str = "
+project: shop
+stages:
+  prod: { protected: true }
+  pr-*: { expires: 7d, parameters: { Size: small } }
+  pr-x*: { expires: 12h }
+  p*-1: {}
+  pr-7: { parameters: { Size: large } }
+";
+
+    #[test]
+    fn a_stage_is_its_own_entry_or_what_the_best_pattern_says() {
+        let stages = parse(PATTERNS).expect("valid");
+        let stage = |name: &str| stages.stage(name).expect(name);
+        let pr = stage("pr-12");
+        assert_eq!(pr.name, "pr-12");
+        assert_eq!(pr.parameters["Size"], "small");
+        assert_eq!(pr.expires.map(|expiry| expiry.to_string()).as_deref(), Some("7d"));
+        assert_eq!(stage("pr-7").parameters["Size"], "large", "its own entry comes first");
+        assert_eq!(stage("pr-7").expires, None, "and is all of it");
+        let longer = stage("pr-xy").expires.map(|expiry| expiry.to_string());
+        assert_eq!(longer.as_deref(), Some("12h"), "the longer beginning");
+        assert_eq!(stage("pr-1").parameters.len(), 1, "`p*-1` begins with less");
+        assert_eq!(stage("px-1").expires, None);
+        let error = stages.stage("staging").expect_err("none fits");
+        assert!(
+            error.to_string().contains("it has p*-1, pr-*, pr-7, pr-x*, prod"),
+            "{error}"
+        );
+        stages.stage("pr-").expect_err("no stage's name");
+        stages.stage("pr-*").expect_err("a pattern is no stage");
+    }
+
+    #[test]
+    fn two_patterns_that_fit_equally_well_are_refused_with_both_lines() {
+        let stages = parse("project: shop\nstages:\n  pr-*: {}\n  pr-*-eu: {}\n  prod: {}\n").expect("valid");
+        stages.stage("pr-12").expect("one fits");
+        let error = refused(stages.stage("pr-12-eu"), "3:3", "pr-*", "both fit the stage `pr-12-eu`");
+        let marked: Vec<_> = error
+            .excerpts()
+            .iter()
+            .map(|excerpt| &excerpt.text[excerpt.span.clone()])
+            .collect();
+        assert_eq!(marked, ["pr-*", "pr-*-eu"]);
+        let other = error.causes().any(|cause| cause.contains("stacks/stages.yaml:4:3"));
+        assert!(other, "{error:?}");
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_but_for_its_stars() {
+        for (pattern, good) in [
+            ("pr-*", true),
+            ("a*b*c", true),
+            ("\"*\"", false),
+            ("'*-x'", false),
+            ("pr-**", false),
+            ("Pr-*", false),
+            ("pr_*", false),
+            ("pr-*-", false),
+            ("pr-?", false),
+            ("aws*", false),
+            ("pr-which-is-much-too-long-*", false),
+        ] {
+            let text = format!("project: shop\nstages:\n  {pattern}: {{}}\n");
+            assert_eq!(parse(&text).is_ok(), good, "{pattern}");
+        }
+        refused(
+            parse("project: shop\nstages:\n  \"*-x\": {}\n"),
+            "3:3",
+            "\"*-x\"",
+            "is no pattern",
+        );
+    }
+
+    #[test]
+    fn what_is_protected_cannot_expire() {
+        let both = "project: shop\nstages:\n  prod:\n    protected: true\n    expires: 7d\n";
+        refused(parse(both), "5:5", "expires", "the stage `prod` is protected");
+        let inherited = "project: shop\ndefaults: { expires: 7d }\nstages: { dev: {}, prod: { protected: true } }\n";
+        refused(parse(inherited), "2:13", "expires", "the stage `prod` is protected");
+        refused(
+            parse("project: shop\nstages: { dev: { expires: 7 } }\n"),
+            "2:27",
+            "7",
+            "hours, days or weeks, and not `7`",
+        );
+    }
+
+    #[test]
+    fn where_stages_are_is_told_without_one_that_is_listed() {
+        let stages = parse(
+            "project: shop\ndefaults: { region: eu-west-1 }\nstages:\n  prod: { region: us-east-1, account: \"123456789012\" }\n  \
+             \"pr-*\": { expires: 7d, profile: preview }\n",
+        )
+        .expect("valid");
+        let place = |name: &str| stages.place_of_stage(name, &|_| None).expect("told");
+        assert_eq!(place("prod").region.as_deref(), Some("us-east-1"));
+        assert_eq!(place("prod").account.as_deref(), Some("123456789012"));
+        assert_eq!(place("gone").region.as_deref(), Some("eu-west-1"));
+        assert_eq!(place("pr-3").profile.as_deref(), Some("preview"));
+        let expiring = stages.place_of_expiring("prod", &|_| None).expect("told");
+        assert_eq!(expiring, place("pr-3"));
+        assert!(stages.lists("pr-3").expect("told") && !stages.lists("gone").expect("told"));
     }
 
     #[test]

@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use super::did_you_mean;
 use super::functions::Function;
-use super::is_site;
 use super::stacks::{CODE_BUCKET, StackId, StackTemplate};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -219,7 +218,7 @@ impl Wiring {
                 Some(Source::Parameters(value.clone()))
             } else if is_key {
                 Some(Source::Package)
-            } else if SITE_PARAMETERS.contains(&parameter) && is_site(stack) {
+            } else if SITE_PARAMETERS.contains(&parameter) && stack.is_site() {
                 Some(Source::Site)
             } else if takes_outputs && let Some(producer) = self.producer_of(stack, parameter, given.stacks) {
                 Some(edge(&producer, parameter, Rule::Name))

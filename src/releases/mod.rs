@@ -24,7 +24,7 @@ use crate::stack::digest;
 pub(crate) use changes::Changes;
 pub(crate) use record::{Deployment, record};
 pub(crate) use restore::{SITE, Sources, restore};
-pub(crate) use store::{Record, all, purge, records};
+pub(crate) use store::{Record, all, newest, purge, records};
 
 /// Releases beyond the last so many go, and what only they used.
 const KEPT: usize = 10;
@@ -107,8 +107,13 @@ pub(crate) fn is_inner(path: &str) -> bool {
 impl Release {
     /// Who deployed it, without the account.
     pub(crate) fn who(&self) -> &str {
-        self.by.splitn(6, ':').last().unwrap_or_default()
+        who(&self.by)
     }
+}
+
+/// Who an ARN is of, without the account.
+pub(crate) fn who(arn: &str) -> &str {
+    arn.splitn(6, ':').last().unwrap_or_default()
 }
 
 impl Content {

@@ -58,6 +58,17 @@ pub(crate) async fn records(cloud: &Cloud, bucket: &str) -> Result<Vec<Record>> 
     Ok(records)
 }
 
+/// The newest release, if there is one.
+///
+/// # Errors
+/// The bucket can't be asked, or has a record of another version.
+pub(crate) async fn newest(cloud: &Cloud, bucket: &str) -> Result<Option<Release>> {
+    match records(cloud, bucket).await?.last() {
+        Some(record) => read(cloud, bucket, record).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// All releases, the oldest first.
 ///
 /// # Errors

@@ -64,7 +64,7 @@ impl DesiredStack {
         mut parameters: BTreeMap<String, String>,
         emulator: Option<&Emulator>,
     ) -> Self {
-        let mut template = ownership::labelled(&stack.template);
+        let mut template = ownership::labelled(&stack.template, labels);
         if let Some(boundary) = boundary {
             template = boundary::bounded(&template, boundary);
         }

@@ -13,6 +13,7 @@ use super::read::Stack;
 use super::status::StackState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
+use crate::project::expiry::Expiry;
 use crate::project::stacks::StackId;
 use crate::project::template::Template;
 
@@ -21,6 +22,10 @@ const STAGE: &str = "DeployerStage";
 
 /// The parameter that says whether the stack was deployed as a protected stage's.
 const PROTECTED: &str = "DeployerProtected";
+
+/// The parameter that says how long after its last `up` the stage may go. Only the stacks of a stage that expires declare
+/// it: in all others it would be a change of each that was deployed before.
+const EXPIRES: &str = "DeployerExpires";
 
 /// What versions before said it in: parameters that templates had to declare themselves. They count only in a stack that
 /// was deployed by such a version; elsewhere they are the template's own.
@@ -35,23 +40,57 @@ pub(crate) struct Labels<'a> {
     pub stage: &'a str,
     /// Whether the stage is protected.
     pub protected: bool,
+    /// How long after its last `up` it may go.
+    pub expires: Option<Expiry>,
 }
 
 impl Labels<'_> {
     /// As parameters of the stack.
     pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
+        let expires = self.expires.map(|expires| (EXPIRES, expires.to_string()));
         [
             (PROJECT, self.project.to_owned()),
             (STAGE, self.stage.to_owned()),
             (PROTECTED, self.protected.to_string()),
         ]
         .into_iter()
+        .chain(expires)
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
     }
 }
 
+/// The project and the stage that a stack says it is of; none if it says nothing, or not both.
+pub(crate) fn said(stack: &Stack) -> Option<(&str, &str)> {
+    let (project, stage) = whose(stack)?;
+    Some((project?, stage?))
+}
+
+/// The project and the stage as far as a stack says them; none if it wasn't made with this deployer.
+fn whose(stack: &Stack) -> Option<(Option<&str>, Option<&str>)> {
+    let said = |name: &str| stack.parameters.get(name).map(String::as_str);
+    let [project_before, stage_before, digest_before] = BEFORE;
+    if said(DIGEST).is_some_and(digest::is_one) {
+        Some((said(PROJECT), said(STAGE)))
+    } else if said(DIGEST).is_none() && said(digest_before).is_some_and(digest::is_one) {
+        Some((said(project_before), said(stage_before)))
+    } else {
+        None
+    }
+}
+
+/// Whether a parameter's value is the stage's, so that it ties no stack to another.
+pub(crate) fn is_label(parameter: &str) -> bool {
+    let own = [PROJECT, STAGE, PROTECTED, EXPIRES, DIGEST];
+    own.contains(&parameter) || BEFORE.contains(&parameter) || parameter == "Protected"
+}
+
 impl Stack {
+    /// How long after its last use its stage may go, if it says.
+    pub(crate) fn expires(&self) -> Option<Expiry> {
+        Expiry::parse(self.parameters.get(EXPIRES)?)
+    }
+
     /// Whether it was deployed as a protected stage's.
     pub(crate) fn is_protected(&self) -> bool {
         let is_on = |parameter| {
@@ -92,20 +131,19 @@ impl Owner {
 
 /// Whose a stack of one of this stage's names is.
 pub(crate) fn owner(stack: &Stack, project: &Project) -> Owner {
+    owner_for(stack, &project.name, &project.stage.name)
+}
+
+/// The same for the stage of a project, whether or not a checkout has it.
+pub(crate) fn owner_for(stack: &Stack, project: &str, stage: &str) -> Owner {
     if stack.state() == StackState::InReview {
         return Owner::Nobody;
     }
-    let said = |name: &str| stack.parameters.get(name).map(String::as_str);
-    let [project_before, stage_before, digest_before] = BEFORE;
-    let (of_project, of_stage) = if said(DIGEST).is_some_and(digest::is_one) {
-        (said(PROJECT), said(STAGE))
-    } else if said(DIGEST).is_none() && said(digest_before).is_some_and(digest::is_one) {
-        (said(project_before), said(stage_before))
-    } else {
+    let Some((of_project, of_stage)) = whose(stack) else {
         return Owner::Stranger;
     };
     let is_own = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
-    if !is_own(of_project, &project.name) || !is_own(of_stage, &project.stage.name) {
+    if !is_own(of_project, project) || !is_own(of_stage, stage) {
         let stage = of_stage.map_or("a stage".to_owned(), |stage| format!("the stage {stage}"));
         let project = of_project.map_or(String::new(), |project| format!(" of the project {project}"));
         return Owner::Another(format!("{stage}{project}"));
@@ -204,9 +242,10 @@ pub(crate) fn check(
 }
 
 /// A template with the parameters that say whose its stack is and what it was made from.
-pub(crate) fn labelled(template: &Template) -> Template {
+pub(crate) fn labelled(template: &Template, labels: &Labels<'_>) -> Template {
     let mut labelled = template.clone();
-    for name in [PROJECT, STAGE, PROTECTED, DIGEST] {
+    let expires = labels.expires.map(|_| EXPIRES);
+    for name in [PROJECT, STAGE, PROTECTED, DIGEST].into_iter().chain(expires) {
         labelled.add("Parameters", name, json!({ "Type": "String", "Default": "" }));
     }
     // A parameter that nothing refers to may count as no change.
@@ -238,6 +277,7 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             outputs: BTreeMap::new(),
+            exports: std::collections::BTreeSet::new(),
             termination_protected: false,
             changed: None,
         }
@@ -343,7 +383,21 @@ mod tests {
     fn a_template_says_it_whatever_it_declares() {
         let parse = |text: &str| Template::of_text(text);
         let own = "Parameters: { Project: { Type: String, Default: x } }\nResources: { R: { Type: T } }";
-        let labelled = labelled(&parse(own));
+        let labels = Labels {
+            project: "a",
+            stage: "b",
+            protected: false,
+            expires: None,
+        };
+        let forever = labelled(&parse(own), &labels);
+        assert!(!forever.declares(EXPIRES) && !labels.parameters().contains_key(EXPIRES));
+        let labels = Labels {
+            expires: Expiry::parse("7d"),
+            ..labels
+        };
+        let labelled = labelled(&parse(own), &labels);
+        assert!(labelled.declares(EXPIRES));
+        assert_eq!(labels.parameters()[EXPIRES], "7d");
         for name in [
             "DeployerProject",
             "DeployerStage",

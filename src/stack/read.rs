@@ -1,6 +1,6 @@
 //! Reading stacks: their state, their events, what is deployed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
@@ -32,6 +32,8 @@ pub(crate) struct Stack {
     /// Its outputs; there are none while it is being created. Off AWS the addresses in them are this host's: it is here,
     /// and nowhere else, that they are rewritten.
     pub outputs: BTreeMap<String, String>,
+    /// The names under which its outputs are exported to other stacks.
+    pub exports: BTreeSet<String>,
     /// Whether CloudFormation refuses to delete it until this is switched off.
     pub termination_protected: bool,
     /// When it was created or last updated.
@@ -92,33 +94,52 @@ pub(crate) async fn describe(cloud: &Cloud, name: &str) -> Result<Option<Stack>>
     Ok(stacks
         .into_iter()
         .next()
-        .map(|stack| Stack {
-            name: stack.stack_name.unwrap_or_default(),
-            arn: stack.stack_id.unwrap_or_default(),
-            status: stack.stack_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
-            parameters: stack
-                .parameters
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value.unwrap_or_default())))
-                .collect(),
-            outputs: stack
-                .outputs
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|output| {
-                    let value = cloud.endpoint.localized(&output.output_value?);
-                    Some((output.output_key?, value))
-                })
-                .collect(),
-            termination_protected: stack.enable_termination_protection == Some(true),
-            changed: stack
-                .last_updated_time
-                .or(stack.creation_time)
-                .and_then(|time| SystemTime::try_from(time).ok()),
-        })
+        .map(|stack| told(cloud, stack))
         .filter(|stack| stack.state() != StackState::Deleted))
+}
+
+/// All stacks of the region that are there, page by page.
+///
+/// # Errors
+/// This identity may not look at all of them, or they can't be asked for.
+pub(crate) async fn all(cloud: &Cloud) -> Result<Vec<Stack>> {
+    let mut pages = cloud.cloudformation.describe_stacks().into_paginator().items().send();
+    let mut stacks = Vec::new();
+    while let Some(stack) = pages.next().await {
+        let stack = stack.map_err(|error| explain(error, "could not look at all stacks"))?;
+        stacks.push(told(cloud, stack));
+    }
+    stacks.retain(|stack| stack.state() != StackState::Deleted);
+    Ok(stacks)
+}
+
+fn told(cloud: &Cloud, stack: aws_sdk_cloudformation::types::Stack) -> Stack {
+    let outputs = stack.outputs.unwrap_or_default();
+    Stack {
+        name: stack.stack_name.unwrap_or_default(),
+        arn: stack.stack_id.unwrap_or_default(),
+        status: stack.stack_status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+        parameters: stack
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value.unwrap_or_default())))
+            .collect(),
+        exports: outputs.iter().filter_map(|output| output.export_name.clone()).collect(),
+        outputs: outputs
+            .into_iter()
+            .filter_map(|output| {
+                let value = cloud.endpoint.localized(&output.output_value?);
+                Some((output.output_key?, value))
+            })
+            .collect(),
+        termination_protected: stack.enable_termination_protection == Some(true),
+        changed: stack
+            .last_updated_time
+            .or(stack.creation_time)
+            .and_then(|time| SystemTime::try_from(time).ok()),
+    }
 }
 
 /// A request for a change set, by its name or ARN. With its stack's name in it, whose ARN is what most statements of

@@ -58,6 +58,7 @@ mod site;
 mod site_addresses;
 mod site_policy;
 mod snapshots;
+mod stages;
 mod status;
 mod strings;
 mod template_language;

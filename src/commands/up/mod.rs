@@ -26,7 +26,7 @@ use serde::Serialize;
 use super::status::{self, StageStatus};
 use super::{confirm_changes, read_contract, read_site};
 use crate::cli::UpArgs;
-use crate::cloud::Cloud;
+use crate::cloud::{CLOUDFRONTS_REGION, Cloud};
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use crate::lease::StageLease;
@@ -50,6 +50,7 @@ use crate::stack::desired::{DesiredStack, TemplateBucket};
 use crate::stack::ownership::Adoption;
 use crate::stack::read::{Deployed, Stack};
 use crate::stack::status::StackState;
+use crate::usage;
 use crate::verify::{Known, Selection, Stage, Verification, verify};
 use packages::{Asked, Packages, Place};
 use plan_file::PlanFile;
@@ -291,7 +292,8 @@ pub(crate) async fn deployed(
             verify(&stage, &Selection::default(), concerns, VERIFY_WITHIN, reporter).await,
         ))
     };
-    let ((), verification) = tokio::join!(recording, proving);
+    let noting = up.note_use(&deployed);
+    let ((), (), verification) = tokio::join!(recording, noting, proving);
     let verification = verification?;
     let failure = verification.as_ref().and_then(Verification::failure);
     Ok((UpOutcome { status, verification }, failure))
@@ -476,6 +478,23 @@ impl Up<'_> {
                 "all is deployed, but it isn't recorded, so that `deployer rollback` doesn't know it: {error}. The same \
                  command again records it"
             )),
+        }
+    }
+
+    /// Notes that the stage is used, where something goes by that: a stage that expires, or one in regions that a checkout
+    /// without its templates wouldn't look into.
+    async fn note_use(&self, stacks: &BTreeMap<StackId, Deployed>) {
+        let regions: BTreeSet<String> = self.context.other_regions().cloned().collect();
+        let is_far = regions.iter().any(|region| region != CLOUDFRONTS_REGION);
+        if self.context.project.stage.expires.is_none() && !is_far {
+            return;
+        }
+        let Some((artifacts, bucket)) = artifacts_of(self.context, |id| Some(&stacks.get(id)?.stack)) else {
+            return;
+        };
+        if let Err(error) = usage::record(artifacts, &bucket, regions).await {
+            self.reporter()
+                .warn(format!("it isn't recorded that the stage was used just now: {error}"));
         }
     }
 

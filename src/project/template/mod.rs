@@ -259,6 +259,24 @@ impl Template {
         }
     }
 
+    /// The names of other stacks' exports that it imports, as far as what is in `scope` decides them.
+    pub(crate) fn imports(&self, scope: &Scope) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut values: Vec<&Value> = self.root.values().collect();
+        while let Some(value) = values.pop() {
+            match value {
+                Value::Array(items) => values.extend(items),
+                Value::Object(map) => {
+                    let import = map.get("Fn::ImportValue");
+                    names.extend(import.and_then(|name| self.text_of(name, scope)));
+                    values.extend(map.values());
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
     /// What values of resources may depend on beside parameters' values.
     pub(crate) fn terms(&self) -> [Option<&Value>; 3] {
         ["Parameters", "Conditions", "Mappings"].map(|section| self.root.get(section))

@@ -4,6 +4,7 @@
 
 mod causes;
 mod errors;
+mod stages;
 mod states;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
