@@ -242,6 +242,9 @@ pub enum Command {
     /// What others call `down`
     #[command(hide = true)]
     Delete(DownArgs),
+    /// Write what deploys from a CI system
+    #[command(subcommand)]
+    Ci(CiCommand),
     /// The local cloud: start, stop, look at or empty it
     #[command(subcommand)]
     Local(LocalCommand),
@@ -553,6 +556,31 @@ pub struct StagesArgs {
     /// Those of all projects that were deployed by deployer, and not of this one alone
     #[arg(long)]
     pub all: bool,
+}
+
+/// The commands of `ci`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CiCommand {
+    /// Write a workflow for GitHub Actions, which deploys --stage from a branch and a preview of each pull request, and a
+    /// template of the roles that it does so with
+    Github(CiGithubArgs),
+}
+
+/// Arguments of `ci github`.
+#[derive(Debug, Clone, Args)]
+pub struct CiGithubArgs {
+    /// The branch that is deployed
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub branch: String,
+    /// The environment of GitHub's in which it is deployed, whose rules hold then
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// What the stages of pull requests are called, before a hyphen and the number
+    #[arg(long, value_name = "NAME", default_value = "pr")]
+    pub preview: String,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// The commands of `local`.

@@ -80,6 +80,7 @@ fn that_takes_time(command: &Command) -> Option<&'static str> {
         | Command::Logs(_)
         | Command::Invoke(_)
         | Command::Stages(_)
+        | Command::Ci(_)
         | Command::Openapi(_)
         | Command::Diagnose
         | Command::Releases
@@ -223,6 +224,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
         Command::Stages(args) => commands::stages::run(args, session).await,
         Command::Verify(args) => commands::verify::run(args, session).await,
         Command::Down(args) => commands::down::run(args, session).await,
+        Command::Ci(command) => commands::ci::run(command, session),
         Command::Destroy(args) => {
             called("destroy", "down");
             commands::down::run(args, session).await

@@ -196,6 +196,11 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("deployer down --expired --yes", "All stages that have expired"),
         ],
     ),
+    ("ci", &[("deployer ci github", "A workflow for GitHub Actions, and its roles")]),
+    (
+        "ci github",
+        &[("deployer ci github", "Into .github/workflows/ and ci/")],
+    ),
     (
         "local",
         &[

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod backup;
+pub(crate) mod ci;
 pub(crate) mod diagnose;
 pub(crate) mod down;
 mod functions;

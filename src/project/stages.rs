@@ -400,6 +400,13 @@ impl Stages {
         Ok(own.or(self.defaults.protected).unwrap_or(false))
     }
 
+    /// The names of the stages that are listed as protected, patterns among them.
+    pub(crate) fn protected_names(&self) -> Vec<String> {
+        let is_protected = |section: &Section| section.protected.or(self.defaults.protected).unwrap_or(false);
+        let protected = self.stages.iter().filter(|(_, section)| is_protected(section));
+        protected.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Where a stage is, as far as the file says: by its own entry if it has one, else by the defaults.
     ///
     /// # Errors

@@ -18,6 +18,13 @@ pub fn cfn_lint() -> PathBuf {
     TOOLS.get_or_init(|| installed("cfn-lint", list)).join("cfn-lint")
 }
 
+/// The command `zizmor`.
+pub fn zizmor() -> PathBuf {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    let list = include_str!("../tools/zizmor.txt");
+    TOOLS.get_or_init(|| installed("zizmor", list)).join("zizmor")
+}
+
 /// The command `aws`, of the version that the benchmarks take.
 pub fn aws() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();

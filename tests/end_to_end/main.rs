@@ -16,6 +16,7 @@ mod backup;
 mod bad_input;
 mod browser;
 mod cases;
+mod ci;
 mod command_line;
 mod conflicts;
 mod diff;

@@ -82,7 +82,7 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// Whether a text fits a pattern of IAM's, in which `*` is any text.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let Some((beginning, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };
