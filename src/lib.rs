@@ -36,6 +36,7 @@ mod private;
 mod project;
 mod promise;
 mod publish;
+mod quotas;
 mod readiness;
 mod releases;
 mod report;

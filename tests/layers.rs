@@ -27,7 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["bucket", "document", "logs", "table"],
     &["lease", "usage"],
     &["stack"],
-    &["readiness", "address", "conflicts", "deployed"],
+    &["readiness", "address", "conflicts", "deployed", "quotas"],
     &["backup", "openapi", "seeding", "package", "publish", "site_build", "watching"],
     &["releases"],
     &["cli"],

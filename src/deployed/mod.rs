@@ -173,6 +173,34 @@ pub(crate) async fn find(cloud: &Cloud, wanted: Wanted<'_>, others: &BTreeSet<St
     Ok(found)
 }
 
+/// The names of the project's stages that have expired, and that nothing protects.
+///
+/// # Errors
+/// Its stacks can't be listed.
+pub(crate) async fn expired(cloud: &Cloud, project: &str) -> Result<Vec<String>> {
+    let (prefix, nothing) = (format!("{project}-"), BTreeSet::new());
+    let wanted = Wanted::Named {
+        prefix: &prefix,
+        but_for: &nothing,
+    };
+    let found = find(cloud, wanted, &nothing).await?;
+    let now = SystemTime::now();
+    let mut names = Vec::new();
+    for stage in found
+        .stages
+        .into_iter()
+        .filter(|stage| stage.project == project && !stage.is_protected())
+    {
+        let Some((expires, usage)) = stage.expires().zip(stage.usage().await.ok()) else {
+            continue;
+        };
+        if expires_at(expires, stage.changed(), usage.as_ref()).is_some_and(|at| at <= now) {
+            names.push(stage.name);
+        }
+    }
+    Ok(names)
+}
+
 /// The stacks of one region.
 async fn stacks(cloud: &Cloud, wanted: Wanted<'_>, hidden: &mut Vec<String>) -> Result<Vec<Stack>> {
     let (prefix, but_for) = match wanted {

@@ -80,6 +80,12 @@ pub(crate) fn root_cause(events: &[ResourceEvent]) -> Option<&ResourceEvent> {
         })
 }
 
+/// What to do where an account has no room for another response headers policy.
+pub(crate) const HEADERS_POLICIES_REMEDY: &str = "Remove stages that nobody needs (`deployer stages --all` lists them), or raise the quota of response headers policies \
+     per account: in the console under Service Quotas, Amazon CloudFront \
+     (https://us-east-1.console.aws.amazon.com/servicequotas/home/services/cloudfront/quotas), where `aws service-quotas \
+     list-service-quotas --service-code cloudfront --region us-east-1` tells what it is now.";
+
 /// What to do about a failed resource, where its reason tells.
 pub(crate) fn advice(event: &ResourceEvent) -> Option<String> {
     let reason = event.reason.as_deref()?;
@@ -134,6 +140,14 @@ pub(crate) fn advice(event: &ResourceEvent) -> Option<String> {
              ISSUED, and run the same command again."
                 .into(),
         )
+    } else if has("TooManyResponseHeadersPolicies")
+        || has("Response Headers Policies limit")
+        || has("limit exceeded for resource of type 'AWS::CloudFront::ResponseHeadersPolicy'")
+    {
+        Some(format!(
+            "The account has as many of CloudFront's response headers policies as it may have. {HEADERS_POLICIES_REMEDY} Then run \
+             the same command again."
+        ))
     } else if has("Cannot delete export") || has("Cannot update export") || has("cannot be deleted as it is in use by")
     {
         Some(

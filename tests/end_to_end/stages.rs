@@ -318,3 +318,76 @@ fn what_is_wrong_with_a_pattern_or_a_time_is_said_with_its_line() {
         .deployer("http://127.0.0.1:1", &["graph", "--stage", "pr-9"])
         .success();
 }
+
+/// As CloudFront lists them, so many a page.
+fn headers_policies(from: usize, count: usize, next: Option<&str>) -> String {
+    let items: String = (from..from + count)
+        .map(|n| {
+            format!(
+                "<ResponseHeadersPolicySummary><Type>custom</Type><ResponseHeadersPolicy><Id>{n}</Id>\
+                 <LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><ResponseHeadersPolicyConfig><Name>other-{n}</Name>\
+                 </ResponseHeadersPolicyConfig></ResponseHeadersPolicy></ResponseHeadersPolicySummary>"
+            )
+        })
+        .collect();
+    let next = next.map_or(String::new(), |next| format!("<NextMarker>{next}</NextMarker>"));
+    format!(
+        "<ResponseHeadersPolicyList xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\">{next}<MaxItems>100</MaxItems>\
+         <Quantity>{count}</Quantity><Items>{items}</Items></ResponseHeadersPolicyList>"
+    )
+}
+
+#[test]
+fn a_new_stage_is_told_of_the_quota_that_it_may_be_too_much_for() {
+    let emulator = Emulator::start();
+    let project = Project::of("site");
+    let with = |first: usize, second: usize| {
+        let proxy = Proxy::before(emulator.port());
+        proxy.rule(move |seen| {
+            let is_list = seen.method == "GET" && seen.path.contains("/response-headers-policy?");
+            let is_second = seen.path.contains("Marker=more");
+            is_list.then(|| {
+                let page = if is_second {
+                    headers_policies(first, second, None)
+                } else {
+                    headers_policies(0, first, Some("more"))
+                };
+                (200, page)
+            })
+        });
+        proxy
+    };
+    let lists = |proxy: &Proxy| {
+        let seen = proxy.take();
+        seen.iter()
+            .filter(|seen| seen.path.contains("/response-headers-policy?"))
+            .count()
+    };
+    let full = with(15, 5);
+    let args = ["up", "--no-verify"];
+    let up = project.deployer(&full.endpoint(), &args).success();
+    for said in [
+        "has 20 of CloudFront's response headers policies",
+        "may have 20 unless",
+        "service-quotas",
+    ] {
+        assert!(up.stderr.contains(said), "{said} in {}", up.stderr);
+    }
+    assert!(lists(&full) > 0);
+    let again = project.deployer(&full.endpoint(), &args).success();
+    assert!(!again.stderr.contains("headers policies"), "{}", again.stderr);
+    assert_eq!(lists(&full), 0, "of a stage that is there nothing is asked");
+    project
+        .deployer(&emulator.endpoint(), &["down", "--yes", "--delete-data"])
+        .success();
+
+    // There is room; or the quota was raised.
+    for (first, second) in [(15, 4), (20, 5)] {
+        let proxy = with(first, second);
+        let up = project.deployer(&proxy.endpoint(), &args).success();
+        assert!(!up.stderr.contains("headers policies"), "{}", up.stderr);
+        project
+            .deployer(&emulator.endpoint(), &["down", "--yes", "--delete-data"])
+            .success();
+    }
+}

@@ -6,12 +6,14 @@ use futures::future::join_all;
 
 use super::{Built, Up};
 use crate::conflicts;
+use crate::deployed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
 use crate::project::naming::NamedResource;
 use crate::project::stacks::{CODE_BUCKET, LARGEST_IN_REQUEST_BYTES, StackId, StackTemplate};
 use crate::project::wiring::Source;
 use crate::promise::Dependency;
+use crate::quotas;
 use crate::stack::change::{StackAction, StackPlan};
 use crate::stack::deploy::{self, Planned};
 use crate::stack::desired::DesiredStack;
@@ -36,7 +38,7 @@ impl Up<'_> {
     pub(super) async fn plan(&self, built: Dependency<Built>) -> Result<Plans> {
         self.check_sizes()?;
         // Names of stacks that are to be created are looked at beside the planning: what they will be is known.
-        let (planned, free) = tokio::join!(self.plan_all(built), self.check_new_names());
+        let (planned, free, ()) = tokio::join!(self.plan_all(built), self.check_new_names(), self.warn_of_quotas());
         let plans = planned?;
         self.check_names(&plans, free).await?;
         Ok(plans)
@@ -72,6 +74,33 @@ impl Up<'_> {
             .hint("Move some of its resources to another template in stacks/: each becomes a stack of its own."));
         }
         Ok(())
+    }
+
+    /// Tells of a new stage that the account may have no room for. Of a stage that is there nothing is asked.
+    async fn warn_of_quotas(&self) {
+        if !self.before.is_empty() {
+            return;
+        }
+        let stacks = self.context.project.stacks().filter(|stack| self.scope.has(&stack.id));
+        let additions = stacks.flat_map(|stack| {
+            let pseudo_parameters = self.context.cloud_of(&stack.id).pseudo_parameters();
+            self.desired(stack, BTreeMap::new()).additions(&pseudo_parameters)
+        });
+        let new = additions
+            .filter(|change| change.resource_type == quotas::HEADERS_POLICY)
+            .count();
+        if new == 0 {
+            return;
+        }
+        // Whoever may not list them learns that where their names are looked at.
+        let Ok(there) = quotas::headers_policies(&self.context.cloud).await else {
+            return;
+        };
+        if quotas::warning(there, new, &[]).is_some() {
+            let expired = deployed::expired(&self.context.cloud, &self.context.project.name).await;
+            let warning = quotas::warning(there, new, &expired.unwrap_or_default());
+            warning.into_iter().for_each(|warning| self.reporter().warn(warning));
+        }
     }
 
     async fn plan_all(&self, built: Dependency<Built>) -> Result<Plans> {

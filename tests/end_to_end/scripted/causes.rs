@@ -72,6 +72,19 @@ const CAUSES: &[(&str, &[&str])] = &[
         &["aws acm describe-certificate"],
     ),
     (
+        "Account's Response Headers Policies limit reached. (Service: CloudFront, Status Code: 400, Error Code: \
+         TooManyResponseHeadersPolicies)",
+        &[
+            "as many of CloudFront's response headers policies",
+            "service-quotas",
+            "deployer stages --all",
+        ],
+    ),
+    (
+        "Limit exceeded for resource of type 'AWS::CloudFront::ResponseHeadersPolicy'. Reason: too many",
+        &["as many of CloudFront's response headers policies"],
+    ),
+    (
         "Cannot delete export shop-table as it is in use by shop-api.",
         &["Another stack imports this output", "aws cloudformation list-imports"],
     ),
