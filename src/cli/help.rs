@@ -66,7 +66,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "diff",
         &[
             ("deployer diff --stage dev", "What `up` would change of the stage dev"),
-            ("deployer diff --exit-code --output json", "For a script: 4 if that is anything"),
+            (
+                "deployer diff --exit-code --output json",
+                "For a script: 4 if that is anything",
+            ),
         ],
     ),
     (
@@ -118,10 +121,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "logs",
         &[
             ("deployer logs --since 1h", "Of all functions of the stage"),
-            (
-                "deployer logs --function list-orders --follow",
-                "Of one, as it comes",
-            ),
+            ("deployer logs --function list-orders --follow", "Of one, as it comes"),
             (
                 "deployer logs --output json | jq -r .message",
                 "For a script, a line an event",
@@ -144,14 +144,23 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "openapi",
         &[
-            ("deployer openapi --out api.json", "The contract of the one API that there is"),
-            ("deployer openapi Api --format swagger --as yaml", "As Swagger 2.0, in YAML"),
+            (
+                "deployer openapi --out api.json",
+                "The contract of the one API that there is",
+            ),
+            (
+                "deployer openapi Api --format swagger --as yaml",
+                "As Swagger 2.0, in YAML",
+            ),
         ],
     ),
     (
         "stages",
         &[
-            ("deployer stages", "Of this project, with who deployed them and when they expire"),
+            (
+                "deployer stages",
+                "Of this project, with who deployed them and when they expire",
+            ),
             ("deployer stages --all", "Of all projects in the account"),
         ],
     ),
@@ -196,7 +205,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("deployer down --expired --yes", "All stages that have expired"),
         ],
     ),
-    ("ci", &[("deployer ci github", "A workflow for GitHub Actions, and its roles")]),
+    (
+        "ci",
+        &[("deployer ci github", "A workflow for GitHub Actions, and its roles")],
+    ),
     (
         "ci github",
         &[("deployer ci github", "Into .github/workflows/ and ci/")],

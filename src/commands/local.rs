@@ -6,7 +6,7 @@ use crate::cli::{EnvFormat, Global, LocalCommand, Output};
 use crate::context::Session;
 use crate::error::{OrFail, Result};
 use crate::local::{self, LocalCloud, LocalStatus};
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::report::{CommandResult, Paint};
 use crate::text::quoted_for_shell;
 
@@ -48,7 +48,7 @@ pub(crate) async fn run(command: LocalCommand, session: Session<'_>) -> Result<(
 /// Where `up --local` works, run here.
 fn region(global: &Global) -> String {
     let of_stage = || {
-        let folder = project::folder(global.project_dir.as_deref()).ok()?;
+        let folder = super::folder(global).ok()?;
         Project::open(&folder, &global.stage).ok()?.stage.region
     };
     let region = global.region.clone().or_else(of_stage);

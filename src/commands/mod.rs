@@ -21,6 +21,8 @@ pub(crate) mod up;
 pub(crate) mod verify;
 pub(crate) mod watch;
 
+use std::path::PathBuf;
+
 use crate::cli::Global;
 use crate::error::Result;
 use crate::project::contract::Contract;
@@ -28,12 +30,20 @@ use crate::project::{self, Project};
 use crate::report::Reporter;
 use crate::site::{self, Site};
 
+/// The project's folder: the one that is named, or the nearest upwards.
+///
+/// # Errors
+/// The nearest is somebody else's.
+pub(crate) fn folder(global: &Global) -> Result<PathBuf> {
+    project::folder(global.project_dir.as_deref())
+}
+
 /// Opens the project, and says what is to be known of it.
 ///
 /// # Errors
 /// It can't be read, or has no such stage.
 pub(crate) fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
-    let project = Project::open(&project::folder(global.project_dir.as_deref())?, &global.stage)?;
+    let project = Project::open(&folder(global)?, &global.stage)?;
     for warning in &project.warnings {
         reporter.warn(warning);
     }

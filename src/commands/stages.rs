@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 /// Runs the command. It reads, and changes nothing.
 pub(crate) async fn run(args: &StagesArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
-    let settings = Stages::read(&global.project_dir)?;
+    let settings = Stages::read(&super::folder(global)?)?;
     let place = settings.place_of_stage(&global.stage, &environment)?;
     let cloud = &context::connect(&place, &global.stage, session).await?;
     if let Some(doubt) = cloud.doubt_of_region() {

@@ -23,18 +23,19 @@ pub(crate) async fn run(args: &WatchArgs, session: Session<'_>) -> Result<()> {
         journal,
     } = session;
     let project = super::open(global, reporter)?;
-    if project.stage.protected && !global.local {
+    let is_local = global.local || project.stage.local;
+    if project.stage.protected && !is_local {
         return Err(protected(&project));
     }
     // From here on nothing that is saved is missed.
     let mut watcher = Watcher::new(Sources::of(&project)?)?;
     let context = Context::connect(project, session).await?;
     let stage = context.survey().await?;
-    if context.is_protected(&stage) && !global.local {
+    if context.is_protected(&stage) && !is_local {
         return Err(protected(&context.project));
     }
     journal.note_endless();
-    let pages = global.local.then(local::Pages::open).transpose()?;
+    let pages = is_local.then(local::Pages::open).transpose()?;
     let mut rounds = Rounds {
         args,
         session,

@@ -465,13 +465,19 @@ impl Stages {
             expanded.transpose()
         };
         let says_local = |section: &Section| section.local.as_ref().map(|(local, _)| *local);
-        let local = own.and_then(says_local).or_else(|| says_local(&self.defaults)).unwrap_or_default();
+        let local = own
+            .and_then(says_local)
+            .or_else(|| says_local(&self.defaults))
+            .unwrap_or_default();
         let account = |section: &Section| section.account.as_ref().map(|(number, _)| number.clone());
         Ok(StagePlace {
             region: text("region", |section| section.region.as_ref())?,
             // What is said of AWS is about stages that are there.
             profile: text("profile", |section| section.profile.as_ref())?.filter(|_| !local),
-            account: own.and_then(account).or_else(|| account(&self.defaults)).filter(|_| !local),
+            account: own
+                .and_then(account)
+                .or_else(|| account(&self.defaults))
+                .filter(|_| !local),
             local,
         })
     }
@@ -1070,6 +1076,8 @@ pub(crate) fn project_like(name: &str) -> Option<String> {
     like.truncate(LONGEST_PROJECT);
     let like = like.trim_end_matches('-');
     (!like.is_empty()).then(|| like.to_owned())
+}
+
 /// A stage's name, or a pattern of such names.
 fn check_name_or_pattern(name: &str) -> Result<()> {
     if !name.contains('*') {

@@ -213,7 +213,7 @@ fn plain_or_quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    pub(crate) fn line() -> LogLine {
+    fn line() -> LogLine {
         LogLine {
             schema: SCHEMA,
             timestamp: Some("2026-01-02T03:04:05.678Z".to_owned()),

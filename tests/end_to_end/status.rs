@@ -175,12 +175,19 @@ async fn what_was_changed_by_hand_is_told_property_by_property() {
     };
     run(&["up", "--no-verify"]);
     let same = run(&["status", "--drift"]);
-    assert!(same.stdout.contains("Nothing that was looked at was changed by hand."), "{}", same.stdout);
+    assert!(
+        same.stdout.contains("Nothing that was looked at was changed by hand."),
+        "{}",
+        same.stdout
+    );
     // What an emulator doesn't look at is said.
     same.says(&["can't be looked at: AWS::ApiGateway::"]);
 
     let lambda = Clients::root(&endpoint).lambda;
-    let change = lambda.update_function_configuration().function_name("retrieve-user-data-dev").memory_size(1024);
+    let change = lambda
+        .update_function_configuration()
+        .function_name("retrieve-user-data-dev")
+        .memory_size(1024);
     change.send().await.expect("changed");
     let other = run(&["status", "--drift"]);
     for told in ["logic.Function", "MemorySize 256 → 1024", "Changed by hand"] {
@@ -190,11 +197,18 @@ async fn what_was_changed_by_hand_is_told_property_by_property() {
     let stacks = document["stacks"].as_array().expect("stacks");
     let logic = stacks.iter().find(|stack| stack["id"] == "logic").expect("logic");
     let resource = &logic["drift"]["resources"][0];
-    assert_eq!((&resource["logicalId"], &resource["deleted"]), (&"Function".into(), &false.into()));
+    assert_eq!(
+        (&resource["logicalId"], &resource["deleted"]),
+        (&"Function".into(), &false.into())
+    );
     let property = &resource["properties"][0];
     assert_eq!(
         (&property["path"], &property["before"], &property["after"]),
         (&"MemorySize".into(), &"256".into(), &"1024".into())
     );
-    assert!(run(&["status", "--output", "json"]).json()["stacks"][0].get("drift").is_none());
+    assert!(
+        run(&["status", "--output", "json"]).json()["stacks"][0]
+            .get("drift")
+            .is_none()
+    );
 }

@@ -46,7 +46,8 @@ pub(crate) fn run(command: &CiCommand, session: Session<'_>) -> Result<()> {
 fn github(args: &CiGithubArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
     let project = super::open(global, reporter)?;
-    let settings = Stages::read(&global.project_dir)?;
+    let folder = super::folder(global)?;
+    let settings = Stages::read(&folder)?;
     check_words(args)?;
     let preview = &args.preview;
     let example = format!("{preview}-{EXAMPLE}");
@@ -74,7 +75,7 @@ fn github(args: &CiGithubArgs, session: Session<'_>) -> Result<()> {
         .hint("Say another beginning with --preview NAME, and give it a pattern in stacks/stages.yaml."));
     }
     let denied: BTreeSet<String> = all.cloned().collect();
-    let previews = Project::open(&global.project_dir, &example)?;
+    let previews = Project::open(&folder, &example)?;
     let pattern = |name: String| name.replace(&example, &format!("{preview}-*"));
     let preview_names = |types: &[&str]| {
         names(&previews, types)
@@ -134,7 +135,7 @@ fn github(args: &CiGithubArgs, session: Session<'_>) -> Result<()> {
         (WORKFLOW_FILE, workflow(args, main)),
         (ROLES_FILE, roles(args, &project.name, &[deploy, preview_subject])?),
     ];
-    let written = write(&global.project_dir, &files, args.force)?;
+    let written = write(&folder, &files, args.force)?;
     reporter.result(&Written { files: written })
 }
 

@@ -48,7 +48,7 @@ struct Expired<'a> {
 /// Runs it.
 pub(super) async fn run(session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
-    let settings = Stages::read(&global.project_dir)?;
+    let settings = Stages::read(&crate::commands::folder(global)?)?;
     let place = settings.place_of_expiring(&global.stage, &environment)?;
     let cloud = &context::connect(&place, &global.stage, session).await?;
     let (prefix, nothing) = (format!("{}-", settings.project), BTreeSet::new());

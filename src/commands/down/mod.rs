@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &DownArgs, session: Session<'_>) -> Result<()> {
     if args.expired {
         return expired::run(session).await;
     }
-    match Stages::read(&global.project_dir) {
+    match Stages::read(&super::folder(global)?) {
         Ok(stages) if !stages.lists(&global.stage)? => unlisted(args, &stages, session).await,
         // What is wrong with it is told as for any other command.
         _ => listed(args, session).await,
