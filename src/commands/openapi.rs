@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &OpenapiArgs, session: Session<'_>) -> Result<()> 
     });
     let Contract { document, warnings } = match args.format {
         OpenapiFormat::Oas30 => contract,
-        OpenapiFormat::Swagger => contract.as_swagger(),
+        OpenapiFormat::Swagger => contract.into_swagger(),
     };
     for warning in warnings {
         reporter.warn(warning);

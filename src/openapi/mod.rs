@@ -51,7 +51,7 @@ pub(crate) struct Contract {
 impl Contract {
     /// The same as Swagger 2.0.
     #[must_use]
-    pub(crate) fn as_swagger(self) -> Self {
+    pub(crate) fn into_swagger(self) -> Self {
         let (document, told) = swagger::down(&self.document);
         let mut warnings = self.warnings;
         warnings.extend(told);
@@ -301,7 +301,7 @@ impl Writer {
         let greedy = value.remove(REST_OF_PATH);
         let id = value.get("operationId").and_then(Value::as_str).map(str::to_owned);
         let id = self.unique(
-            id.unwrap_or_else(|| words::operation_id(method_name(method), path)),
+            &id.unwrap_or_else(|| words::operation_id(method_name(method), path)),
             path,
         );
         self.parameters(path, method, greedy.as_ref().and_then(Value::as_str), &mut value);
@@ -336,8 +336,8 @@ impl Writer {
         Value::Object(result)
     }
 
-    fn unique(&mut self, wanted: String, path: &str) -> String {
-        let mut id = wanted.clone();
+    fn unique(&mut self, wanted: &str, path: &str) -> String {
+        let mut id = wanted.to_owned();
         let mut more = 2;
         while !self.ids.insert(id.clone()) {
             id = format!("{wanted}{}", words::pascal(path));

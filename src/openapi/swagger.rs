@@ -224,7 +224,7 @@ impl Writer {
                             result.insert("x-nullable".to_owned(), value.clone());
                         }
                         "anyOf" | "oneOf" | "not" => {
-                            self.left_out(&format!("`{key}`, so what it says may be anything"))
+                            self.left_out(&format!("`{key}`, so what it says may be anything"));
                         }
                         "writeOnly" | "deprecated" => {}
                         "discriminator" => {

@@ -386,7 +386,7 @@ fn an_http_api_is_written_from_its_routes() {
         json!([{ "sigv4": [] }])
     );
 
-    let swagger = exported.as_swagger().document;
+    let swagger = exported.into_swagger().document;
     assert_eq!(
         swagger["paths"]["/notes/{id}"]["get"]["security"],
         json!([{ "tokens": [] }])
@@ -452,7 +452,7 @@ Resources:
 
 #[test]
 fn swagger_says_the_same_in_its_own_words() {
-    let swagger = of(REST).as_swagger();
+    let swagger = of(REST).into_swagger();
     let document = swagger.document;
     assert_eq!(document["swagger"], "2.0");
     assert_eq!(

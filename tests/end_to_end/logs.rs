@@ -453,7 +453,7 @@ fn what_comes_late_is_shown_once() {
                 "ResourceNotFoundException",
                 "The specified log group does not exist.",
             ),
-            2 => page(&[second.clone()], None),
+            2 => page(std::slice::from_ref(&second), None),
             3 => json_refusal(400, "ThrottlingException", "Rate exceeded"),
             _ => page(&[late.clone(), second.clone(), event("new", 0)], None),
         })

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Emulator, Project, Proxy, answers, document};
+use crate::support::{Clients, Emulator, Project, Proxy, answers, document};
 
 #[test]
 fn nothing_deployed_is_no_failure() {

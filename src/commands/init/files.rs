@@ -24,8 +24,11 @@ const SHARED: &[&str] = &[
 /// Where the project's name is to stand in what is adapted.
 const NAME: &str = "@project@";
 
+/// What is written in a file, each with what stands in its place.
+type Changes = &'static [(&'static str, &'static str)];
+
 /// What of an example holds in this repository alone, and what stands in its place.
-const ADAPTED: &[(&str, &str, &[(&str, &str)])] = &[
+const ADAPTED: &[(&str, &str, Changes)] = &[
     (
         "users",
         "stacks/stages.yaml",

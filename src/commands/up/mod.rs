@@ -88,7 +88,7 @@ async fn execute(file: &Path, args: &UpArgs, session: Session<'_>) -> Result<()>
         adopt: opened.manifest.adopt.clone(),
         ..args.clone()
     };
-    let prepared = Prepared::of(&project, &args, Origin::Plan(opened), reporter).await?;
+    let prepared = Prepared::of(&project, &args, Origin::Plan(Box::new(opened)), reporter).await?;
     deploy(Context::connect(project, session).await?, prepared, &args).await
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum Origin {
     /// A release that is gone back to.
     Release(Rollback),
     /// A plan.
-    Plan(PlanFile),
+    Plan(Box<PlanFile>),
 }
 
 /// What a run goes back to, beside the folder that the release was made from.
@@ -129,7 +129,7 @@ pub(crate) struct Prepared {
     files: BTreeMap<String, Vec<u8>>,
     rolled_back_to: Option<u64>,
     /// The plan that it must be, exactly.
-    plan: Option<PlanFile>,
+    plan: Option<Box<PlanFile>>,
 }
 
 impl Prepared {
