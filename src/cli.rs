@@ -10,6 +10,7 @@ use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::error::Exit;
 use crate::report::{self, Flags, Format, Options};
 
 pub use help::definition;
@@ -91,7 +92,14 @@ impl Cli {
     /// with that.
     pub fn of_this_process() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        Self::of(&arguments).unwrap_or_else(|error| error.exit())
+        Self::of(&arguments).unwrap_or_else(|error| {
+            // Who reads documents reads this as one, too.
+            if error.use_stderr() && words::says(&arguments, "--output") == Some("json") {
+                report::wrong_usage(&words::as_error(&error));
+                std::process::exit(Exit::Usage as i32);
+            }
+            error.exit()
+        })
     }
 
     /// What these arguments say.
@@ -136,6 +144,7 @@ impl Global {
             format: match self.output {
                 Output::Human => Format::Text,
                 Output::Json => Format::Json,
+                Output::Github => Format::Github,
             },
             color: match self.color {
                 Color::Auto => report::Color::Auto,
@@ -181,6 +190,8 @@ pub enum Output {
     Human,
     /// One JSON document on stdout; progress as JSON lines on stderr.
     Json,
+    /// Text for people, with annotations and a job summary for GitHub Actions.
+    Github,
 }
 
 /// When to use colour.

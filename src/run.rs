@@ -297,7 +297,7 @@ fn start_log(global: &Global) {
         .with_target(false)
         .with_writer(std::io::stderr);
     match global.output {
-        Output::Human => log.init(),
+        Output::Human | Output::Github => log.init(),
         Output::Json => log.json().init(),
     }
 }

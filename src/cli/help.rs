@@ -365,20 +365,11 @@ fn at(command: Command, path: &str, change: &dyn Fn(Command) -> Command) -> Comm
 
 /// When help and complaints about the arguments themselves are coloured: they are written before those are understood.
 pub(super) fn color_of(arguments: &[OsString]) -> ColorChoice {
-    let mut words = arguments.iter().skip(1).map_while(|word| word.to_str());
-    while let Some(word) = words.next() {
-        let said = match word.strip_prefix("--color") {
-            Some("") => words.next(),
-            Some(rest) => rest.strip_prefix('='),
-            None => continue,
-        };
-        match said {
-            Some("always") => return ColorChoice::Always,
-            Some("never") => return ColorChoice::Never,
-            _ => {}
-        }
+    match super::words::says(arguments, "--color") {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
     }
-    ColorChoice::Auto
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) async fn run(command: LocalCommand, session: Session<'_>) -> Result<(
             let region = region(global);
             let variables = variables(&local::running().await?, &region);
             let format = match global.output {
-                Output::Human => format,
+                Output::Human | Output::Github => format,
                 Output::Json => EnvFormat::Json,
             };
             let set_here = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());

@@ -156,7 +156,7 @@ async fn drifts(context: &Context<'_>, stage: &BTreeMap<StackId, Deployed>) -> R
     }
     let found = ready.into_iter().map(async |(id, deployed)| {
         context.reporter.working(id.as_str(), "looking for changes by hand");
-        let found = drift::detect(context.cloud_of(id), &deployed.stack).await;
+        let found = drift::detect(context.cloud_of(id), deployed).await;
         match &found {
             Ok(drift) => context.reporter.finished(id.as_str(), looked_at(drift), false),
             Err(error) => context.reporter.stopped(id.as_str(), error.message()),

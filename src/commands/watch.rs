@@ -104,8 +104,8 @@ impl Rounds<'_> {
     async fn deploy(&self, parts: Option<&BTreeSet<Part>>, is_first: bool) -> Result<()> {
         let Session { global, reporter, .. } = self.session;
         let project = super::open(global, reporter)?;
-        let (only, seeds) = parts.map_or((Vec::new(), false), |parts| only(parts, &project));
-        if parts.is_none() || !only.is_empty() {
+        let (only, seeds) = parts.map_or((Some(Vec::new()), false), |parts| only(parts, &project));
+        if let Some(only) = only {
             let args = UpArgs {
                 only,
                 function_package: self.args.function_package.clone(),
@@ -135,26 +135,18 @@ impl Rounds<'_> {
     }
 }
 
-/// What `--only` is to name for these parts; nothing for all. And whether items are put on their own.
-fn only(parts: &BTreeSet<Part>, project: &Project) -> (Vec<String>, bool) {
-    let has_site = project.site_stack().is_some();
-    let has_functions = !project.functions().is_empty();
-    let is_whole = parts.iter().any(|part| match part {
-        // What a template or a setting changes only a plan of all tells.
-        Part::Stacks => true,
-        // What the project has no use for is said by that, too.
-        Part::Function => !has_functions,
-        Part::Site => !has_site,
-        Part::Seed => false,
-    });
+/// What `--only` is to name for these parts, nothing for all; none if nothing but items is to be put. And whether they are.
+fn only(parts: &BTreeSet<Part>, project: &Project) -> (Option<Vec<String>>, bool) {
     let seeds = parts.contains(&Part::Seed);
-    if is_whole {
-        return (Vec::new(), seeds);
-    }
-    let steps = parts.iter().filter_map(|part| match part {
-        Part::Function => Some("function".to_owned()),
-        Part::Site => Some("site".to_owned()),
+    let step = |part: &Part| match part {
+        Part::Function => (!project.functions().is_empty()).then(|| "function".to_owned()),
+        Part::Site => project.site_stack().map(|_| "site".to_owned()),
+        // What a template or a setting changes only a plan of all tells.
         Part::Stacks | Part::Seed => None,
-    });
-    (steps.collect(), seeds)
+    };
+    let others = parts.iter().filter(|part| **part != Part::Seed);
+    // What the project has no use for is said by a run of all, too.
+    let steps: Option<Vec<String>> = others.clone().map(step).collect();
+    let is_any = others.count() > 0;
+    (is_any.then(|| steps.unwrap_or_default()), seeds)
 }

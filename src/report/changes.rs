@@ -83,22 +83,28 @@ fn resource_change(paint: &Paint, ShownChange { change, loss }: &ShownChange) ->
 
 /// `RetentionInDays 30 → 14`.
 pub(crate) fn property_change(paint: &Paint, change: &PropertyChange) -> String {
-    let value = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .map_or_else(|| "–".to_owned(), |value| shortened(&written(value), LONGEST_VALUE))
+    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "–".to_owned(), written);
+    let (before, after) = (value(&change.before), value(&change.after));
+    // Where they differ may be far behind.
+    let same = before
+        .chars()
+        .zip(after.chars())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let cut = |text: &str| {
+        if same > LONGEST_VALUE / 2 && text.chars().count() > LONGEST_VALUE {
+            let rest: String = text.chars().skip(same - LONGEST_VALUE / 4).collect();
+            format!("…{}", shortened(&rest, LONGEST_VALUE - 1))
+        } else {
+            shortened(text, LONGEST_VALUE)
+        }
     };
     let because = match change.replaces {
         Replacement::Always => paint.color(AnsiColor::Red, ", which replaces it"),
         Replacement::Perhaps => paint.color(AnsiColor::Yellow, ", which may replace it"),
         Replacement::Never => String::new(),
     };
-    format!(
-        "{} {} → {}{because}",
-        change.path,
-        value(&change.before),
-        value(&change.after)
-    )
+    format!("{} {} → {}{because}", change.path, cut(&before), cut(&after))
 }
 
 /// A value of a template in the short form that YAML has for it.
@@ -222,5 +228,10 @@ mod tests {
         let long = modified("L", vec![value("A", json!("x".repeat(100)), json!({ "k": 1 }))], &[]);
         let line = lines(vec![long]).remove(0);
         assert!(line.contains(&format!("{}… → {{\"k\":1}}", "x".repeat(59))), "{line}");
+        // What is the same at their beginning isn't what somebody looks for.
+        let one = |end: &str| json!(format!("{}{end}", "x".repeat(100)));
+        let alike = modified("L", vec![value("A", one("a b"), one("c"))], &[]);
+        let line = lines(vec![alike]).remove(0);
+        assert!(line.ends_with(&format!("A …{0}a b → …{0}c", "x".repeat(15))), "{line}");
     }
 }

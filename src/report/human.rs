@@ -1,5 +1,6 @@
 //! Events as people read them: spinners on a terminal, plain lines in a pipe.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::changes::stack_changes;
 use super::event::{Severity, StackAction, StackChanges};
 use super::layout::Layout;
-use super::{Event, LogLine, Paint, excerpt, marked, printable, stderr_line};
+use super::{Event, LogLine, Paint, excerpt, github, marked, printable, stderr_line};
 use crate::error::{Error, ErrorKind};
 
 /// The least room for a part's name, in characters.
@@ -36,6 +37,8 @@ pub(super) struct Human {
     result: Layout,
     quiet: bool,
     verbose: bool,
+    /// Whether lines are read for commands, and ours are to be none.
+    inert: bool,
     progress: Option<MultiProgress>,
     /// Whether a question stands there that nobody has answered.
     asking: AtomicBool,
@@ -69,6 +72,7 @@ impl Human {
             result,
             quiet,
             verbose,
+            inert: false,
             // A terminal without a name, or one called dumb, can't be drawn on; what is drawn there is lost.
             progress: animated
                 .then(MultiProgress::new)
@@ -94,6 +98,7 @@ impl Human {
 
     /// Writes a line as it is.
     fn whole_line(&self, text: &str) {
+        let text = &self.inert(text);
         let write = || {
             if self.asking.swap(false, Ordering::Relaxed) {
                 // The question is still the last thing on its line.
@@ -203,9 +208,23 @@ impl Human {
         }
     }
 
+    /// The same where lines are read for commands: nothing that is told is one.
+    pub(super) fn inert_if(self, inert: bool) -> Self {
+        Self { inert, ..self }
+    }
+
+    /// What is told as it may be shown where lines are read for commands.
+    pub(super) fn inert<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.inert {
+            github::inert(text)
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
     /// A command's result as it is printed.
     pub(super) fn result(&self, text: &str) -> String {
-        self.result.set(&printable(text))
+        self.inert(&self.result.set(&printable(text))).into_owned()
     }
 
     /// How long a command took that ended well.

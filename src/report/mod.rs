@@ -5,6 +5,7 @@
 mod changes;
 pub(crate) mod event;
 mod excerpt;
+mod github;
 mod human;
 mod layout;
 mod log_line;
@@ -27,6 +28,8 @@ use crate::ident::fresh_token;
 use crate::text::{all_visible, quoted_for_shell, visible};
 pub(crate) use changes::{property_change, shortened, stack_changes, written};
 pub(crate) use event::{Event, StackChanges};
+use github::Github;
+pub(crate) use github::{Annotation, Weight, markdown};
 use human::Human;
 use layout::Layout;
 pub(crate) use log_line::{Level, LogLine, Report, SCHEMA as LOG_LINE_SCHEMA};
@@ -52,6 +55,16 @@ pub(crate) fn logs_command(function: &str) -> String {
 pub(crate) trait CommandResult: Serialize {
     /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
+
+    /// What GitHub is to show of it where it was found.
+    fn annotations(&self) -> Vec<Annotation> {
+        Vec::new()
+    }
+
+    /// The same for the summary of a job there, in Markdown.
+    fn summary(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How results are written.
@@ -61,6 +74,8 @@ pub enum Format {
     Text,
     /// One JSON document on stdout; events as JSON lines on stderr.
     Json,
+    /// Text for people, with annotations and a job's summary for GitHub Actions.
+    Github,
 }
 
 /// When to use colour.
@@ -95,6 +110,8 @@ pub struct Options {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     style: Style,
+    /// The job that it is told to as well.
+    github: Option<Github>,
     yes: bool,
     /// Whether a question would be read and answered.
     somebody_there: bool,
@@ -166,6 +183,11 @@ impl Paint {
         }
     }
 
+    /// One that doesn't colour.
+    pub(crate) fn none() -> Self {
+        Self { enabled: false }
+    }
+
     /// Whether it colours.
     fn is_enabled(self) -> bool {
         self.enabled
@@ -214,6 +236,7 @@ impl Reporter {
     pub(crate) fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let automated = is_automated(std::env::var_os("CI").as_deref());
+        let automated = automated || options.format == Format::Github;
         let animated = terminal && !options.quiet && !automated;
         let ascii = layout::is_ascii(|name| std::env::var_os(name));
         // Who keeps what a build server shows breaks lines as they like.
@@ -223,17 +246,21 @@ impl Reporter {
         };
         Self {
             style: match options.format {
-                Format::Text => Style::Human(Human::new(
-                    Paint::new(options.color, terminal),
-                    Paint::new(options.color, std::io::stdout().is_terminal()),
-                    layout(columns(std::io::stderr())),
-                    layout(columns(std::io::stdout())),
-                    animated,
-                    options.quiet,
-                    options.verbose,
-                )),
+                Format::Text | Format::Github => Style::Human(
+                    Human::new(
+                        Paint::new(options.color, terminal),
+                        Paint::new(options.color, std::io::stdout().is_terminal()),
+                        layout(columns(std::io::stderr())),
+                        layout(columns(std::io::stdout())),
+                        animated,
+                        options.quiet,
+                        options.verbose,
+                    )
+                    .inert_if(options.format == Format::Github),
+                ),
                 Format::Json => Style::Json,
             },
+            github: (options.format == Format::Github).then(Github::of_this_job),
             pulse: (options.format == Format::Json || !(animated || options.quiet)).then(Pulse::default),
             yes: options.yes,
             somebody_there: terminal && std::io::stdin().is_terminal() && !automated,
@@ -264,6 +291,22 @@ impl Reporter {
             Style::Human(human) => human.event(event),
             Style::Json => json_line(event),
         }
+        if let Event::Warning { message } = event {
+            self.annotate(&[Annotation {
+                weight: Weight::Warning,
+                title: "deployer".to_owned(),
+                message: message.clone(),
+                place: None,
+            }]);
+        }
+    }
+
+    /// Has GitHub show something, if it is told to a job there.
+    fn annotate(&self, annotations: &[Annotation]) {
+        let Some(github) = &self.github else { return };
+        let commands: String = annotations.iter().map(|one| github.command(one)).collect();
+        // Nobody reads it any more: there is nothing to be told then.
+        let _ = self.print(commands);
     }
 
     /// Shorthand for [`Event::Working`].
@@ -324,7 +367,12 @@ impl Reporter {
                 printable_json(&document) + "\n"
             }
         };
-        self.print(text)
+        self.print(text)?;
+        if let Some(github) = &self.github {
+            self.annotate(&outcome.annotations());
+            outcome.summary().iter().for_each(|summary| github.summarize(summary));
+        }
+        Ok(())
     }
 
     /// Prints what others have written as a result: no command in it is ours to complete.
@@ -333,7 +381,7 @@ impl Reporter {
     /// As [`Reporter::result`].
     pub(crate) fn answer(&self, answer: &impl CommandResult) -> Result<()> {
         match &self.style {
-            Style::Human(human) => self.print(printable(&answer.text(&human.stdout))),
+            Style::Human(human) => self.print(human.inert(&printable(&answer.text(&human.stdout))).as_bytes()),
             Style::Json => self.result(answer),
         }
     }
@@ -347,7 +395,9 @@ impl Reporter {
         let mut text = String::new();
         for line in lines {
             match &self.style {
-                Style::Human(human) if human.shows(line) => text += &printable(&line.text(&human.stdout, width)),
+                Style::Human(human) if human.shows(line) => {
+                    text += &human.inert(&printable(&line.text(&human.stdout, width)));
+                }
                 Style::Human(_) => {}
                 Style::Json => {
                     let document = serde_json::to_string(line).or_fail(|| "could not write a line".to_owned())?;
@@ -400,15 +450,12 @@ impl Reporter {
         }
         match &self.style {
             Style::Human(human) => human.error(error, &next),
-            Style::Json => json_line(&json!({
-                "event": "error",
-                "code": error.kind(),
-                "message": error.message(),
-                "causes": error.causes().collect::<Vec<_>>(),
-                "places": error.excerpts().iter().map(place).collect::<Vec<_>>(),
-                "nextSteps": next,
-                "exitCode": exit as u8,
-            })),
+            Style::Json => error_line(error, &next, exit),
+        }
+        // What checks found they have said themselves.
+        if let Some(github) = self.github.as_ref().filter(|_| error.kind() != ErrorKind::Unverified) {
+            self.annotate(&github::of_error(error, &next));
+            github.summarize(&github::summary_of_error(error, &next));
         }
     }
 
@@ -463,8 +510,36 @@ fn place(excerpt: &Excerpt) -> Value {
     json!({ "file": excerpt.file, "line": line, "column": column, "label": excerpt.label })
 }
 
-fn json_line(value: &impl Serialize) {
-    let line = serde_json::to_string(value)
+fn error_line(error: &Error, next: &[String], exit: Exit) {
+    json_line(&json!({
+        "event": "error",
+        "code": error.kind(),
+        "message": error.message(),
+        "causes": error.causes().collect::<Vec<_>>(),
+        "places": error.excerpts().iter().map(place).collect::<Vec<_>>(),
+        "nextSteps": next,
+        "exitCode": exit as u8,
+    }));
+}
+
+/// Tells a program what is wrong with its command line.
+pub(crate) fn wrong_usage(error: &Error) {
+    error_line(error, error.next_steps(), Exit::Usage);
+}
+
+/// The version of the events' form: it grows when something in it is taken away or means something else.
+const EVENTS: u32 = 1;
+
+/// An event as it is written.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    event: &'a T,
+}
+
+fn json_line(event: &impl Serialize) {
+    let line = serde_json::to_string(&Line { schema: EVENTS, event })
         .unwrap_or_else(|error| json!({ "event": "warning", "message": error.to_string() }).to_string());
     stderr_line(&printable_json(&line));
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::change::{PropertyChange, Replacement};
 use super::change_set::dotted;
-use super::read::Stack;
+use super::read::{Deployed, Resource};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,6 +34,9 @@ pub(crate) struct StackDrift {
     /// Why not all could be looked at, where it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The logical ids of all that it was told of.
+    #[serde(skip)]
+    told: BTreeSet<String>,
 }
 
 /// What was changed by hand in a resource.
@@ -57,7 +60,8 @@ pub(crate) struct ResourceDrift {
 ///
 /// # Errors
 /// It may not be asked, or can't look.
-pub(crate) async fn detect(cloud: &Cloud, stack: &Stack) -> Result<StackDrift> {
+pub(crate) async fn detect(cloud: &Cloud, deployed: &Deployed) -> Result<StackDrift> {
+    let Deployed { stack, resources } = deployed;
     let what = || format!("could not look for changes by hand in {}", stack.name);
     let begun = cloud
         .cloudformation
@@ -95,13 +99,21 @@ pub(crate) async fn detect(cloud: &Cloud, stack: &Stack) -> Result<StackDrift> {
             .for_each(|resource| drift.add(resource));
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
+            drift.note_unchecked(resources);
             return Ok(drift);
         }
     }
 }
 
 impl StackDrift {
+    /// Notes the types of resources of which nothing is told: those that can't be looked at aren't named.
+    fn note_unchecked(&mut self, resources: &[Resource]) {
+        let others = resources.iter().filter(|one| !self.told.contains(&one.logical_id));
+        self.unchecked.extend(others.map(|one| one.resource_type.clone()));
+    }
+
     fn add(&mut self, found: StackResourceDrift) {
+        self.told.extend(found.logical_resource_id.clone());
         let deleted = match found.stack_resource_drift_status {
             Some(StackResourceDriftStatus::InSync) => {
                 self.checked += 1;

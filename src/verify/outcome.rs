@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::layer::Layer;
 use crate::error::{Error, ErrorKind};
-use crate::report::{CommandResult, Paint, Reporter, counted};
+use crate::report::{Annotation, CommandResult, Paint, Reporter, Weight, counted, markdown};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -150,7 +150,71 @@ impl Checked {
     }
 }
 
+impl Checked {
+    /// What GitHub is to show of it, if it isn't as it should be.
+    fn annotations(&self) -> Vec<Annotation> {
+        let annotation = |weight, message: String| Annotation {
+            weight,
+            title: format!("deployer: {} {}", self.check, self.resource),
+            message,
+            place: None,
+        };
+        let mut all = Vec::new();
+        let next = self
+            .next_step
+            .iter()
+            .map(|next| format!("\n{next}"))
+            .collect::<String>();
+        match self.result {
+            CheckResult::Failed => all.push(annotation(Weight::Error, format!("{}{next}", self.evidence))),
+            CheckResult::NotProven => all.push(annotation(
+                Weight::Warning,
+                format!("not proven: {}{next}", self.evidence),
+            )),
+            CheckResult::Passed | CheckResult::Skipped => {}
+        }
+        all.extend(
+            self.warnings
+                .iter()
+                .map(|warning| annotation(Weight::Warning, warning.clone())),
+        );
+        all
+    }
+}
+
+impl Verification {
+    /// The checks as a table of Markdown, those that didn't pass first, below the verdict.
+    fn markdown(&self) -> String {
+        let sign = if self.verified { "✅" } else { "❌" };
+        let mut text = format!(
+            "### {sign} {}\n\n| | check | on | evidence |\n| --- | --- | --- | --- |\n",
+            markdown(&self.describe())
+        );
+        let mut checks: Vec<&Checked> = self.checks.iter().collect();
+        checks.sort_by_key(|check| check.result == CheckResult::Passed);
+        for check in checks {
+            let sign = match check.result {
+                CheckResult::Passed => "✅",
+                CheckResult::Failed => "❌",
+                CheckResult::NotProven => "❔",
+                CheckResult::Skipped => "➖",
+            };
+            let cells = [check.check, &check.resource, &check.evidence].map(markdown);
+            text.push_str(&format!("| {sign} | {} |\n", cells.join(" | ")));
+        }
+        text + "\n"
+    }
+}
+
 impl CommandResult for Verification {
+    fn annotations(&self) -> Vec<Annotation> {
+        self.checks.iter().flat_map(Checked::annotations).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(self.markdown())
+    }
+
     fn text(&self, paint: &Paint) -> String {
         let checks: String = self.checks.iter().map(|check| check.text(paint)).collect();
         // What scrolled away needn't be looked for.

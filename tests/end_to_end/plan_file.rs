@@ -32,7 +32,7 @@ async fn what_was_planned_is_what_is_done() {
     let clients = Clients::root(&endpoint);
     let planned = plan(&project, &endpoint, &[]).success();
     assert!(planned.stdout.contains("would change 4 stacks"), "{}", planned.stdout);
-    planned.says(&["plan.zip has it", "deployer up --stage dev --execute plan.zip"]);
+    planned.says(&["plan.zip has it", "deployer up --execute plan.zip --stage dev"]);
     let stacks = clients.cloudformation.describe_stacks().send().await.expect("stacks");
     assert_eq!(stacks.stacks().len(), 0, "nothing was changed");
 
@@ -52,7 +52,7 @@ async fn what_was_planned_is_what_is_done() {
     execute(&elsewhere, &endpoint, &[]).fails_with(1).says(&[
         "the stage isn't what it was when it was planned for",
         "logic",
-        "deployer up --stage dev --plan",
+        "deployer up --plan FILE --stage dev",
     ]);
 
     // A plan that somebody overtakes isn't carried out.

@@ -37,7 +37,7 @@ fn project() -> Project {
 }
 
 /// A proxy behind which all stacks were last changed long ago.
-fn long_ago(emulator: &Emulator) -> Proxy {
+pub(crate) fn long_ago(emulator: &Emulator) -> Proxy {
     let proxy = Proxy::before(emulator.port());
     proxy.edit("DescribeStacks", |_, body| {
         let mut text = body;
@@ -56,10 +56,10 @@ fn long_ago(emulator: &Emulator) -> Proxy {
     proxy
 }
 
-/// The bucket of a stage.
-async fn bucket(clients: &Clients, stage: &str) -> String {
+/// The bucket that a stack makes.
+async fn bucket(clients: &Clients, stack: &str) -> String {
     let stacks = clients.cloudformation.describe_stacks();
-    let stacks = stacks.stack_name(format!("previews-{stage}-store")).send().await;
+    let stacks = stacks.stack_name(stack).send().await;
     let stacks = stacks.expect("the stack");
     let outputs = stacks.stacks()[0].outputs();
     let found = outputs.iter().find(|output| output.output_key() == Some("CodeBucket"));
@@ -69,9 +69,9 @@ async fn bucket(clients: &Clients, stage: &str) -> String {
         .to_owned()
 }
 
-/// What is recorded of a stage's last use.
-async fn used(clients: &Clients, stage: &str) -> Value {
-    let bucket = bucket(clients, stage).await;
+/// What is recorded of the last use of a stage whose bucket this stack makes.
+async fn used(clients: &Clients, stack: &str) -> Value {
+    let bucket = bucket(clients, stack).await;
     let object = clients.s3.get_object().bucket(bucket).key("run/used.json").send().await;
     let bytes = object
         .expect("recorded")
@@ -84,13 +84,13 @@ async fn used(clients: &Clients, stage: &str) -> Value {
 }
 
 /// Has it that a stage was last used long ago.
-async fn unused(clients: &Clients, stage: &str) {
-    let mut usage = used(clients, stage).await;
+pub(crate) async fn unused(clients: &Clients, stack: &str) {
+    let mut usage = used(clients, stack).await;
     usage["at"] = json!("2026-01-02T00:00:00Z");
     let put = clients
         .s3
         .put_object()
-        .bucket(bucket(clients, stage).await)
+        .bucket(bucket(clients, stack).await)
         .key("run/used.json");
     put.body(usage.to_string().into_bytes().into())
         .send()
@@ -138,14 +138,17 @@ async fn what_expires_goes_whole_and_what_is_used_or_protected_stays() {
 
     // Both have lain there for long, until one is looked at again: that changes no stack, and is a use.
     let old = long_ago(&emulator);
-    unused(&clients, "pr-1").await;
-    unused(&clients, "pr-2").await;
+    unused(&clients, "previews-pr-1-store").await;
+    unused(&clients, "previews-pr-2-store").await;
     let aged = |args: &[&str]| project.deployer(&old.endpoint(), args);
     let listing = aged(&["stages"]).success().stdout.clone();
     assert_eq!(listing.matches("  expired ").count(), 2, "{listing}");
     let up = run(&["up", "--stage", "pr-1", "--no-verify"]).success();
     assert!(!up.stderr.contains('✓'), "{}", up.stderr);
-    assert_ne!(used(&clients, "pr-1").await["at"], "2026-01-02T00:00:00Z");
+    assert_ne!(
+        used(&clients, "previews-pr-1-store").await["at"],
+        "2026-01-02T00:00:00Z"
+    );
 
     old.take();
     let refused = aged(&["down", "--expired"]).fails_with(5).says(&[
@@ -203,7 +206,7 @@ async fn one_stage_that_cannot_go_stops_no_other_and_protections_hold() {
     let run = |args: &[&str]| project.deployer(&emulator.endpoint(), args);
     for stage in ["pr-1", "pr-2", "pr-3"] {
         run(&["up", "--stage", stage, "--no-verify"]).success();
-        unused(&clients, stage).await;
+        unused(&clients, &format!("previews-{stage}-store")).await;
     }
     let protect = clients.cloudformation.update_termination_protection();
     let protect = protect
@@ -257,7 +260,10 @@ async fn what_is_in_another_region_goes_with_a_stage_that_no_file_lists() {
     project.write("stacks/abroad.yaml", abroad);
     let run = |args: &[&str]| project.deployer(&emulator.endpoint(), args);
     run(&["up", "--stage", "pr-1", "--no-verify"]).success();
-    assert_eq!(used(&clients, "pr-1").await["regions"], json!(["eu-west-1"]));
+    assert_eq!(
+        used(&clients, "previews-pr-1-store").await["regions"],
+        json!(["eu-west-1"])
+    );
     std::fs::remove_file(project.path().join("stacks/abroad.yaml")).expect("removed");
     let told = run(&["stages", "--output", "json"]).success().json();
     assert_eq!(stage(&told, "pr-1")["regions"], json!(["eu-west-1", "us-east-1"]));

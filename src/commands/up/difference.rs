@@ -567,6 +567,14 @@ fn section(paint: &Paint, text: &mut String, name: &str, lines: Vec<String>) {
 }
 
 impl CommandResult for StageDifference {
+    fn summary(&self) -> Option<String> {
+        // A block that nothing in it can end: the longest fence in it is shorter.
+        let text = self.text(&Paint::none());
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        Some(format!("{fence}text\n{text}{fence}\n\n"))
+    }
+
     fn text(&self, paint: &Paint) -> String {
         let (plus, minus, other) = (
             paint.color(AnsiColor::Green, "+"),
@@ -714,7 +722,7 @@ mod tests {
             .iter()
             .map(|one| (one.added, one.widens, one.permission.resource.as_str()))
             .collect();
-        assert_eq!(told, [(false, false, "one"), (false, true, "all"), (true, true, "*")]);
+        assert_eq!(told, [(false, true, "all"), (false, false, "one"), (true, true, "*")]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ use crate::project::wiring::Source;
 use crate::promise::{Dependency, Promise, promise};
 use crate::publish::{self, Destination, Loss, Publication, Purge, Survey};
 use crate::releases::{self, Deployment, Record};
-use crate::report::{CommandResult, Event, Paint, Reporter};
+use crate::report::{Annotation, CommandResult, Event, Paint, Reporter};
 use crate::seeding;
 use crate::site::parameters::SiteParameters;
 use crate::site::{Site, SiteFiles};
@@ -312,6 +312,14 @@ pub(crate) struct UpOutcome {
 }
 
 impl CommandResult for UpOutcome {
+    fn annotations(&self) -> Vec<Annotation> {
+        self.verification.iter().flat_map(CommandResult::annotations).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        self.verification.as_ref()?.summary()
+    }
+
     fn text(&self, paint: &Paint) -> String {
         let mut text = self.status.text(paint);
         if let Some(verification) = &self.verification {

@@ -495,9 +495,9 @@ Resources:
             || crate::support::answers::refusal(403, "AuthorizationError", "not authorized to perform: sns:List…");
         (seen.operation == "ListSubscriptionsByTopic").then(denied)
     });
-    project.deployer(&proxy.endpoint(), &["verify"]).ends_with(3).says(&[
-        "nothing could be proven",
-        "mail-confirmed alarms.Mail",
-        "not authorized",
-    ]);
+    let unproven = project.deployer(&proxy.endpoint(), &["verify"]).ends_with(3);
+    for part in ["mail-confirmed alarms.Mail", "not authorized"] {
+        assert!(unproven.stdout.contains(part), "{unproven}");
+    }
+    unproven.says(&["nothing could be proven: mail-confirmed"]);
 }
