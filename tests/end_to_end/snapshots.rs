@@ -71,7 +71,11 @@ impl Form {
 /// `down` do at the same time may end in any order; here it stands sorted where the last of it stood.
 fn settled(args: &[&str], said: &str) -> String {
     let is_passing = |line: &str| {
-        let starts = ["  … ", r#"{"event":"working""#, r#"{"event":"resource""#];
+        let starts = [
+            "  … ",
+            r#"{"schema":1,"event":"working""#,
+            r#"{"schema":1,"event":"resource""#,
+        ];
         starts.iter().any(|start| line.starts_with(start))
     };
     let mut lines: Vec<&str> = said.lines().filter(|line| !is_passing(line)).collect();
@@ -80,7 +84,7 @@ fn settled(args: &[&str], said: &str) -> String {
         let result = lines.iter().position(|line| line.starts_with("three-tier dev in "));
         let result = lines.split_off(result.unwrap_or(lines.len()));
         let ended = |line: &&str| {
-            let starts = ["  ✓ ", "  · ", r#"{"event":"finished""#];
+            let starts = ["  ✓ ", "  · ", r#"{"schema":1,"event":"finished""#];
             starts.iter().any(|start| line.starts_with(start))
         };
         let last = lines.iter().rposition(ended).map_or(0, |last| last + 1);

@@ -3,6 +3,7 @@
 //! be done.
 
 mod causes;
+mod changes;
 mod errors;
 mod stages;
 mod states;
