@@ -167,6 +167,9 @@ fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: 
 
 /// Ends the process while the command's thread still runs.
 fn leave(session: Session<'_>) -> ! {
+    if session.journal.is_endless() && !session.journal.has_undos() {
+        std::process::exit(Exit::Done as i32);
+    }
     let error = interruption(session.journal, &[]);
     let error = if session.journal.has_undos() {
         error.hint("Something may stay that was only planned: the same command again clears it away.")

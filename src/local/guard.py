@@ -42,6 +42,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence, sigv4  # no
 from ministack.core import iam_evaluator as iam  # noqa: E402
 from ministack.core.responses import _account_from_sts_session  # noqa: E402
 from ministack.services import lambda_svc, s3, sts  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
 
 
 # ---- who may come in ----
@@ -681,6 +682,29 @@ def logged(execute):
 
 lambda_svc._execute_function_provided_warm = logged(lambda_svc._execute_function_provided_warm)
 lambda_svc._execute_function_warm = logged(lambda_svc._execute_function_warm)
+
+
+# ---- buckets that go with their stacks ----
+
+
+def with_its_files(delete):
+    """What removes a bucket with its stack: ministack forgets such a one, and would find it again on its disk when it is
+    started next, with nobody's stack around it."""
+
+    def deleted(name, *args):
+        done = delete(name, *args)
+        if name not in s3._buckets:
+            s3._delete_persisted_bucket(name)
+            versions = os.path.join(s3.DATA_DIR, s3._VERSIONS_DIR, s3.get_account_id())
+            if os.path.basename(name) == name and name not in ("", ".", ".."):
+                shutil.rmtree(os.path.join(versions, name), ignore_errors=True)
+        return done
+
+    return deleted
+
+
+_bucket = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+_bucket["delete"] = with_its_files(_bucket["delete"])
 
 
 # ---- whether all was saved ----

@@ -88,6 +88,10 @@ fn one_command_ends_with_the_app_running_and_state_outlives_the_cloud() {
     local.run(&["down", "--local", "--yes", "--delete-data"]).success();
     let status = local.run(&["status", "--local"]).success();
     assert!(status.stdout.contains("Nothing is deployed"), "{}", status.stdout);
+    // What was removed is gone, also from its disk: the same names are free again.
+    local.run(&["local", "stop"]).success();
+    let again = ["up", "--local", "--only", "artifacts", "--no-verify"];
+    local.run(&again).success();
     local
         .run(&["local", "reset"])
         .fails_with(5)
