@@ -89,8 +89,15 @@ fn settled(args: &[&str], said: &str) -> String {
         };
         let last = lines.iter().rposition(ended).map_or(0, |last| last + 1);
         let after = lines.split_off(last);
-        let (mut ends, others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(ended);
+        let (mut ends, mut others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(ended);
         ends.sort_by_key(|line| line.trim_start_matches([' ', '✓', '·']));
+        // Where a narrow terminal breaks them, names stand on lines of their own.
+        let is_name = |line: &&str| line.starts_with("      three-tier-dev-");
+        let mut names: Vec<&str> = others.iter().copied().filter(is_name).collect();
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        for line in others.iter_mut().filter(|line| is_name(line)) {
+            *line = names.pop().unwrap_or_default();
+        }
         lines = [others, ends, after, result].concat();
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
