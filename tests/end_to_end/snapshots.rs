@@ -70,37 +70,41 @@ impl Form {
 /// What was said while it ran, without what only says how far something is: that depends on how fast it goes. What `up` and
 /// `down` do at the same time may end in any order; here it stands sorted where the last of it stood.
 fn settled(args: &[&str], said: &str) -> String {
-    let is_passing = |line: &str| {
+    let is_passing = |told: &String| {
         let starts = [
             "  … ",
             r#"{"schema":1,"event":"working""#,
             r#"{"schema":1,"event":"resource""#,
         ];
-        starts.iter().any(|start| line.starts_with(start))
+        starts.iter().any(|start| told.starts_with(start))
     };
-    let mut lines: Vec<&str> = said.lines().filter(|line| !is_passing(line)).collect();
+    let ended = |told: &String| {
+        let starts = ["  ✓ ", "  · ", r#"{"schema":1,"event":"finished""#];
+        starts.iter().any(|start| told.starts_with(start))
+    };
+    // What a narrow terminal breaks off belongs to what it is of.
+    let mut told: Vec<String> = Vec::new();
+    for line in said.lines() {
+        match told.last_mut().filter(|last| is_passing(last) || ended(last)) {
+            Some(last) if line.starts_with("      ") => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            _ => told.push(line.to_owned()),
+        }
+    }
+    told.retain(|told| !is_passing(told));
     if matches!(args[0], "up" | "down") {
         // A terminal has the result as well, which begins there.
-        let result = lines.iter().position(|line| line.starts_with("three-tier dev in "));
-        let result = lines.split_off(result.unwrap_or(lines.len()));
-        let ended = |line: &&str| {
-            let starts = ["  ✓ ", "  · ", r#"{"schema":1,"event":"finished""#];
-            starts.iter().any(|start| line.starts_with(start))
-        };
-        let last = lines.iter().rposition(ended).map_or(0, |last| last + 1);
-        let after = lines.split_off(last);
-        let (mut ends, mut others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(ended);
-        ends.sort_by_key(|line| line.trim_start_matches([' ', '✓', '·']));
-        // Where a narrow terminal breaks them, names stand on lines of their own.
-        let is_name = |line: &&str| line.starts_with("      three-tier-dev-");
-        let mut names: Vec<&str> = others.iter().copied().filter(is_name).collect();
-        names.sort_unstable_by(|one, other| other.cmp(one));
-        for line in others.iter_mut().filter(|line| is_name(line)) {
-            *line = names.pop().unwrap_or_default();
-        }
-        lines = [others, ends, after, result].concat();
+        let result = told.iter().position(|told| told.starts_with("three-tier dev in "));
+        let result = told.split_off(result.unwrap_or(told.len()));
+        let last = told.iter().rposition(ended).map_or(0, |last| last + 1);
+        let after = told.split_off(last);
+        let (mut ends, others): (Vec<String>, Vec<String>) = told.into_iter().partition(ended);
+        ends.sort_by_key(|told| told.trim_start_matches([' ', '✓', '·']).to_owned());
+        told = [others, ends, after, result].concat();
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    told.iter().map(|told| format!("{told}\n")).collect()
 }
 
 /// As a terminal breaks it: anywhere.
