@@ -19,6 +19,7 @@ use super::desired::Rendered;
 use super::read::{self, Bookmark, Stack};
 use super::status::StackState;
 use super::submitted::Submitted;
+use super::values::dotted;
 use crate::cloud::Cloud;
 use crate::cloud::repeated::gone;
 use crate::cloud::sdk_error::{code, explain, message};
@@ -323,22 +324,6 @@ fn values(details: &[ResourceChangeDetail]) -> Vec<PropertyChange> {
         }
     }
     values
-}
-
-/// `/Properties/Tags/0/Value` as `Tags[0].Value`.
-pub(super) fn dotted(pointer: &str) -> String {
-    let path = pointer.strip_prefix("/Properties/").unwrap_or(pointer);
-    let mut dotted = String::new();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            dotted.push_str(&format!("[{part}]"));
-        } else {
-            let dot = if dotted.is_empty() { "" } else { "." };
-            dotted.push_str(&format!("{dot}{part}"));
-        }
-    }
-    dotted
 }
 
 /// What makes a resource change whose own definition doesn't; nothing if that does.

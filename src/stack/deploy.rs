@@ -12,6 +12,7 @@ use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::fresh_token;
 use crate::project::tables::TABLES;
+use crate::project::template::Template;
 use crate::report::Reporter;
 
 /// A plan and what it takes to carry it out.
@@ -19,6 +20,8 @@ use crate::report::Reporter;
 pub(crate) struct Planned {
     /// For people.
     pub plan: StackPlan,
+    /// The template that the stack was made from, if it had to be looked at.
+    pub deployed: Option<Template>,
     /// The digest of what was planned: when it turns out otherwise, plan again.
     digest: String,
     /// The types that the emulator doesn't know, which it goes without; none if that couldn't be asked yet.
@@ -49,7 +52,6 @@ pub(crate) async fn plan(
     reporter: &Reporter,
 ) -> Result<Planned> {
     let digest = wanted.digest();
-    let mut lifted = Vec::new();
     let may_be_current = wanted.mode != Mode::RevertDrift && !wanted.depends_on_outside();
     let is_current = |stack: &Stack| may_be_current && stack.digest() == Some(&digest);
     let left_out = match &existing {
@@ -60,38 +62,37 @@ pub(crate) async fn plan(
         _ => Some(looked_at(cloud, wanted, reporter).await?),
     };
     let wanted = &wanted.without(left_out.as_deref().unwrap_or_default());
-    let additions = || wanted.additions(&cloud.pseudo_parameters());
-    let mut changes = Vec::new();
-    let (verdict, step) = match existing {
-        None => (StackAction::Create, Step::Create),
+    let addition = |verdict, step| Found::new(verdict, wanted.additions(&cloud.pseudo_parameters()), step);
+    let found = match existing {
+        None => addition(StackAction::Create, Step::Create),
         Some(stack) => match stack.state() {
-            StackState::Deleted | StackState::InReview => (StackAction::Create, Step::Create),
-            StackState::RolledBack => (StackAction::Recreate, Step::Recreate(stack)),
-            StackState::Ready if is_current(&stack) => (StackAction::Unchanged, Step::Nothing(stack)),
-            StackState::Ready => plan_update(cloud, wanted, stack, &mut changes, &mut lifted).await?,
+            StackState::Deleted | StackState::InReview => addition(StackAction::Create, Step::Create),
+            StackState::RolledBack => addition(StackAction::Recreate, Step::Recreate(stack)),
+            StackState::Ready if is_current(&stack) => {
+                Found::new(StackAction::Unchanged, Vec::new(), Step::Nothing(stack))
+            }
+            StackState::Ready => plan_update(cloud, wanted, stack).await?,
             StackState::RollbackFailed => {
                 let stack = finish_rollback(cloud, wanted, stack, reporter).await?;
-                plan_update(cloud, wanted, stack, &mut changes, &mut lifted).await?
+                plan_update(cloud, wanted, stack).await?
             }
             StackState::InProgress | StackState::UpdateFailed | StackState::DeleteFailed => {
                 return Err(unusable(&stack));
             }
         },
     };
-    if matches!(verdict, StackAction::Create | StackAction::Recreate) {
-        changes = additions();
-    }
     Ok(Planned {
         plan: StackPlan {
             id: wanted.id.clone(),
             name: wanted.name.clone(),
-            verdict,
-            changes,
-            lifted,
+            verdict: found.verdict,
+            changes: found.changes,
+            lifted: found.lifted,
         },
+        deployed: found.deployed,
         digest,
         left_out,
-        step,
+        step: found.step,
     })
 }
 
@@ -108,15 +109,31 @@ async fn looked_at(cloud: &Cloud, wanted: &DesiredStack, reporter: &Reporter) ->
     Ok(left_out)
 }
 
-/// What is to be done with a stack that is there: adds what changes in it, and what protects its data as it is deployed
-/// and won't any more.
-async fn plan_update(
-    cloud: &Cloud,
-    wanted: &DesiredStack,
-    stack: Stack,
-    changes: &mut Vec<ResourceChange>,
-    lifted: &mut Vec<String>,
-) -> Result<(StackAction, Step)> {
+/// What is to be done with a stack.
+struct Found {
+    verdict: StackAction,
+    changes: Vec<ResourceChange>,
+    /// What protects its data as it is deployed and won't any more.
+    lifted: Vec<String>,
+    /// The template that it was made from, if it was looked at.
+    deployed: Option<Template>,
+    step: Step,
+}
+
+impl Found {
+    fn new(verdict: StackAction, changes: Vec<ResourceChange>, step: Step) -> Self {
+        Self {
+            verdict,
+            changes,
+            lifted: Vec::new(),
+            deployed: None,
+            step,
+        }
+    }
+}
+
+/// What is to be done with a stack that is there.
+async fn plan_update(cloud: &Cloud, wanted: &DesiredStack, stack: Stack) -> Result<Found> {
     let rendered = wanted.render()?;
     // By ARN: another stack may have got the name since this one was looked at.
     let make = async |mode| change_set::create(cloud, &stack.arn, &rendered, Purpose::Update, mode).await;
@@ -165,23 +182,29 @@ async fn plan_update(
         change_set::discard(cloud, stale).await?;
         made = change_set::create(cloud, &stack.arn, &anew, Purpose::Update, mode).await?;
     }
-    Ok(match made {
+    let found = match made {
         // An emulator compares texts, whatever stands behind what they look up.
         None if !cloud.endpoint.is_aws()
             && (stack.digest() != Some(&wanted.digest()) || wanted.depends_on_outside()) =>
         {
-            (StackAction::Update, Step::Outputs(stack))
+            Found::new(StackAction::Update, Vec::new(), Step::Outputs(stack))
         }
-        None => (StackAction::Unchanged, Step::Nothing(stack)),
+        None => Found::new(StackAction::Unchanged, Vec::new(), Step::Nothing(stack)),
         Some(made) => {
             let pseudo_parameters = cloud.pseudo_parameters();
-            changes.clone_from(&made.changes);
+            let mut changes = made.changes.clone();
             wanted.beside(&deployed, &stack.parameters, &pseudo_parameters, |before, after| {
-                values::explain(changes, before, after);
+                values::explain(&mut changes, before, after);
             });
-            *lifted = wanted.lifts(&deployed, &stack.parameters, &pseudo_parameters, changes);
-            (StackAction::Update, Step::Update(stack, made, bookmark))
+            Found {
+                lifted: wanted.lifts(&deployed, &stack.parameters, &pseudo_parameters, &changes),
+                ..Found::new(StackAction::Update, changes, Step::Update(stack, made, bookmark))
+            }
         }
+    };
+    Ok(Found {
+        deployed: Some(deployed),
+        ..found
     })
 }
 

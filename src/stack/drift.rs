@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::change::{PropertyChange, Replacement};
-use super::change_set::dotted;
 use super::read::{Deployed, Resource};
+use super::values::dotted;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, ErrorKind, Result};

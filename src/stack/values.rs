@@ -182,6 +182,22 @@ pub(crate) fn value_of(of: Resolved<'_>, value: &Value) -> Option<Value> {
     }
 }
 
+/// `/Properties/Tags/0/Value` as `Tags[0].Value`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let path = pointer.strip_prefix("/Properties/").unwrap_or(pointer);
+    let mut dotted = String::new();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            dotted.push_str(&format!("[{part}]"));
+        } else {
+            let dot = if dotted.is_empty() { "" } else { "." };
+            dotted.push_str(&format!("{dot}{part}"));
+        }
+    }
+    dotted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

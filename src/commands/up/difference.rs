@@ -27,7 +27,6 @@ use crate::seeding;
 use crate::site::Object;
 use crate::stack::change::{StackAction, StackPlan};
 use crate::stack::digest;
-use crate::stack::ownership::Adoption;
 use crate::stack::permissions::{self, Permission};
 use crate::stack::read::{self, Deployed};
 use crate::stack::redeployment::DEPLOYMENT;
@@ -93,18 +92,7 @@ async fn looked(
     prepared: &mut Prepared,
     args: &UpArgs,
 ) -> Result<(StageDifference, Built, BTreeMap<StackId, Deployed>)> {
-    let before = context
-        .settled_survey(Adoption {
-            stacks: &args.adopt,
-            strangers: true,
-        })
-        .await?;
-    prepared.scope.check_needs(
-        &context.project,
-        &before,
-        &prepared.seeds.stacks(),
-        &prepared.site_config,
-    )?;
+    let before = prepared.survey(context, args).await?;
     let packages = std::mem::take(&mut prepared.packages);
     let (difference, built) = Up::new(context, prepared, args, &before).difference(packages).await?;
     Ok((difference, built, before))
@@ -259,39 +247,30 @@ impl Up<'_> {
             }
             _ => None,
         });
-        let plan = match remark {
-            Some(_) => None,
+        let (plan, deployed) = match remark {
+            Some(_) => (None, None),
             None => match self.plan_beforehand(stack, built.clone()).await? {
-                Some(planned) => {
-                    let plan = planned.plan.clone();
+                Some(mut planned) => {
+                    let (plan, deployed) = (planned.plan.clone(), planned.deployed.take());
                     planned.discard(cloud).await?;
-                    Some(plan)
+                    (Some(plan), deployed)
                 }
-                None => None,
+                None => (None, None),
             },
         };
-        let unknown = self.unknown_inputs(stack);
-        let mut found = Compared {
+        let waits_for = before.map(|_| self.unknown_inputs(stack)).unwrap_or_default();
+        let compared = |plan: &StackPlan| Compared {
             stack: StackDifference {
-                changes: plan.as_ref().map_or_else(
-                    || StackChanges {
-                        id: stack.id.to_string(),
-                        name: self.context.stack_name(&stack.id),
-                        verdict: StackAction::Unchanged,
-                        changes: Vec::new(),
-                        lifted: Vec::new(),
-                    },
-                    StackPlan::shown,
-                ),
-                waits_for: if before.is_some() { unknown } else { Vec::new() },
+                changes: plan.shown(),
+                waits_for: waits_for.clone(),
                 may_follow: Vec::new(),
                 remark: remark.map(str::to_owned),
             },
             routes: Vec::new(),
             permissions: Vec::new(),
         };
-        if plan.as_ref().is_some_and(|plan| plan.verdict == StackAction::Unchanged) {
-            return Ok(found);
+        if let Some(plan) = plan.as_ref().filter(|plan| plan.verdict == StackAction::Unchanged) {
+            return Ok(compared(plan));
         }
         let packages = built
             .wait()
@@ -304,30 +283,29 @@ impl Up<'_> {
                 StackState::Deleted | StackState::InReview | StackState::RolledBack
             )
         };
-        let (deployed, parameters) = match before.filter(|before| is_there(before.state())) {
-            Some(before) => (
-                read::deployed_template(cloud, &before.arn).await?,
-                before.parameters.clone(),
-            ),
-            None => (Template::of_deployed("{}")?, BTreeMap::new()),
+        let before = before.filter(|before| is_there(before.state()));
+        let deployed = match (deployed, before) {
+            (Some(known), _) => known,
+            (None, Some(before)) => read::deployed_template(cloud, &before.arn).await?,
+            (None, None) => Template::of_deployed("{}")?,
         };
-        wanted.beside(&deployed, &parameters, &cloud.pseudo_parameters(), |before, after| {
-            if plan.is_none() {
+        let parameters = before.map(|before| before.parameters.clone()).unwrap_or_default();
+        let found = wanted.beside(&deployed, &parameters, &cloud.pseudo_parameters(), |before, after| {
+            let plan = plan.unwrap_or_else(|| {
                 let changes = values::compared(before, after);
-                let verdict = if changes.is_empty() && found.stack.waits_for.is_empty() {
-                    StackAction::Unchanged
-                } else {
-                    StackAction::Update
-                };
-                found.stack.changes = StackPlan {
+                let is_same = changes.is_empty() && waits_for.is_empty();
+                StackPlan {
                     id: stack.id.clone(),
                     name: self.context.stack_name(&stack.id),
-                    verdict,
+                    verdict: if is_same {
+                        StackAction::Unchanged
+                    } else {
+                        StackAction::Update
+                    },
                     changes,
                     lifted: Vec::new(),
                 }
-                .shown();
-            }
+            });
             let routes = |of: values::Resolved<'_>| -> BTreeMap<_, _> {
                 let apis = apis::of_template(of.template, of.scope).into_iter();
                 let routes = apis.flat_map(|api| {
@@ -338,9 +316,13 @@ impl Up<'_> {
                 });
                 routes.collect()
             };
-            found.routes = routes_difference(&stack.id, &routes(before), &routes(after));
+            let (routes_before, routes_after) = (routes(before), routes(after));
             let (before, after) = (permissions::of_template(before), permissions::of_template(after));
-            found.permissions = permissions_difference(&stack.id, &before, &after);
+            Compared {
+                routes: routes_difference(&stack.id, &routes_before, &routes_after),
+                permissions: permissions_difference(&stack.id, &before, &after),
+                ..compared(&plan)
+            }
         });
         Ok(found)
     }

@@ -203,6 +203,23 @@ impl Prepared {
             },
         })
     }
+
+    /// The stage as it is, once nothing is under way on it: with all that this run needs of it.
+    ///
+    /// # Errors
+    /// A stack is somebody else's, or something isn't deployed that the run isn't about and needs.
+    async fn survey(&self, context: &Context<'_>, args: &UpArgs) -> Result<BTreeMap<StackId, Deployed>> {
+        let before = context
+            .settled_survey(Adoption {
+                stacks: &args.adopt,
+                strangers: true,
+            })
+            .await?;
+        let seeded = self.seeds.stacks();
+        self.scope
+            .check_needs(&context.project, &before, &seeded, &self.site_config)?;
+        Ok(before)
+    }
 }
 
 /// Brings the stage to what was prepared, proves it, and tells what it is like then.
@@ -240,18 +257,7 @@ pub(crate) async fn deployed(
     if let Some(plan) = &prepared.plan {
         plan.manifest.check_place(&context)?;
     }
-    let before = context
-        .settled_survey(Adoption {
-            stacks: &args.adopt,
-            strangers: true,
-        })
-        .await?;
-    prepared.scope.check_needs(
-        &context.project,
-        &before,
-        &prepared.seeds.stacks(),
-        &prepared.site_config,
-    )?;
+    let before = prepared.survey(&context, args).await?;
     if args.with_changes {
         let protected = context.is_protected(&before);
         confirm_changes(&prepared.contract, &context.project, protected, reporter).await?;
