@@ -107,9 +107,11 @@ impl Cli {
     /// # Errors
     /// They can't be understood, or ask for help.
     pub fn of(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let definition = definition().color(help::color_of(arguments));
-        let matches = definition.try_get_matches_from(arguments);
-        let matches = matches.map_err(words::with_tip)?;
+        // What help says is put together for those alone who read it.
+        let matches = Self::command().try_get_matches_from(arguments).or_else(|_| {
+            let definition = definition().color(help::color_of(arguments));
+            definition.try_get_matches_from(arguments).map_err(words::with_tip)
+        })?;
         let mut cli = Self::from_arg_matches(&matches)?;
         cli.global.said = Said::by(&matches);
         Ok(cli)

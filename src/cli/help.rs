@@ -275,6 +275,19 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("delete", &[("deployer down", "Its name here")]),
 ];
 
+/// Global options that do nothing for a command that only writes text.
+const ALL_IDLE: &[&str] = &[
+    "stage",
+    "project_dir",
+    "region",
+    "profile",
+    "local",
+    "output",
+    "verbose",
+    "quiet",
+    "yes",
+];
+
 /// Global options that do nothing for a command.
 const IDLE: &[(&str, &[&str])] = &[
     (
@@ -289,34 +302,8 @@ const IDLE: &[(&str, &[&str])] = &[
     ("local status", &["stage", "project_dir", "region", "verbose", "yes"]),
     ("local reset", &["stage", "project_dir", "region"]),
     ("local env", &["verbose", "quiet", "yes"]),
-    (
-        "completions",
-        &[
-            "stage",
-            "project_dir",
-            "region",
-            "profile",
-            "local",
-            "output",
-            "verbose",
-            "quiet",
-            "yes",
-        ],
-    ),
-    (
-        "man",
-        &[
-            "stage",
-            "project_dir",
-            "region",
-            "profile",
-            "local",
-            "output",
-            "verbose",
-            "quiet",
-            "yes",
-        ],
-    ),
+    ("completions", ALL_IDLE),
+    ("man", ALL_IDLE),
 ];
 
 /// The command line, with all that its help says.
