@@ -1,6 +1,7 @@
 //! A small JSON object in a bucket that several runs write: each write names the version that it replaces, so that of two at
 //! once one gets through. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,13 +87,7 @@ impl Document {
     ) -> Result<Wrote> {
         let what = || format!("could not write {} of {bucket}", self.key);
         let text = serde_json::to_vec(value).or_fail(what)?;
-        let request = cloud
-            .s3
-            .put_object()
-            .bucket(bucket)
-            .key(self.key)
-            .content_type("application/json")
-            .body(ByteStream::from(text.clone()));
+        let request = self.request(cloud, bucket, text.clone());
         let request = match etag {
             Some(etag) => request.if_match(etag),
             None => request.if_none_match("*"),
@@ -125,18 +120,13 @@ impl Document {
     pub(crate) async fn put(&self, cloud: &Cloud, bucket: &str, value: &impl Serialize) -> Result<()> {
         let what = || format!("could not write {} of {bucket}", self.key);
         let text = serde_json::to_vec(value).or_fail(what)?;
-        let request = cloud
-            .s3
-            .put_object()
-            .bucket(bucket)
-            .key(self.key)
-            .content_type("application/json")
-            .body(ByteStream::from(text));
-        request
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| explain(error, &what()))
+        let put = self.request(cloud, bucket, text).send().await;
+        put.map(|_| ()).map_err(|error| explain(error, &what()))
+    }
+
+    fn request(&self, cloud: &Cloud, bucket: &str, text: Vec<u8>) -> PutObjectFluentBuilder {
+        let request = cloud.s3.put_object().bucket(bucket).key(self.key);
+        request.content_type("application/json").body(ByteStream::from(text))
     }
 
     /// What is there, with its ETag and when it was written.

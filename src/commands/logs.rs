@@ -87,7 +87,8 @@ fn chosen(context: &Context<'_>, all: &[Function], names: &[String]) -> Result<V
 async fn groups<'c>(context: &'c Context<'_>, functions: &[Function]) -> Result<Vec<Group<'c>>> {
     let found = try_join_all(functions.iter().map(|function| async {
         let cloud = context.cloud_of(&function.stack);
-        let group = logs::group_of(cloud, &function.name).await?;
+        let configuration = logs::configuration(cloud, &function.name).await?;
+        let group = logs::group_of(&function.name, configuration.as_ref());
         Ok::<_, Error>((cloud, group, function.name.clone()))
     }))
     .await?;

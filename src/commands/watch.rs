@@ -105,33 +105,40 @@ impl Rounds<'_> {
         let Session { global, reporter, .. } = self.session;
         let project = super::open(global, reporter)?;
         let (only, seeds) = parts.map_or((Some(Vec::new()), false), |parts| only(parts, &project));
-        if let Some(only) = only {
-            let args = UpArgs {
-                only,
-                function_package: self.args.function_package.clone(),
-                no_verify: !self.args.verify,
-                ..UpArgs::default()
-            };
-            let prepared = Prepared::of(&project, &args, Origin::Folder, reporter).await?;
-            let context = self.context.again(project)?;
-            let (outcome, failure) = up::deployed(context, prepared, &args).await?;
-            if is_first {
-                reporter.result(&outcome)?;
+        let project = match only {
+            Some(only) => {
+                self.up(project, only, is_first).await?;
+                seeds.then(|| super::open(global, reporter)).transpose()?
             }
-            if let Some(failure) = failure {
-                return Err(failure);
-            }
-        }
-        if seeds {
+            None => Some(project),
+        };
+        if let Some(project) = project {
             // Whoever saves an item wants to see it, whatever the table has.
             let args = SeedArgs {
                 overwrite: true,
                 ..SeedArgs::default()
             };
-            let project = super::open(global, reporter)?;
             seed::seeded(&args, project, async |project| self.context.again(project)).await?;
         }
         Ok(())
+    }
+
+    /// Deploys what `only` names, or everything.
+    async fn up(&self, project: Project, only: Vec<String>, is_first: bool) -> Result<()> {
+        let reporter = self.session.reporter;
+        let args = UpArgs {
+            only,
+            function_package: self.args.function_package.clone(),
+            no_verify: !self.args.verify,
+            ..UpArgs::default()
+        };
+        let prepared = Prepared::of(&project, &args, Origin::Folder, reporter).await?;
+        let context = self.context.again(project)?;
+        let (outcome, failure) = up::deployed(context, prepared, &args).await?;
+        if is_first {
+            reporter.result(&outcome)?;
+        }
+        failure.map_or(Ok(()), Err)
     }
 }
 

@@ -7,6 +7,8 @@ mod since;
 
 use std::time::SystemTime;
 
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+
 use crate::clock::rfc3339_with_millis;
 use crate::cloud::Cloud;
 use crate::cloud::repeated::gone;
@@ -30,42 +32,35 @@ pub(crate) fn shown(ms: i64) -> String {
     rfc3339_with_millis(ms)
 }
 
-/// The group that a function writes into where its configuration names no other.
-pub(crate) fn usual_group(function: &str) -> String {
-    format!("/aws/lambda/{function}")
-}
-
-/// The group that a function writes into, as its configuration says; the usual one if that may not be looked at.
+/// A deployed function's configuration; none if it may not be looked at.
 ///
 /// # Errors
 /// There is no such function, or it can't be asked.
-pub(crate) async fn group_of(cloud: &Cloud, function: &str) -> Result<String> {
-    let answer = cloud
-        .lambda
-        .get_function_configuration()
-        .function_name(function)
-        .send()
-        .await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) if is_denied(&error) => return Ok(usual_group(function)),
+pub(crate) async fn configuration(cloud: &Cloud, function: &str) -> Result<Option<GetFunctionConfigurationOutput>> {
+    let request = cloud.lambda.get_function_configuration();
+    match request.function_name(function).send().await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if is_denied(&error) => Ok(None),
         Err(error)
             if error
                 .as_service_error()
                 .is_some_and(|error| error.is_resource_not_found_exception()) =>
         {
-            return Err(no_function(function));
+            Err(no_function(function))
         }
-        Err(error) => return Err(explain(error, &format!("could not look at the function {function}"))),
-    };
-    let said = answer.logging_config.and_then(|config| config.log_group);
-    Ok(said
-        .filter(|group| !group.is_empty())
-        .unwrap_or_else(|| usual_group(function)))
+        Err(error) => Err(explain(error, &format!("could not look at the function {function}"))),
+    }
+}
+
+/// The group that a function writes into, as its configuration says; else the usual one.
+pub(crate) fn group_of(function: &str, configuration: Option<&GetFunctionConfigurationOutput>) -> String {
+    let said = configuration.and_then(|answer| answer.logging_config()?.log_group());
+    let said = said.filter(|group| !group.is_empty());
+    said.map_or_else(|| format!("/aws/lambda/{function}"), str::to_owned)
 }
 
 /// What is said of a function that somebody has deleted.
-pub(crate) fn no_function(function: &str) -> Error {
+fn no_function(function: &str) -> Error {
     Error::new(
         ErrorKind::NotDeployed,
         format!("there is no function {function} any more"),

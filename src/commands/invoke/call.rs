@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::cloud::Cloud;
-use crate::cloud::sdk_error::{explain, is_denied};
+use crate::cloud::sdk_error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::report::logs_command;
@@ -37,37 +37,21 @@ pub(super) struct Configuration {
 impl Configuration {
     /// That of a deployed function. What may not be looked at is taken for the worst.
     pub(super) async fn of(cloud: &Cloud, function: &str) -> Result<Self> {
-        let answer = cloud
-            .lambda
-            .get_function_configuration()
-            .function_name(function)
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) if is_denied(&error) => {
-                return Ok(Self {
-                    timeout: LONGEST,
-                    role: None,
-                    log_group: logs::usual_group(function),
-                });
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
-            {
-                return Err(logs::no_function(function));
-            }
-            Err(error) => return Err(explain(error, &format!("could not look at the function {function}"))),
+        let answer = logs::configuration(cloud, function).await?;
+        let log_group = logs::group_of(function, answer.as_ref());
+        let Some(answer) = answer else {
+            return Ok(Self {
+                timeout: LONGEST,
+                role: None,
+                log_group,
+            });
         };
         let seconds = answer.timeout.and_then(|seconds| u64::try_from(seconds).ok());
         let role = answer.role.as_deref().and_then(|arn| arn.rsplit('/').next());
-        let group = answer.logging_config.and_then(|config| config.log_group);
         Ok(Self {
             timeout: seconds.map_or(LONGEST, Duration::from_secs),
             role: role.map(str::to_owned),
-            log_group: group.unwrap_or_else(|| logs::usual_group(function)),
+            log_group,
         })
     }
 }

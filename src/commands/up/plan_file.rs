@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use crate::project::Project;
 use crate::project::stacks::StackId;
-use crate::releases::is_inner;
+use crate::releases::{is_inner, who};
 use crate::site::Site;
 use crate::stack::read::Deployed;
 
@@ -167,16 +167,16 @@ impl Planned<'_> {
         writer.bytes(MANIFEST, &manifest).or_fail(what)?;
         let seed = self.context.project.path().join(SEED);
         let seed = seed.is_file().then(|| std::fs::read(&seed)).transpose().or_fail(what)?;
-        let seed = seed.map(|bytes| (SEED.to_owned(), bytes));
-        for (path, bytes) in self.prepared.files.clone().into_iter().chain(seed) {
-            if !is_inner(&path) {
+        let files = self.prepared.files.iter().map(|(path, bytes)| (path.as_str(), bytes));
+        for (path, bytes) in files.chain(seed.iter().map(|bytes| (SEED, bytes))) {
+            if !is_inner(path) {
                 return Err(Error::new(
                     ErrorKind::InvalidProject,
                     format!("{path} is outside of the project's folder, so a plan can't hold it"),
                 )
                 .hint("Copy it into the folder, or deploy with `deployer up` alone."));
             }
-            writer.bytes(&format!("{PROJECT}{path}"), &bytes).or_fail(what)?;
+            writer.bytes(&format!("{PROJECT}{path}"), bytes).or_fail(what)?;
         }
         for (key, path) in &packages {
             writer
@@ -333,8 +333,7 @@ impl PlanFile {
 impl Manifest {
     /// "what was planned at 2026-… by role/ci".
     pub(super) fn describe(&self) -> String {
-        let who = self.by.splitn(6, ':').last().unwrap_or_default();
-        format!("what was planned at {} by {who}", self.at)
+        format!("what was planned at {} by {}", self.at, who(&self.by))
     }
 
     /// Refuses another account, region or endpoint than it was planned for.
