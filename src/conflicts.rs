@@ -2,7 +2,7 @@
 //!
 //! AWS finds some of these itself, late and without naming the resource; an emulator may silently take the thing over.
 
-use aws_sdk_cloudfront::types::{FunctionStage, ResponseHeadersPolicySummary, ResponseHeadersPolicyType};
+use aws_sdk_cloudfront::types::FunctionStage;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::cloud::Cloud;
@@ -10,6 +10,7 @@ use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logs;
 use crate::project::naming::NamedResource;
+use crate::quotas;
 use crate::stack::change::{Action, ResourceChange, StackPlan};
 use crate::text::quoted_for_shell;
 
@@ -195,29 +196,6 @@ async fn origin_access_control(cloud: &Cloud, name: &str, what: &impl Fn() -> St
 }
 
 async fn response_headers_policy(cloud: &Cloud, name: &str, what: &impl Fn() -> String) -> Result<bool> {
-    let mut marker = None;
-    loop {
-        let request = cloud
-            .cloudfront
-            .list_response_headers_policies()
-            .r#type(ResponseHeadersPolicyType::Custom)
-            .set_marker(marker);
-        let page = request.send().await.map_err(|error| explain(error, &what()))?;
-        let Some(list) = page.response_headers_policy_list else {
-            return Ok(false);
-        };
-        let named = |item: &ResponseHeadersPolicySummary| {
-            let config = item
-                .response_headers_policy()
-                .and_then(|policy| policy.response_headers_policy_config());
-            config.is_some_and(|config| config.name() == name)
-        };
-        if list.items().iter().any(named) {
-            return Ok(true);
-        }
-        marker = list.next_marker.filter(|next| !next.is_empty());
-        if marker.is_none() {
-            return Ok(false);
-        }
-    }
+    let names = quotas::headers_policies(cloud, what).await?;
+    Ok(names.iter().any(|one| one == name))
 }

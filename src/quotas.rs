@@ -14,27 +14,30 @@ pub(crate) const HEADERS_POLICY: &str = "AWS::CloudFront::ResponseHeadersPolicy"
 /// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html>
 const HEADERS_POLICIES: usize = 20;
 
-/// How many the account has, all pages of them; AWS's own aren't counted.
+/// The names of those that the account has, all pages of them; AWS's own aren't among them. `what` says what failed.
 ///
 /// # Errors
 /// They can't be listed.
-pub(crate) async fn headers_policies(cloud: &Cloud) -> Result<usize> {
-    let (mut count, mut marker) = (0, None);
+pub(crate) async fn headers_policies(cloud: &Cloud, what: impl Fn() -> String) -> Result<Vec<String>> {
+    let (mut names, mut marker) = (Vec::new(), None);
     loop {
         let request = cloud
             .cloudfront
             .list_response_headers_policies()
             .r#type(ResponseHeadersPolicyType::Custom)
             .set_marker(marker);
-        let page = request.send().await;
-        let page = page.map_err(|error| explain(error, "could not list the response headers policies"))?;
+        let page = request.send().await.map_err(|error| explain(error, &what()))?;
         let Some(list) = page.response_headers_policy_list else {
-            return Ok(count);
+            return Ok(names);
         };
-        count += list.items().len();
+        names.extend(list.items().iter().map(|item| {
+            let policy = item.response_headers_policy();
+            let config = policy.and_then(|policy| policy.response_headers_policy_config());
+            config.map(|config| config.name().to_owned()).unwrap_or_default()
+        }));
         marker = list.next_marker.filter(|next| !next.is_empty());
         if marker.is_none() {
-            return Ok(count);
+            return Ok(names);
         }
     }
 }

@@ -27,7 +27,8 @@ const LAYERS: &[&[&str]] = &[
     &["bucket", "document", "logs", "table"],
     &["lease", "usage"],
     &["stack"],
-    &["readiness", "address", "conflicts", "deployed", "quotas"],
+    &["quotas"],
+    &["readiness", "address", "conflicts", "deployed"],
     &[
         "backup",
         "openapi",

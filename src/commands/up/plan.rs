@@ -93,9 +93,11 @@ impl Up<'_> {
             return;
         }
         // Whoever may not list them learns that where their names are looked at.
-        let Ok(there) = quotas::headers_policies(&self.context.cloud).await else {
+        let what = || "could not list the response headers policies".to_owned();
+        let Ok(names) = quotas::headers_policies(&self.context.cloud, what).await else {
             return;
         };
+        let there = names.len();
         if quotas::warning(there, new, &[]).is_some() {
             let expired = deployed::expired(&self.context.cloud, &self.context.project.name).await;
             let warning = quotas::warning(there, new, &expired.unwrap_or_default());
