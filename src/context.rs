@@ -114,14 +114,9 @@ impl<'a> Context<'a> {
 
     /// What changing a protected stage is called in a question: with all that tells it from another.
     pub(crate) fn protected_place(&self) -> String {
-        let place = match self.cloud.endpoint.url() {
-            Some(url) => format!("at {url}"),
-            None => format!("in the AWS account {}", self.cloud.account),
-        };
-        format!(
-            "change the protected stage {} of {} {place}, {}",
-            self.project.stage.name, self.project.name, self.cloud.region
-        )
+        let (stage, project) = (&self.project.stage.name, &self.project.name);
+        let (place, region) = (self.cloud.whereabouts(), &self.cloud.region);
+        format!("change the protected stage {stage} of {project} {place}, {region}")
     }
 
     /// Where a stack lives: in the stage's region, unless its template asks for another.

@@ -350,6 +350,14 @@ impl Cloud {
         }
     }
 
+    /// Where it is, for questions: "in the AWS account 123456789012", or at which address.
+    pub(crate) fn whereabouts(&self) -> String {
+        match self.endpoint.url() {
+            Some(url) => format!("at {url}"),
+            None => format!("in the AWS account {}", self.account),
+        }
+    }
+
     /// What `Ref: AWS::…` means here.
     pub(crate) fn pseudo_parameters(&self) -> Scope {
         [

@@ -75,6 +75,22 @@ impl Error {
         Self::new(ErrorKind::Failed, message)
     }
 
+    /// What several parts failed for, each with its own next steps: of the kind that all of them are of, if there is one.
+    pub(crate) fn together(message: impl Into<String>, failures: impl IntoIterator<Item = Self>) -> Self {
+        let failures: Vec<Self> = failures.into_iter().collect();
+        let mut kinds = failures.iter().map(Self::kind);
+        let first = kinds.next().unwrap_or(ErrorKind::SeveralFailed);
+        let kind = if kinds.all(|kind| kind == first) {
+            first
+        } else {
+            ErrorKind::SeveralFailed
+        };
+        failures.into_iter().fold(Self::new(kind, message), |error, failure| {
+            let steps = failure.next_steps().to_vec();
+            steps.into_iter().fold(error, Self::hint).cause(failure)
+        })
+    }
+
     /// The same of another kind, where more is known than when it was made.
     #[must_use]
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {

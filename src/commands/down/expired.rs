@@ -135,10 +135,7 @@ pub(super) async fn run(session: Session<'_>) -> Result<()> {
     let what = format!(
         "remove {count} expired stage{plural} of {} in {}",
         settings.project,
-        match cloud.endpoint.url() {
-            Some(url) => format!("{}, at {url}", cloud.region),
-            None => format!("{}, in the AWS account {}", cloud.region, cloud.account),
-        }
+        format_args!("{}, {}", cloud.region, cloud.whereabouts()),
     );
     reporter.confirm(&what, &losses, "Nothing was changed.").await?;
     let ended: Vec<(Expired<'_>, Result<()>)> = stream::iter(expired)
@@ -166,35 +163,16 @@ pub(super) async fn run(session: Session<'_>) -> Result<()> {
                     stage: stage.clone(),
                     message: error.to_string(),
                 });
-                failures.push((stage, error));
+                failures.push(error.at(&stage));
             }
         }
     }
     reporter.result(&outcome)?;
-    failure(failures, count)
-}
-
-/// One error for all that failed.
-fn failure(mut failures: Vec<(String, Error)>, count: usize) -> Result<()> {
-    let Some((stage, first)) = failures.pop() else {
+    if failures.is_empty() {
         return Ok(());
-    };
-    let named = |stage: &str, error: &Error| format!("{stage}: {error}");
-    let kind = first.kind();
-    let kind = if failures.iter().all(|(_, error)| error.kind() == kind) {
-        kind
-    } else {
-        ErrorKind::SeveralFailed
-    };
-    let what = format!("{} of {count} expired stages could not be removed", failures.len() + 1);
-    let mut error = Error::new(kind, what);
-    let mut steps: Vec<String> = Vec::new();
-    for (stage, failed) in failures.iter().chain([&(stage, first)]) {
-        error = error.cause(named(stage, failed));
-        steps.extend(failed.next_steps().iter().cloned());
     }
-    steps.dedup();
-    Err(steps.into_iter().fold(error, Error::hint))
+    let what = format!("{} of {count} expired stages could not be removed", failures.len());
+    Err(Error::together(what, failures))
 }
 
 /// What becomes of a stage.

@@ -347,20 +347,7 @@ pub(crate) fn artifacts_of<'a, 's>(
 
 /// What several parts failed for, each with its own next step.
 fn several(failures: Vec<Error>) -> Error {
-    let what = format!("{} parts failed", failures.len());
-    let mut kinds = failures.iter().map(Error::kind);
-    let first = kinds.next().unwrap_or(ErrorKind::SeveralFailed);
-    let kind = if kinds.all(|kind| kind == first) {
-        first
-    } else {
-        ErrorKind::SeveralFailed
-    };
-    let several = Error::new(kind, what);
-    let several = failures.into_iter().fold(several, |error, failure| {
-        let steps = failure.next_steps().to_vec();
-        let error = steps.into_iter().fold(error, Error::hint);
-        error.cause(failure)
-    });
+    let several = Error::together(format!("{} parts failed", failures.len()), failures);
     if several.next_step().is_none() {
         several.hint("Run the same command again.")
     } else {
