@@ -1,5 +1,6 @@
 //! From the command line to an exit code, whatever signals come meanwhile.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -23,9 +24,6 @@ use crate::report::{Reporter, logs_command};
 /// temporary files go when it ends by itself.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// As much as a process's first thread has, on Linux: templates nest, and so does what reads them.
-const STACK_BYTES: usize = 8 << 20;
-
 /// Runs `deployer` with the process's arguments.
 pub fn run() -> Exit {
     environment::without_empty_variables();
@@ -47,7 +45,7 @@ pub fn run() -> Exit {
         journal: &journal,
     };
     let began = Instant::now();
-    let outcome = waiting.and_then(|(runtime, signals)| watched(&runtime, signals, &cli.command, session));
+    let outcome = waiting.and_then(|(runtime, signals)| watched(runtime, signals, &cli.command, session));
     match outcome {
         Ok(exit) => {
             if let Some(command) = that_takes_time(&cli.command) {
@@ -128,44 +126,46 @@ impl Signals {
     }
 }
 
-/// Runs the command in a thread of its own, so that this one has time for signals whatever that one computes or reads.
-fn watched(runtime: &Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<Exit> {
+/// Runs the command while another thread has time for signals, whatever this one computes or reads. This one is the
+/// process's first: its memory grows in large steps, that of others page by page.
+fn watched(runtime: Runtime, mut signals: Signals, command: &Command, session: Session<'_>) -> Result<Exit> {
     std::thread::scope(|threads| {
-        let (ended, end) = oneshot::channel();
-        let run = move || {
-            let outcome = self::runtime().and_then(|runtime| runtime.block_on(interruptible(command, session)));
-            // Nobody listens any more when it was left.
-            let _ = ended.send(outcome);
+        let (ended, mut end) = oneshot::channel::<Infallible>();
+        let watch = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = signals.next() => {}
+                    never = session.reporter.beat() => match never {},
+                    _ = &mut end => return,
+                }
+                session.journal.interrupt();
+                let patience = if session.journal.has_undos() {
+                    UNDOING + ENDING
+                } else {
+                    ENDING
+                };
+                let has_ended = tokio::select! {
+                    biased;
+                    () = signals.next() => false,
+                    ended = timeout(patience, &mut end) => ended.is_ok(),
+                };
+                if !has_ended {
+                    // The command is in the middle of something: the process ends without it.
+                    leave(session);
+                }
+            });
         };
         std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(threads, run)
+            .spawn_scoped(threads, watch)
             .or_fail(|| "could not start a thread".to_owned())?;
-        runtime.block_on(async {
-            tokio::pin!(end);
-            tokio::select! {
-                biased;
-                () = signals.next() => {}
-                never = session.reporter.beat() => match never {},
-                outcome = &mut end => return outcome.unwrap_or_else(|_| Err(Error::failed("the run ended unexpectedly"))),
-            }
-            session.journal.interrupt();
-            let patience = if session.journal.has_undos() { UNDOING + ENDING } else { ENDING };
-            let outcome = tokio::select! {
-                biased;
-                () = signals.next() => None,
-                outcome = timeout(patience, &mut end) => outcome.ok().and_then(|outcome| outcome.ok()),
-            };
-            match outcome {
-                Some(outcome) => outcome,
-                // The thread is in the middle of something: the process ends without it.
-                None => leave(session),
-            }
-        })
+        let outcome = self::runtime().and_then(|runtime| runtime.block_on(interruptible(command, session)));
+        drop(ended);
+        outcome
     })
 }
 
-/// Ends the process while the command's thread still runs.
+/// Ends the process while the command still runs.
 fn leave(session: Session<'_>) -> ! {
     if session.journal.is_endless() && !session.journal.has_undos() {
         std::process::exit(Exit::Done as i32);
