@@ -19,6 +19,14 @@ pub(crate) fn rfc3339_with_millis(ms: i64) -> String {
     format!("{}.{:03}Z", text.trim_end_matches('Z'), ms.rem_euclid(1000))
 }
 
+/// "14:05:09Z": what time it is, in UTC, for lines of one day.
+pub(crate) fn time_of_day(time: SystemTime) -> String {
+    let text = rfc3339(time);
+    let time = text.split_once('T').map_or(text.as_str(), |(_, time)| time);
+    let seconds = time.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{seconds}Z")
+}
+
 /// What [`rfc3339`] has written.
 pub(crate) fn of_rfc3339(text: &str) -> Option<SystemTime> {
     DateTime::from_str(text, Format::DateTime).ok()?.try_into().ok()
@@ -55,6 +63,13 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+
+    #[test]
+    fn the_time_of_day_has_seconds() {
+        let at = |millis| time_of_day(UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(at(3_661_000), "01:01:01Z");
+        assert_eq!(at(86_399_999), "23:59:59Z");
+    }
 
     #[test]
     fn ages_are_said_in_their_largest_unit() {

@@ -27,6 +27,11 @@ pub(crate) enum Event {
         /// One entry a stack.
         stacks: Vec<StackChanges>,
     },
+    /// What the work consists of, and what waits for what: said before it begins.
+    Parts {
+        /// In an order in which each comes after those that it waits for.
+        parts: Vec<Part>,
+    },
     /// A part of the work began, or has something new to say.
     Working {
         /// Which part.
@@ -66,6 +71,16 @@ pub(crate) enum Event {
         /// The sentence.
         message: String,
     },
+}
+
+/// A part of the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Part {
+    /// What other events call it.
+    pub name: String,
+    /// The parts that have to be done before it is.
+    pub waits_for: Vec<String>,
 }
 
 /// What is to happen to a stack.

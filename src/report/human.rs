@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::changes::stack_changes;
-use super::event::{Severity, StackAction, StackChanges};
+use super::event::{Part, Severity, StackAction, StackChanges};
 use super::layout::Layout;
+use super::tree::Tree;
 use super::{Event, LogLine, Paint, excerpt, github, marked, printable, stderr_line};
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 
 /// The least room for a part's name, in characters.
@@ -42,9 +44,19 @@ pub(super) struct Human {
     progress: Option<MultiProgress>,
     /// Whether a question stands there that nobody has answered.
     asking: AtomicBool,
-    parts: Mutex<HashMap<String, Running>>,
+    parts: Mutex<Parts>,
     /// Room for the longest name of a part that was seen, in characters.
     width: AtomicUsize,
+}
+
+/// What is done and what is to be done.
+#[derive(Debug, Default)]
+struct Parts {
+    running: HashMap<String, Running>,
+    /// What isn't done of that which was announced.
+    tree: Tree,
+    /// The rows of those parts that nothing has been said of yet, on a terminal.
+    waiting: HashMap<String, ProgressBar>,
 }
 
 #[derive(Debug)]
@@ -96,6 +108,16 @@ impl Human {
         self.whole_line(&self.layout.set(&printable(&text.replace('\n', CONTINUED))));
     }
 
+    /// Writes a line of what goes on: where nothing moves that shows how long it takes, with the time. GitHub shows it itself.
+    fn progress_line(&self, text: &str) {
+        if self.progress.is_some() || self.inert {
+            self.line(text);
+        } else {
+            let now = self.stderr.dim(&clock::time_of_day(SystemTime::now()));
+            self.line(&format!("{now}{text}"));
+        }
+    }
+
     /// Writes a line as it is.
     fn whole_line(&self, text: &str) {
         let text = &self.inert(text);
@@ -119,12 +141,11 @@ impl Human {
 
     /// Removes what moves, so that what follows stands alone.
     pub(super) fn clear(&self) {
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, running) in parts.drain() {
-            if let Some(bar) = running.bar {
-                bar.finish_and_clear();
-            }
-        }
+        let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(PoisonError::into_inner));
+        let running = parts.running.into_values().filter_map(|running| running.bar);
+        running
+            .chain(parts.waiting.into_values())
+            .for_each(|bar| bar.finish_and_clear());
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -156,6 +177,7 @@ impl Human {
                 }
                 self.plan(stacks);
             }
+            Event::Parts { parts } => self.announce(parts),
             Event::Working { part, message } => self.working(part, message),
             Event::Finished { part, message, changed } => {
                 let symbol = if *changed {
@@ -178,7 +200,7 @@ impl Human {
                         Severity::Gone => self.stderr.dim("−"),
                     };
                     let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {r}"));
-                    self.line(&format!(
+                    self.progress_line(&format!(
                         "  {symbol} {} {} {} {}{reason}",
                         self.name(&event.id),
                         event.status,
@@ -245,36 +267,93 @@ impl Human {
         }
     }
 
+    /// Shows what is to be done as a tree, on a terminal: in a log it would only be in the way.
+    fn announce(&self, parts: &[Part]) {
+        let Some(progress) = &self.progress else { return };
+        let mut known = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        known.tree = Tree::new(parts);
+        self.width.fetch_max(known.tree.width(), Ordering::Relaxed);
+        let rows: Vec<String> = known.tree.rows().iter().map(|row| row.name.to_owned()).collect();
+        for name in rows {
+            if !known.running.contains_key(&name) {
+                let bar = progress.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("  {prefix} {wide_msg:.dim}") {
+                    bar.set_style(style);
+                }
+                known.waiting.insert(name, bar);
+            }
+        }
+        self.draw(&known);
+    }
+
+    /// Draws what stands before the names, and what those parts that haven't begun wait for.
+    fn draw(&self, parts: &Parts) {
+        for row in parts.tree.rows() {
+            let name = printable(&self.layout.set(&self.name(&format!("{}{}", row.branch, row.name))));
+            if let Some(bar) = parts.waiting.get(row.name) {
+                bar.set_prefix(name);
+                bar.set_message(match row.waits_for {
+                    [] => String::new(),
+                    others => printable(&format!("waits for {}", others.join(", "))),
+                });
+            } else if let Some(bar) = parts.running.get(row.name).and_then(|running| running.bar.as_ref()) {
+                bar.set_prefix(name);
+            }
+        }
+    }
+
     fn working(&self, part: &str, message: &str) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = !parts.contains_key(part);
-        let running = parts.entry(part.to_owned()).or_insert_with(|| Running {
-            since: Instant::now(),
-            told: Instant::now(),
-            bar: self.progress.as_ref().map(|progress| {
-                let bar = progress.add(ProgressBar::new_spinner());
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
-                    let ticks = if self.layout.ascii { "-\\|/ " } else { TICKS };
-                    bar.set_style(style.tick_chars(ticks));
-                }
-                bar.set_prefix(printable(&self.name(part)));
-                bar.enable_steady_tick(Duration::from_millis(120));
-                bar
-            }),
-        });
+        let first = !parts.running.contains_key(part);
+        if first {
+            let waited = parts.waiting.remove(part);
+            let running = Running {
+                since: Instant::now(),
+                told: Instant::now(),
+                bar: self.spinner(part, waited),
+            };
+            parts.running.insert(part.to_owned(), running);
+            self.draw(&parts);
+        }
+        let Some(running) = parts.running.get_mut(part) else {
+            return;
+        };
         match &running.bar {
             Some(bar) => bar.set_message(printable(&message.replace('\n', " "))),
             None if first || running.told.elapsed() >= LOG_INTERVAL => {
                 running.told = Instant::now();
                 drop(parts);
-                self.line(&format!("  {} {} {message}", self.stderr.dim("…"), self.name(part)));
+                self.progress_line(&format!("  {} {} {message}", self.stderr.dim("…"), self.name(part)));
             }
             None => {}
         }
     }
 
+    /// What moves while something is done of a part, where it has waited if it has; none where nothing can be drawn.
+    fn spinner(&self, part: &str, waited: Option<ProgressBar>) -> Option<ProgressBar> {
+        let progress = self.progress.as_ref()?;
+        let bar = waited.unwrap_or_else(|| progress.add(ProgressBar::new_spinner()));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
+            let ticks = if self.layout.ascii { "-\\|/ " } else { TICKS };
+            bar.set_style(style.tick_chars(ticks));
+        }
+        bar.set_prefix(printable(&self.name(part)));
+        bar.reset_elapsed();
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Some(bar)
+    }
+
     fn end(&self, part: &str, symbol: &str, message: &str) {
-        let running = self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(part);
+        let running = {
+            let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.tree.end(part);
+            if let Some(bar) = parts.waiting.remove(part) {
+                bar.finish_and_clear();
+            }
+            let running = parts.running.remove(part);
+            self.draw(&parts);
+            running
+        };
         let mut took = String::new();
         if let Some(running) = running {
             if let Some(bar) = running.bar {
@@ -285,7 +364,7 @@ impl Human {
                 took = self.stderr.dim(&format!(" {seconds:.1} s"));
             }
         }
-        self.line(&format!("  {symbol} {} {message}{took}", self.name(part)));
+        self.progress_line(&format!("  {symbol} {} {message}{took}", self.name(part)));
     }
 
     fn plan(&self, stacks: &[StackChanges]) {

@@ -11,6 +11,7 @@ mod layout;
 mod log_line;
 mod next_step;
 mod pulse;
+mod tree;
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -27,7 +28,7 @@ use crate::error::{Error, ErrorKind, Excerpt, Exit, OrFail, Result};
 use crate::ident::fresh_token;
 use crate::text::{all_visible, quoted_for_shell, visible};
 pub(crate) use changes::{property_change, shortened, stack_changes, written};
-pub(crate) use event::{Event, StackChanges};
+pub(crate) use event::{Event, Part, StackChanges};
 use github::Github;
 pub(crate) use github::{Annotation, Weight, markdown};
 use human::Human;

@@ -45,7 +45,8 @@ impl Pulse {
             }
             // Whoever is asked knows that it waits.
             Event::Losing { .. } => parts.values_mut().for_each(|work| work.told = now),
-            Event::Target { .. } | Event::Plan { .. } | Event::Log(_) | Event::Warning { .. } => {}
+            Event::Target { .. } | Event::Plan { .. } | Event::Parts { .. } | Event::Log(_) | Event::Warning { .. } => {
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! How what is told looks: on narrow terminals, in other encodings, with and without colour, and what stands last.
 
+use serde_json::{Value, json};
+
 use crate::support::project::repository;
 use crate::support::terminal::{Terminal, screen};
 use crate::support::{Deployer, Emulator, Project};
@@ -165,4 +167,64 @@ fn a_verdict_stands_last_and_a_failure_is_told_once() {
     let json = json.ends_with(3);
     assert_eq!(json.json()["checks"][2]["evidence"], evidence, "{json}");
     assert!(json.stderr.contains(r#""causes":["seed-items data.Table: "#), "{json}");
+}
+
+#[test]
+fn a_terminal_shows_what_waits_for_what_until_it_is_done() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (table(), emulator.endpoint());
+    let terminal = Terminal {
+        columns: 50,
+        ..Terminal::default()
+    };
+    let (exit, sent) = terminal.run(project.path(), &endpoint, &["up", "--no-verify"]);
+    assert_eq!(exit, 0, "{sent}");
+    assert!(sent.contains("└ seed"), "below what it waits for: {sent:?}");
+    assert!(sent.contains("waits for data"), "{sent:?}");
+    assert!(!screen(&sent, 50).contains("waits for"), "all is done: {sent:?}");
+    // A program is told the same before anything begins, of what goes as well.
+    let parts = |args: &[&str]| {
+        let ran = project.deployer(&endpoint, args).success();
+        let events = ran
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+        let parts = events.filter(|event| event["event"] == "parts");
+        parts.map(|event| event["parts"].clone()).collect::<Vec<_>>()
+    };
+    let of_up = json!([{"name": "data", "waitsFor": []}, {"name": "seed", "waitsFor": ["data"]}]);
+    assert_eq!(parts(&["up", "--no-verify", "--output", "json"]), [of_up]);
+    let alone = json!([{"name": "data", "waitsFor": []}]);
+    assert_eq!(
+        parts(&["up", "--only", "data", "--no-verify", "--output", "json"]),
+        [alone.clone()]
+    );
+    assert_eq!(parts(&["down", "--yes", "--output", "json"]), [alone]);
+}
+
+#[test]
+fn a_log_has_the_time_before_what_goes_on() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (table(), emulator.endpoint());
+    let is_stamp = |stamp: &str| {
+        let pattern = "00:00:00Z";
+        let fits = |(c, place): (char, char)| if place == '0' { c.is_ascii_digit() } else { c == place };
+        stamp.chars().count() == pattern.len() && stamp.chars().zip(pattern.chars()).all(fits)
+    };
+    let ran = project.deployer(&endpoint, &["up", "--no-verify"]).success();
+    let ends: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(" ✓ ")).collect();
+    assert!(!ends.is_empty(), "{ran}");
+    for line in ends {
+        let stamp = line.split("  ✓ ").next().unwrap_or_default();
+        assert!(is_stamp(stamp), "{line}");
+    }
+    // GitHub shows the time itself.
+    let github = project
+        .deployer(&endpoint, &["down", "--yes", "--output", "github"])
+        .success();
+    let ends: Vec<&str> = github.stderr.lines().filter(|line| line.contains("✓ ")).collect();
+    assert!(
+        !ends.is_empty() && ends.iter().all(|line| line.starts_with("  ✓ ")),
+        "{github}"
+    );
 }

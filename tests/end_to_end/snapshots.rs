@@ -134,6 +134,7 @@ fn redacted(text: &str) -> String {
         (r"(?m) [0-9]+(\.[0-9]+)? (ms|s)$", ""),
         (r"\b(just now|[0-9]+ (second|minute)s? ago)\b", "just now"),
         (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "[instant]"),
+        (r"(?m)^[0-9:]{8}Z  ", "  "),
         // Whose machine it is, who may come in, and where the test keeps things.
         (r"\b(x86_64|arm64|aarch64)\b", "[architecture]"),
         (r"\bLOCAL[0-9A-F]{16}\b", "[key id]"),

@@ -21,7 +21,7 @@ use crate::project::stacks::{self, CODE_BUCKET, StackId, StackTemplate};
 use crate::project::tables::TABLES;
 use crate::project::template::Template;
 use crate::promise::{Dependency, promise};
-use crate::report::Reporter;
+use crate::report::{Event, Part, Reporter};
 use crate::stack::desired::TemplateBucket;
 use crate::stack::ownership;
 use crate::stack::protection;
@@ -103,6 +103,23 @@ pub(super) struct Seen {
     pub stack: Stack,
     /// The project has no template of it any more.
     pub is_orphan: bool,
+}
+
+/// The stacks as parts of a run, each after those that are to be gone `before` it.
+fn parts<'a>(stacks: impl Iterator<Item = &'a StackId>, before: &BTreeMap<StackId, BTreeSet<StackId>>) -> Vec<Part> {
+    let others = |id: &StackId| before.get(id).into_iter().flatten();
+    let (mut left, mut parts): (Vec<&StackId>, Vec<Part>) = (stacks.collect(), Vec::new());
+    while let Some(next) = left
+        .iter()
+        .position(|id| others(id).all(|other| !left.contains(&other)))
+    {
+        let id = left.remove(next);
+        parts.push(Part {
+            name: id.to_string(),
+            waits_for: others(id).map(StackId::to_string).collect(),
+        });
+    }
+    parts
 }
 
 /// What is in these stacks.
@@ -382,6 +399,9 @@ impl Removal<'_> {
     async fn remove_all(&self, data_too: bool) -> Result<()> {
         let found = &self.found;
         let before = order::before(&self.shapes());
+        self.reporter.event(&Event::Parts {
+            parts: parts(found.keys(), &before),
+        });
         let mut promises = BTreeMap::new();
         let mut gone: BTreeMap<&StackId, Dependency<()>> = BTreeMap::new();
         for id in found.keys() {
@@ -469,5 +489,26 @@ impl Removal<'_> {
         remove::stack(cloud, id, to_remove, Data::Too, reporter).await?;
         reporter.finished(id.as_str(), format!("deleted {}", stack.name), true);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_first_is_told_first() {
+        let id = StackId::new;
+        let before = BTreeMap::from([
+            (id("artifacts"), BTreeSet::from([id("logic")])),
+            (id("data"), BTreeSet::from([id("logic")])),
+            (id("logic"), BTreeSet::from([id("web")])),
+        ]);
+        let stacks = [id("artifacts"), id("data"), id("logic"), id("web")];
+        let told = parts(stacks.iter(), &before).into_iter();
+        let told: Vec<String> = told
+            .map(|part| format!("{}: {}", part.name, part.waits_for.join(", ")))
+            .collect();
+        assert_eq!(told, ["web: ", "logic: web", "artifacts: logic", "data: logic"]);
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod difference;
 pub(crate) mod packages;
+mod parts;
 mod plan;
 mod plan_file;
 mod provision;
@@ -578,6 +579,9 @@ impl Up<'_> {
             .map(|(asked, package)| (asked.clone(), package.key.clone()))
             .collect();
         self.tell_of_policy();
+        self.reporter().event(&Event::Parts {
+            parts: self.parts(&packages),
+        });
         let provisioning = async { Ok(self.provision(plans, packages, &seeded_before, survey).await) };
         let (outcomes, stacks, known) = match self.lease(is_changing).await? {
             Some(lease) => lease.hold(provisioning).await?,

@@ -42,7 +42,10 @@ use crate::stack::termination;
 use crate::verify::Known;
 
 /// What the reporter calls the seeding.
-const SEED: &str = "seed";
+pub(super) const SEED: &str = "seed";
+
+/// What it calls the publication.
+pub(super) const SITE: &str = "site";
 
 /// Why a part didn't get done.
 pub(super) enum Stop {
@@ -177,7 +180,7 @@ impl Up<'_> {
         let seeding = self.seed(dependencies, seeded_before, &known);
         parts.push(self.part(SEED, seeding).boxed_local());
         let site = self.site(dependencies, survey, &known, &tightened);
-        parts.push(self.part("site", site).boxed_local());
+        parts.push(self.part(SITE, site).boxed_local());
         let outcomes = join_all(parts).await;
         let mut stacks = BTreeMap::new();
         for stack in self.context.project.stacks() {
@@ -584,7 +587,7 @@ impl Up<'_> {
         Ok(())
     }
 
-    fn function_of(&self, stack: &StackId, key: &str) -> Option<&Function> {
+    pub(super) fn function_of(&self, stack: &StackId, key: &str) -> Option<&Function> {
         let mut functions = self.context.project.functions().iter();
         functions.find(|function| function.stack == *stack && function.key_parameter == key)
     }
@@ -709,7 +712,7 @@ impl Up<'_> {
             config.insert(name.clone(), value);
         }
         let place = Destination::of(&settled, &artifacts)?;
-        self.reporter().working("site", "comparing");
+        self.reporter().working(SITE, "comparing");
         let cloud = self.context.cloud_of(&stack.id);
         let name = &*project.stage.site.config_file;
         let config = (!config.is_empty()).then(|| Object::config(name, &config));
@@ -723,7 +726,7 @@ impl Up<'_> {
         let found = site.addresses().describe().filter(|_| changed);
         let found = found.map(|found| format!("; {found}")).unwrap_or_default();
         self.reporter()
-            .finished("site", format!("{}{found}", published.describe()), changed);
+            .finished(SITE, format!("{}{found}", published.describe()), changed);
         known.has_sent(published.sent);
         if let Some(there) = published.there {
             known.has_objects(&place, there).await;
