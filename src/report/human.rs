@@ -277,7 +277,7 @@ impl Human {
         for name in rows {
             if !known.running.contains_key(&name) {
                 let bar = progress.add(ProgressBar::new_spinner());
-                if let Ok(style) = ProgressStyle::with_template("  {prefix} {wide_msg:.dim}") {
+                if let Ok(style) = ProgressStyle::with_template("    {prefix} {wide_msg:.dim}") {
                     bar.set_style(style);
                 }
                 known.waiting.insert(name, bar);
@@ -333,7 +333,7 @@ impl Human {
     fn spinner(&self, part: &str, waited: Option<ProgressBar>) -> Option<ProgressBar> {
         let progress = self.progress.as_ref()?;
         let bar = waited.unwrap_or_else(|| progress.add(ProgressBar::new_spinner()));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} {wide_msg} {elapsed}") {
             let ticks = if self.layout.ascii { "-\\|/ " } else { TICKS };
             bar.set_style(style.tick_chars(ticks));
         }

@@ -4,6 +4,9 @@
 //! the file is in UTF-8 and doesn't say otherwise itself: a header overrules what a page says (WHATWG HTML, "determining
 //! the character encoding"), so where it would be wrong, there must be none.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use mime_guess::MimeGuess;
 
 use super::names::folder_and_name;
@@ -327,8 +330,23 @@ fn media_type(key: &str, content: Sniffed) -> String {
     if SOURCES.binary_search(&extension).is_ok() {
         return "text/plain".to_owned();
     }
-    let guess = MimeGuess::from_ext(extension).first_raw();
-    guess.unwrap_or(OCTET_STREAM).to_owned()
+    guessed(extension).unwrap_or(OCTET_STREAM).to_owned()
+}
+
+/// What [`mime_guess`] knows of an extension. It compares by Unicode's rules, a dozen times for each file, and a site has
+/// many of one kind.
+fn guessed(extension: &str) -> Option<&'static str> {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, Option<&'static str>>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(guess) = known.get(extension) {
+            return *guess;
+        }
+        let guess = MimeGuess::from_ext(extension).first_raw();
+        known.insert(extension.to_owned(), guess);
+        guess
+    })
 }
 
 fn without_extension(name: &str, is_well_known: bool, shape: Shape) -> &'static str {
