@@ -194,12 +194,12 @@ fn a_terminal_shows_what_waits_for_what_until_it_is_done() {
     };
     let of_up = json!([{"name": "data", "waitsFor": []}, {"name": "seed", "waitsFor": ["data"]}]);
     assert_eq!(parts(&["up", "--no-verify", "--output", "json"]), [of_up]);
-    let alone = json!([{"name": "data", "waitsFor": []}]);
+    let alone = [json!([{"name": "data", "waitsFor": []}])];
     assert_eq!(
         parts(&["up", "--only", "data", "--no-verify", "--output", "json"]),
-        [alone.clone()]
+        alone
     );
-    assert_eq!(parts(&["down", "--yes", "--output", "json"]), [alone]);
+    assert_eq!(parts(&["down", "--yes", "--output", "json"]), alone);
 }
 
 #[test]
