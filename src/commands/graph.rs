@@ -20,6 +20,8 @@ pub(crate) fn run(args: &GraphArgs, session: Session<'_>) -> Result<()> {
     let project = super::open(global, reporter)?;
     let graph = Graph::of(&project);
     match args.format {
+        // What is on stdout is JSON then, whatever else is asked for.
+        _ if reporter.is_json() => reporter.result(&graph)?,
         GraphFormat::Text => reporter.result(&graph)?,
         GraphFormat::Dot => reporter.print(graph.dot())?,
         GraphFormat::Mermaid => reporter.print(graph.mermaid())?,

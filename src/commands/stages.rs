@@ -19,9 +19,6 @@ use crate::stack::status::Severity;
 use crate::text::all_visible;
 use crate::usage::Usage;
 
-/// The version of the document: it grows when something in it is taken away or means something else.
-const SCHEMA: u32 = 1;
-
 /// How many stages' records are read at once.
 const AT_ONCE: usize = 8;
 
@@ -74,7 +71,6 @@ pub(crate) async fn run(args: &StagesArgs, session: Session<'_>) -> Result<()> {
         ));
     }
     reporter.result(&Listing {
-        schema: SCHEMA,
         account: cloud.account.clone(),
         region: cloud.region.clone(),
         stages,
@@ -149,8 +145,6 @@ fn expires_of(
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listing {
-    /// The version of this document.
-    schema: u32,
     account: String,
     region: String,
     stages: Vec<StageLine>,

@@ -23,15 +23,10 @@ use crate::stack::ownership;
 use crate::stack::read::{Deployed, Stack};
 use crate::stack::status::{Severity, StackState};
 
-/// The version of the document: it grows when something in it is taken away or means something else.
-const SCHEMA: u32 = 2;
-
 /// What is deployed of a stage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StageStatus {
-    /// The version of this document.
-    pub schema: u32,
     /// The project's name.
     pub project: String,
     /// The stage's name.
@@ -205,7 +200,6 @@ pub(crate) fn summarize(context: &Context<'_>, stage: &BTreeMap<StackId, Deploye
     };
     StageStatus {
         is_aws: context.cloud.endpoint.is_aws(),
-        schema: SCHEMA,
         project: context.project.name.clone(),
         stage: context.project.stage.name.clone(),
         account: context.cloud.account.clone(),
@@ -265,6 +259,8 @@ fn stack_status(context: &Context<'_>, id: &StackId, stack: &Stack) -> StackStat
 }
 
 impl CommandResult for StageStatus {
+    const SCHEMA: Option<u32> = Some(2);
+
     fn text(&self, paint: &Paint) -> String {
         let mut text = format!(
             "{}\n",

@@ -14,7 +14,7 @@ use crate::cloud::Cloud;
 use crate::cloud::repeated::gone;
 use crate::cloud::sdk_error::{explain, is_denied};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{LOG_LINE_SCHEMA, LogLine};
+use crate::report::LogLine;
 use entry::Streams;
 use read::{Event, Group};
 pub(crate) use since::since;
@@ -98,7 +98,6 @@ pub(crate) fn lines_of_tail(tail: &str, function: &str, group: &str) -> Vec<LogL
 
 fn told(entry: entry::Entry, function: Option<String>, log_group: String) -> LogLine {
     LogLine {
-        schema: LOG_LINE_SCHEMA,
         timestamp: None,
         function,
         log_group,

@@ -6,9 +6,6 @@ use serde_json::Value;
 
 use super::Paint;
 
-/// The version of a line's document: it grows when something in it is taken away or means something else.
-pub(crate) const SCHEMA: u32 = 1;
-
 /// How much a line matters, as whoever wrote it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -98,8 +95,6 @@ impl Report {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogLine {
-    /// The version of this document.
-    pub schema: u32,
     /// When it was written, RFC 3339 in UTC; unknown of what comes with an invocation's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
@@ -215,7 +210,6 @@ mod tests {
 
     fn line() -> LogLine {
         LogLine {
-            schema: SCHEMA,
             timestamp: Some("2026-01-02T03:04:05.678Z".to_owned()),
             function: Some("f".to_owned()),
             log_group: "/aws/lambda/f".to_owned(),

@@ -33,7 +33,7 @@ use github::Github;
 pub(crate) use github::{Annotation, Weight, markdown};
 use human::Human;
 use layout::Layout;
-pub(crate) use log_line::{Level, LogLine, Report, SCHEMA as LOG_LINE_SCHEMA};
+pub(crate) use log_line::{Level, LogLine, Report};
 pub(crate) use next_step::Flags;
 use pulse::Pulse;
 
@@ -54,6 +54,10 @@ pub(crate) fn logs_command(function: &str) -> String {
 
 /// A command's result: a document for programs, and a text for people.
 pub(crate) trait CommandResult: Serialize {
+    /// The version of the document, which it has as its `schema`: it grows when something in it is taken away or means
+    /// something else. None of what others have written, which is passed on as it is.
+    const SCHEMA: Option<u32> = Some(1);
+
     /// The text; `paint` colours it if colours are wanted.
     fn text(&self, paint: &Paint) -> String;
 
@@ -360,11 +364,15 @@ impl Reporter {
     ///
     /// # Errors
     /// Stdout can't be written; a closed pipe is no error, since whoever read it has enough.
-    pub(crate) fn result(&self, outcome: &impl CommandResult) -> Result<()> {
+    pub(crate) fn result<T: CommandResult>(&self, outcome: &T) -> Result<()> {
         let text = match &self.style {
             Style::Human(human) => human.result(&self.flags.add_to(&outcome.text(&human.stdout))),
             Style::Json => {
-                let document = serde_json::to_string(outcome).or_fail(|| "could not write the result".to_owned())?;
+                let document = match T::SCHEMA {
+                    Some(schema) => versioned(schema, outcome),
+                    None => serde_json::to_string(outcome),
+                };
+                let document = document.or_fail(|| "could not write the result".to_owned())?;
                 printable_json(&document) + "\n"
             }
         };
@@ -401,7 +409,7 @@ impl Reporter {
                 }
                 Style::Human(_) => {}
                 Style::Json => {
-                    let document = serde_json::to_string(line).or_fail(|| "could not write a line".to_owned())?;
+                    let document = versioned(LOG_LINES, line).or_fail(|| "could not write a line".to_owned())?;
                     text += &printable_json(&document);
                     text.push('\n');
                 }
@@ -531,16 +539,22 @@ pub(crate) fn wrong_usage(error: &Error) {
 /// The version of the events' form: it grows when something in it is taken away or means something else.
 const EVENTS: u32 = 1;
 
-/// An event as it is written.
-#[derive(Serialize)]
-struct Line<'a, T> {
-    schema: u32,
-    #[serde(flatten)]
-    event: &'a T,
+/// The same of the lines of functions' logs.
+const LOG_LINES: u32 = 1;
+
+/// What programs are told, as it is written: its version first.
+fn versioned(schema: u32, content: &impl Serialize) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        content: &'a T,
+    }
+    serde_json::to_string(&Versioned { schema, content })
 }
 
 fn json_line(event: &impl Serialize) {
-    let line = serde_json::to_string(&Line { schema: EVENTS, event })
+    let line = versioned(EVENTS, event)
         .unwrap_or_else(|error| json!({ "event": "warning", "message": error.to_string() }).to_string());
     stderr_line(&printable_json(&line));
 }

@@ -68,7 +68,7 @@ async fn items_of_every_type_come_back() {
 
     let document = run(&["backup", "--stage", "dev", "all.jsonl", "--output", "json"]).json();
     let table = json!({ "stack": "data", "id": "Table", "name": TABLE, "items": 2300 });
-    assert_eq!(document, json!({ "file": "all.jsonl", "tables": [table] }));
+    assert_eq!(document, json!({ "schema": 1, "file": "all.jsonl", "tables": [table] }));
     let items = items_of(&project, "all.jsonl");
     assert_eq!(items.len(), 2300);
     let line = items

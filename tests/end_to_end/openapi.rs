@@ -314,7 +314,8 @@ fn one_of_several_is_named_and_what_is_deployed_counts() {
         .success()
         .json();
     let expected = json!({
-        "stack": "both", "api": "Pets", "id": written["id"], "url": url, "format": "oas30", "operations": 1, "file": "pets.yaml",
+        "schema": 1, "stack": "both", "api": "Pets", "id": written["id"], "url": url, "format": "oas30", "operations": 1,
+        "file": "pets.yaml",
     });
     assert_eq!(written, expected);
     assert_eq!(of_yaml(&project.path().join("pets.yaml")), pets);

@@ -48,7 +48,7 @@ async fn adds_what_is_missing_and_overwrites_only_when_told() {
     let items = json!({ "added": 3, "overwritten": 0, "kept": 0 });
     assert_eq!(
         seeded,
-        json!({ "tables": [{ "stack": "data", "id": "Table", "name": "UserData-dev", "items": items }] })
+        json!({ "schema": 1, "tables": [{ "stack": "data", "id": "Table", "name": "UserData-dev", "items": items }] })
     );
     clients
         .dynamodb

@@ -18,9 +18,6 @@ use crate::project::stacks::StackId;
 use crate::project::stages::{Stages, environment};
 use crate::report::{CommandResult, Paint};
 
-/// The version of the document: it grows when something in it is taken away or means something else.
-const SCHEMA: u32 = 1;
-
 /// How many stages go at once: each has several stacks, and the account's limits are for all.
 const AT_ONCE: usize = 4;
 
@@ -115,7 +112,6 @@ pub(super) async fn run(session: Session<'_>) -> Result<()> {
     }
     let count = expired.len();
     let mut outcome = Outcome {
-        schema: SCHEMA,
         project: settings.project.clone(),
         account: cloud.account.clone(),
         region: cloud.region.clone(),
@@ -241,8 +237,6 @@ impl Expired<'_> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
-    /// The version of this document.
-    schema: u32,
     project: String,
     account: String,
     region: String,

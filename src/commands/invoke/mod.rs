@@ -16,9 +16,6 @@ use crate::verify::may_write;
 use call::{Answer, Configuration};
 use events::Chosen;
 
-/// The version of the document: it grows when something in it is taken away or means something else.
-const SCHEMA: u32 = 1;
-
 /// The most that Lambda takes in a call that is waited for, and that it answers.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LARGEST_EVENT_BYTES: usize = 6 << 20;
@@ -27,8 +24,6 @@ const LARGEST_EVENT_BYTES: usize = 6 << 20;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
-    /// The version of this document.
-    schema: u32,
     /// The function's name.
     function: String,
     /// Lambda's status of the call: 200 also where the function ended with an error.
@@ -126,7 +121,6 @@ fn tell(
     let report = log.iter().rev().find_map(|line| line.report.as_ref());
     let logged = log.iter().find_map(|line| line.request_id.clone());
     let invocation = Invocation {
-        schema: SCHEMA,
         function: function.name.clone(),
         status: answer.status,
         function_error: answer.function_error,
@@ -199,6 +193,8 @@ impl Printed {
 }
 
 impl CommandResult for Printed {
+    const SCHEMA: Option<u32> = None;
+
     fn text(&self, _: &Paint) -> String {
         serde_json::from_str::<Value>(self.0.get()).map_or_else(|_| self.0.get().to_owned(), |event| pretty(&event))
     }

@@ -35,9 +35,6 @@ use crate::stack::status::StackState;
 use crate::stack::values;
 use crate::text::quoted_for_shell;
 
-/// The version of the document.
-const SCHEMA: u32 = 1;
-
 /// The most lines that one part of the text has: a first site has thousands of files. The document has all.
 const MOST_LINES: usize = 50;
 
@@ -103,8 +100,6 @@ async fn looked(
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StageDifference {
-    /// The version of this document.
-    schema: u32,
     project: String,
     stage: String,
     account: String,
@@ -216,7 +211,6 @@ impl Up<'_> {
             .site
             .map(|site| publish::difference(&self.publication(site), self.known_config().as_ref(), survey.as_ref()));
         let mut difference = StageDifference {
-            schema: SCHEMA,
             project: project.name.clone(),
             stage: project.stage.name.clone(),
             account: self.context.cloud.account.clone(),

@@ -324,6 +324,8 @@ pub(crate) struct UpOutcome {
 }
 
 impl CommandResult for UpOutcome {
+    const SCHEMA: Option<u32> = StageStatus::SCHEMA;
+
     fn annotations(&self) -> Vec<Annotation> {
         self.verification.iter().flat_map(CommandResult::annotations).collect()
     }
