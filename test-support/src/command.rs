@@ -7,12 +7,15 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::documents;
 use crate::emulator::access;
 
 /// One call of `deployer`.
 #[derive(Debug)]
 pub struct Deployer {
     command: Command,
+    /// What the command itself is given; none under another program, which may write something of its own.
+    args: Option<Vec<String>>,
 }
 
 /// How a call ended, which nobody has looked at yet.
@@ -42,7 +45,9 @@ impl Deref for Checked {
 impl Deployer {
     /// In the folder `dir`, against nothing yet: no variable that the AWS SDK reads is passed on.
     pub fn new(dir: &Path, args: &[&str]) -> Self {
-        Self::prepare(Self::binary(), dir, args)
+        let mut deployer = Self::prepare(Self::binary(), dir, args);
+        deployer.args = Some(args.iter().map(|arg| (*arg).to_owned()).collect());
+        deployer
     }
 
     /// The same, as the last arguments of another program.
@@ -83,7 +88,7 @@ impl Deployer {
             .env("AWS_CONFIG_FILE", dir.join("no-aws-config"))
             .env("AWS_SHARED_CREDENTIALS_FILE", dir.join("no-aws-credentials"))
             .env("AWS_EC2_METADATA_DISABLED", "true");
-        Self { command }
+        Self { command, args: None }
     }
 
     /// With this variable.
@@ -107,12 +112,19 @@ impl Deployer {
             .env("AWS_REGION", access.region)
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end. What programs are to read of it is as its schema says.
     ///
     /// # Panics
-    /// It doesn't start, or what it says isn't text.
+    /// It doesn't start, what it says isn't text, or a document or an event isn't as `docs/schemas` has it.
+    #[track_caller]
     pub fn run(mut self) -> Ran {
-        Ran::of(self.command.output().expect("the command starts"))
+        let ran = Ran::of(self.command.output().expect("the command starts"));
+        let args: Vec<&str> = self.args.iter().flatten().map(String::as_str).collect();
+        if documents::is_json(&args) {
+            let faults = documents::faults(&args, &ran.stdout, &ran.stderr);
+            assert!(faults.is_empty(), "{faults}{args:?}\n{ran}");
+        }
+        ran
     }
 
     /// Starts it, and hears all that it says once it has ended: see [`Ran::of`].

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod browser;
 pub mod command;
+pub mod documents;
 pub mod emulator;
 pub mod faults;
 pub mod fuzz;

@@ -63,7 +63,7 @@ pub fn checkov() -> PathBuf {
 }
 
 /// The folder of the commands `openapi-python-client`, `openapi-spec-validator`, `ruff`, with which the first formats what it
-/// makes, and `schemathesis`.
+/// makes, and `schemathesis`; its Python has jsonschema.
 pub fn openapi() -> PathBuf {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     let list = include_str!("../tools/openapi.txt");

@@ -1,24 +1,10 @@
 //! What programs read: events by their published schema, mistakes on the command line among them, and what GitHub Actions shows.
 
 use std::fs;
-use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::project::repository;
-use crate::support::{Clients, Deployer, Emulator, Project, Ran, tools};
-
-/// Says of each event that isn't as the schema has it what is wrong with it.
-const JUDGE: &str = "
-import json, sys
-from jsonschema import Draft202012Validator
-schema, lines = (json.load(open(name)) for name in sys.argv[1:])
-Draft202012Validator.check_schema(schema)
-judge = Draft202012Validator(schema)
-for line in lines:
-    for error in judge.iter_errors(line):
-        print(json.dumps(line), error.message)
-";
+use crate::support::{Clients, Deployer, Emulator, Project, Ran, documents};
 
 fn lines(ran: &Ran) -> Vec<Value> {
     let lines = ran.stderr.lines();
@@ -27,6 +13,7 @@ fn lines(ran: &Ran) -> Vec<Value> {
         .collect()
 }
 
+/// Each call of each test is judged; these tell all that there is.
 #[tokio::test]
 async fn every_event_is_as_its_schema_says() {
     let emulator = Emulator::shared();
@@ -46,6 +33,7 @@ async fn every_event_is_as_its_schema_says() {
         all.extend(lines(&ran));
     };
     told(0, run(&["up", "-v"]));
+    told(0, run(&["invoke", "Function"]));
     project.edit("stacks/logic.yaml", "MemorySize: 256", "MemorySize: 512");
     project.edit(
         "stacks/stages.yaml",
@@ -71,38 +59,59 @@ async fn every_event_is_as_its_schema_says() {
         told(2, run(wrong));
     }
     let events: Vec<&str> = all.iter().filter_map(|line| line["event"].as_str()).collect();
-    for event in ["target", "plan", "working", "finished", "resource", "losing", "error"] {
+    for event in [
+        "target", "plan", "working", "finished", "resource", "losing", "log", "error",
+    ] {
         assert!(events.contains(&event), "{event} in {events:?}");
     }
     let placed = all.iter().any(|line| line["places"][0]["file"] == "stacks/logic.yaml");
     assert!(placed, "an error with its place");
     let usage = all.iter().filter(|line| line["code"] == "invalid-usage");
     assert_eq!(usage.count(), 3);
+    // Nothing could be added that the schema doesn't tell of, but to what others name.
+    let mut open = documents::open_places("event.json", &all);
+    open.retain(|place| ![".before", ".after", "record"].iter().any(|own| place.contains(own)));
+    assert!(open.is_empty(), "anything may stand in {open:?}");
+}
 
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("lines.json");
-    fs::write(&file, json!(all).to_string()).expect("written");
-    let judge = |lines: &std::path::Path| {
-        let mut python = Command::new(tools::openapi().join("python"));
-        let schema = repository().join("docs/schemas/event.json");
-        let output = python
-            .args(["-I", "-c", JUDGE])
-            .arg(schema)
-            .arg(lines)
-            .output()
-            .expect("Python starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
-    assert_eq!(judge(&file), "");
-    // It sees what isn't right.
-    let wrong = json!([
-        { "schema": 1, "event": "warning", "message": "x", "more": 1 },
-        { "schema": 1, "event": "other" },
-        { "event": "warning", "message": "x" },
-    ]);
-    fs::write(&file, wrong.to_string()).expect("written");
-    assert!(judge(&file).lines().count() >= 3);
+/// Whoever reads a schema knows what each property is, and in which unit.
+#[test]
+fn every_property_is_described() {
+    fn look(schema: &Value, place: &str, found: &mut Vec<String>) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            let description = property["description"].as_str().unwrap_or_default();
+            // What an event is, its own description says.
+            let is_kind = name == "event" && property.get("const").is_some();
+            let is_sentence = description.ends_with('.') && description.starts_with(char::is_uppercase);
+            if !is_kind && !is_sentence {
+                found.push(format!("{place}.{name}: {description:?}"));
+            }
+        }
+        let object = schema.as_object().into_iter().flatten();
+        for (name, inner) in object
+            .filter(|(name, _)| *name != "properties")
+            .chain(properties.into_iter().flatten())
+        {
+            look(inner, &format!("{place}.{name}"), found);
+        }
+        for inner in schema.as_array().into_iter().flatten() {
+            look(inner, place, found);
+        }
+    }
+    let mut found = Vec::new();
+    for file in fs::read_dir(documents::folder()).expect("schemas") {
+        let file = file.expect("a schema").path();
+        if file.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let schema: Value = serde_json::from_slice(&fs::read(&file).expect("readable")).expect("JSON");
+        for word in ["title", "description"] {
+            assert!(schema[word].is_string(), "{}: no {word}", file.display());
+        }
+        look(&schema, &file.display().to_string(), &mut found);
+    }
+    assert!(found.is_empty(), "not described in a sentence:\n{}", found.join("\n"));
 }
 
 #[tokio::test]
