@@ -4,16 +4,22 @@
 //! A change of any of it is a change of such a file, to be looked at like the rest of a change. When one differs, the test
 //! says where; `INSTA_UPDATE=always cargo test --test end_to_end snapshots` (or `cargo insta review`) writes it anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::LazyLock;
 
 use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::support::documents::{self, Stdout};
 use crate::support::project::repository;
 use crate::support::terminal::{Terminal, screen};
-use crate::support::{Deployer, Emulator, Project};
+use crate::support::{Clients, Deployer, Emulator, Project, Ran};
+use crate::{logs, stages};
 
 /// How a command is run, in the order in which a file shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,27 +50,56 @@ impl Form {
                     ..Terminal::default()
                 };
                 let (code, sent) = terminal.run_with(dir, args, set);
-                let shown = settled(args, &redacted(&screen(&sent, columns)));
+                let shown = settled(args, &redacted(&unbroken(&screen(&sent, columns))));
                 let rows: String = shown.lines().map(|line| wrapped(line, columns.into()) + "\n").collect();
                 format!("{rows}[exit status: {code}]\n")
             }
             Self::Pipe => {
-                let mut ran = set(Deployer::new(dir, args)).unset("TERM").unset("CI").run();
-                ran.stdout = redacted(&ran.stdout);
-                ran.stderr = settled(args, &redacted(&ran.stderr));
-                ran.to_string()
+                let ran = set(Deployer::new(dir, args)).unset("TERM").unset("CI").run();
+                shown(args, ran)
             }
             Self::Json => {
                 let all = [args, &["--output", "json"]].concat();
                 let mut ran = set(Deployer::new(dir, &all)).unset("CI").run();
                 if let Ok(document) = serde_json::from_str::<Value>(&ran.stdout) {
-                    ran.stdout = redacted(&format!("{document:#}\n"));
+                    if let Stdout::Document(schema) = documents::stdout_of(&all) {
+                        check_is_closed(schema, &document);
+                    }
+                    ran.stdout = format!("{document:#}\n");
                 }
-                ran.stderr = settled(args, &redacted(&ran.stderr));
-                ran.to_string()
+                shown(args, ran)
             }
         }
     }
+}
+
+/// What a call said that ended, in one block.
+fn shown(args: &[&str], mut ran: Ran) -> String {
+    ran.stdout = redacted(&ran.stdout);
+    ran.stderr = settled(args, &redacted(&ran.stderr));
+    ran.to_string()
+}
+
+/// Nothing could be added to a document that its schema doesn't tell of, but to what others name.
+#[track_caller]
+fn check_is_closed(schema: &str, document: &Value) {
+    let is_others = |place: &String| match schema {
+        "invoke.json" => place.starts_with("payload") || place.contains(".record"),
+        "releases.json" => {
+            let maps = ["files", "environment", "parameters", "packages"];
+            maps.iter().any(|map| place.ends_with(&format!(".{map}")))
+        }
+        "diff.json" | "status.json" | "up.json" => {
+            place == "stacks.*.outputs" || place.contains(".before") || place.contains(".after")
+        }
+        _ => false,
+    };
+    let mut open = documents::open_places(schema, std::slice::from_ref(document));
+    open.retain(|place| !is_others(place));
+    assert!(
+        open.is_empty(),
+        "{schema} lets anything stand in {open:?} of {document:#}"
+    );
 }
 
 /// What was said while it ran, without what only says how far something is: that depends on how fast it goes. What `up` and
@@ -94,7 +129,7 @@ fn settled(args: &[&str], said: &str) -> String {
         }
     }
     told.retain(|told| !is_passing(told));
-    if matches!(args[0], "up" | "down") {
+    if matches!(args[0], "up" | "down" | "rollback" | "status" | "watch") {
         // A terminal has the result as well, which begins there.
         let result = told.iter().position(|told| told.starts_with("three-tier dev in "));
         let result = told.split_off(result.unwrap_or(told.len()));
@@ -107,8 +142,21 @@ fn settled(args: &[&str], said: &str) -> String {
     told.iter().map(|told| format!("{told}\n")).collect()
 }
 
+/// What is said of the site while it runs, with the lines in which it goes on.
+static OF_SITE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^  [✓·] site  .*(\n      .*)*").expect("a pattern"));
+
+/// With what is said of the site in one line: how fast it was sent decides where the command breaks it.
+fn unbroken(screen: &str) -> String {
+    let joined = OF_SITE.replace_all(screen, |found: &regex::Captures<'_>| found[0].replace("\n      ", " "));
+    joined.into_owned()
+}
+
 /// As a terminal breaks it: anywhere.
 fn wrapped(line: &str, columns: usize) -> String {
+    if OF_SITE.is_match(line) {
+        return line.to_owned();
+    }
     let letters: Vec<char> = line.chars().collect();
     let rows: Vec<String> = letters.chunks(columns).map(|row| row.iter().collect()).collect();
     rows.join("\n")
@@ -123,6 +171,7 @@ fn redacted(text: &str) -> String {
         (r"\b[a-z0-9]{14}\.cloudfront", "##############.cloudfront"),
         (r"\bE[0-9A-Z]{13}\b", "E#############"),
         (r"\b[0-9a-f]{8}\b", "########"),
+        (r"-bucket-[0-9a-f]{13}\b", "-bucket-#############"),
         // What follows from content.
         (r#""DeployerDigest": ?"[0-9a-f]+""#, r##""DeployerDigest": "#""##),
         // No `\b` before it: one in 32 begins with a sign that isn't a word's.
@@ -130,9 +179,18 @@ fn redacted(text: &str) -> String {
         (r"\bfunction/[0-9a-f]{64}\.zip", "function/[digest].zip"),
         (r"\b[0-9.]+ [KM]?i?B(/s)?\b", "#.## KiB$1"),
         (r#""bytes": [0-9]+"#, r##""bytes": #"##),
+        (r"\b[0-9a-f]{64}\b", "[digest]"),
+        (r"\b[0-9a-f]{32}\b", "[sum]"),
+        (r#""digest": "[0-9a-f]+""#, r##""digest": "#""##),
         // How long something took, where that was long enough to be said, and how long ago it was.
-        (r"(?m) [0-9]+(\.[0-9]+)? (ms|s)$", ""),
+        (r"(?m)\s+[0-9]+(\.[0-9]+)?\s+(ms|s)$", ""),
         (r"\b(just now|[0-9]+ (second|minute)s? ago)\b", "just now"),
+        (r"\b[0-9]+ (day|month|year)s? ago\b", "long ago"),
+        (r"\b[0-9]+(\.[0-9]+)? ms, [0-9]+ of", "# ms, # of"),
+        (r"Duration: [0-9.]+ ms", "Duration: # ms"),
+        (r#"("(billedD|d|initD)urationMs": ?)[0-9.]+"#, "$1#"),
+        (r#"("maxMemoryUsedMB": ?)[0-9.]+"#, "$1#"),
+        (r#"("(eventId|stream)": ?)"[^"]+""#, r##"$1"#""##),
         (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "[instant]"),
         (r"(?m)^[0-9:]{8}Z  ", "  "),
         // Whose machine it is, who may come in, and where the test keeps things.
@@ -209,13 +267,29 @@ fn every_command_says_what_it_did() {
         run("up", &["up"]);
         run("up", &["up", "--no-verify"]);
         run("status", &["status"]);
+        run("status", &["status", "--drift"]);
+        run("diagnose", &["diagnose"]);
+        run("openapi", &["openapi", "--out", "api.yaml"]);
+        if form == Form::Pipe {
+            run("openapi", &["openapi"]);
+        }
+        run("backup", &["backup", "items.jsonl"]);
         run("seed", &["seed"]);
         run("verify", &["verify", "--only", "data,api"]);
         project.write("site/index.html", "<title>other</title>");
         run("verify", &["verify", "--only", "site-files"]);
+        project.edit("stacks/logic.yaml", "MemorySize: 256", "MemorySize: 512");
+        run("diff", &["diff", "--exit-code"]);
+        run("up-plan", &["up", "--plan", "plan.zip"]);
+        run("up-plan", &["up", "--execute", "plan.zip", "--no-verify"]);
+        run("diff", &["diff", "--exit-code"]);
+        run("rollback", &["rollback", "--no-verify"]);
+        run("releases", &["releases"]);
         // Answered on a terminal, refused where nobody can be asked.
         run("down", &["down"]);
         run("down", &["down", "--yes"]);
+        run("diagnose", &["diagnose"]);
+        run("releases", &["releases"]);
         project.edit("stacks/stages.yaml", "protected: true", "protcted: true");
         run("up-error", &["up"]);
     }
@@ -227,6 +301,7 @@ fn every_command_says_what_it_did() {
             ["local", "env"],
             ["local", "stop"],
             ["local", "status"],
+            ["local", "reset"],
             ["local", "start"],
         ] {
             let block = form.block(folder.path(), &args, |deployer| emulator.known_to(deployer));
@@ -234,6 +309,160 @@ fn every_command_says_what_it_did() {
         }
     }
     files.compare();
+}
+
+/// What has a small stage of its own shares a local cloud, in a region that is the same in each run.
+fn small_stages() -> &'static Emulator {
+    static EMULATOR: LazyLock<Emulator> = LazyLock::new(Emulator::start);
+    &EMULATOR
+}
+
+/// Two functions that write what they are told to, and what came of it.
+#[test]
+fn functions_and_logs_are_shown() {
+    let emulator = small_stages();
+    let endpoint = emulator.endpoint();
+    let project = logs::project(false);
+    let written = r#"{"say":["plain","{\"level\":\"WARN\",\"message\":\"slow\",\"who\":\"a b\"}"]}"#;
+    logs::up(&project, &endpoint);
+    project
+        .deployer(&endpoint, &["invoke", "One", "--event", written])
+        .success();
+    let mut files = Files::default();
+    for form in FORMS {
+        let mut run = |file: &'static str, args: &[&str]| {
+            let block = form.block(project.path(), args, |deployer| deployer.at(&endpoint));
+            files.add(file, form, args, &block);
+        };
+        run("logs", &["logs", "--function", "One"]);
+        run("logs", &["logs", "--function", "One", "--filter", "nothing"]);
+        run("invoke", &["invoke", "Two", "--event", written]);
+        run("invoke", &["invoke", "Two", "--event", written, "--print-event"]);
+        run("invoke", &["invoke", "Two", "--event", r#"{"exit":true}"#]);
+    }
+    files.compare();
+}
+
+/// A stage that nobody has used for long, and how it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_are_shown_until_they_go() {
+    let emulator = small_stages();
+    let clients = Clients::root(&emulator.endpoint());
+    let old = stages::long_ago(emulator);
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = stages::project();
+        let up = ["up", "--stage", "pr-1", "--no-verify"];
+        project.deployer(&emulator.endpoint(), &up).success();
+        stages::unused(&clients, "previews-pr-1-store").await;
+        let mut run = |file: &'static str, args: &[&str]| {
+            let block = form.block(project.path(), args, |deployer| deployer.at(&old.endpoint()));
+            files.add(file, form, args, &block);
+        };
+        run("stages", &["stages"]);
+        run("down-expired", &["down", "--expired", "--yes"]);
+        run("down-expired", &["down", "--expired", "--yes"]);
+        run("stages", &["stages"]);
+    }
+    files.compare();
+}
+
+/// What begins when it is told to, and ends when somebody ends it.
+#[test]
+fn watch_tells_its_rounds() {
+    let emulator = small_stages();
+    let endpoint = emulator.endpoint();
+    let project = Project::of("site");
+    let mut files = Files::default();
+    for form in [Form::Pipe, Form::Json] {
+        let args = ["watch"];
+        let all = match form {
+            Form::Json => [&args[..], &["--output", "json"]].concat(),
+            _ => args.to_vec(),
+        };
+        let deployer = Deployer::new(project.path(), &all)
+            .at(&endpoint)
+            .unset("TERM")
+            .unset("CI");
+        let mut child = deployer.start(Stdio::piped(), Stdio::piped());
+        let mut said = BufReader::new(child.stderr.take().expect("piped"));
+        let mut stderr = String::new();
+        while !stderr.contains("waits for what is saved") {
+            let read = said.read_line(&mut stderr).expect("it says something");
+            assert!(read > 0, "it has ended: {stderr}");
+        }
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), Signal::INT).expect("it runs");
+        said.read_to_string(&mut stderr).expect("the rest");
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        let mut ran = Ran { stderr, ..ran };
+        if form == Form::Json {
+            assert_eq!(documents::faults(&all, &ran.stdout, &ran.stderr), "");
+            let document: Value = serde_json::from_str(&ran.stdout).expect("a document");
+            ran.stdout = format!("{document:#}\n");
+        }
+        files.add("watch", form, &args, &shown(&args, ran));
+        project.deployer(&endpoint, &["down", "--yes"]).success();
+    }
+    files.compare();
+}
+
+/// What asks nothing of any cloud.
+#[test]
+fn what_is_written_into_folders_is_told() {
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = Project::copy();
+        let listed = "stages:\n  \"pr-*\": { expires: 7d, boundary: three-tier-preview-function-boundary }\n";
+        project.edit("stacks/stages.yaml", "stages:\n", listed);
+        let mut run = |file: &'static str, args: &[&str]| {
+            let block = form.block(project.path(), args, |deployer| deployer);
+            files.add(file, form, args, &block);
+        };
+        run("init", &["init", "shop", "--example", "site"]);
+        run("init", &["init", "shop"]);
+        run("ci-github", &["ci", "github"]);
+        if matches!(form, Form::Pipe | Form::Json) {
+            run("graph-formats", &["graph", "--format", "dot"]);
+        }
+        if form == Form::Pipe {
+            run("graph-formats", &["graph", "--format", "mermaid"]);
+        }
+    }
+    files.compare();
+}
+
+/// Each schema describes what a file here shows, and each file that shows a document for programs shows people's text as well.
+#[test]
+fn every_schema_is_of_a_command_that_is_shown() {
+    let calls = Regex::new(r"(?m)^\$ deployer (.*?)(?: --output json)?    # (.*)$").expect("a pattern");
+    let mut shown = BTreeSet::new();
+    for file in std::fs::read_dir(repository().join("tests/end_to_end/snapshots")).expect("snapshots") {
+        let file = file.expect("a file").path();
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let mut forms = BTreeSet::new();
+        for call in calls.captures_iter(&text) {
+            let (args, form) = (&call[1], call[2].to_owned());
+            if form == Form::Json.title() {
+                let args: Vec<&str> = args.split(' ').collect();
+                if let Stdout::Document(schema) | Stdout::Lines(schema) = documents::stdout_of(&args) {
+                    shown.insert(schema.to_owned());
+                }
+            }
+            forms.insert(form);
+        }
+        let is_for_programs = forms.contains(&Form::Json.title());
+        assert!(
+            !is_for_programs || forms.contains(&Form::Pipe.title()),
+            "{}",
+            file.display()
+        );
+    }
+    let names = std::fs::read_dir(documents::folder()).expect("schemas");
+    let names = names.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let mut schemas: BTreeSet<String> = names.filter(|name| name.ends_with(".json")).collect();
+    assert!(schemas.remove("event.json"));
+    assert_eq!(schemas, shown);
 }
 
 /// docs/command-line.md has the rest of it.

@@ -30,7 +30,7 @@ Resources: { Other: { Type: AWS::SNS::Topic } }
 Outputs: { Used: { Value: !Ref TopicArn } }
 ";
 
-fn project() -> Project {
+pub(crate) fn project() -> Project {
     let project = Project::bare("previews", &[("stacks/store.yaml", STORE), ("stacks/data.yaml", DATA)]);
     project.write("stacks/stages.yaml", STAGES);
     project
