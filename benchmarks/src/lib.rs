@@ -1,5 +1,7 @@
 //! What benchmarks have in common: building what they measure, statistics, and targets.
 
+#[cfg(feature = "publishing")]
+pub mod call;
 pub mod cargo;
 #[cfg(feature = "publishing")]
 pub mod command;
@@ -13,6 +15,10 @@ pub mod memory;
 #[cfg(feature = "publishing")]
 pub mod process;
 pub mod progress;
+#[cfg(feature = "publishing")]
+pub mod project;
+#[cfg(feature = "publishing")]
+pub mod proxy;
 pub mod quantity;
 pub mod sample;
 #[cfg(feature = "publishing")]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Context as _, Result};
 use crate::progress::progress;
+use tokio::signal::unix::{SignalKind, signal};
 use wait4::Wait4 as _;
 
 /// So much of a program's output is shown when it fails.
@@ -33,7 +34,7 @@ pub struct Usage {
 pub async fn interruptible(work: impl Future<Output = Result<()>>) -> ExitCode {
     let done = tokio::select! {
         done = work => done,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and(Err("interrupted".into())),
+        interrupted = interruption() => interrupted,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +43,16 @@ pub async fn interruptible(work: impl Future<Output = Result<()>>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn interruption() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Err("interrupted".into())
 }
 
 /// The first argument of a benchmark that starts a program in place of a benchmark that has much memory itself, and the

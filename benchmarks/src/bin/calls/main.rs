@@ -4,10 +4,7 @@
 //! The commands run as a user types them, against a local cloud of the benchmark's own behind a proxy that is as far
 //! away as AWS. The table goes to stdout; a missed target is no failure.
 
-mod call;
 mod measure;
-mod project;
-mod proxy;
 mod report;
 
 use std::fs::File;
@@ -20,12 +17,11 @@ use std::time::Duration;
 use benchmarks::cargo;
 use benchmarks::comparison::Which;
 use benchmarks::error::{Context as _, Result};
-use benchmarks::progress::progress;
+use benchmarks::process::interruptible;
+use benchmarks::project::Project;
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::measure::Deployer;
-use crate::project::Project;
 
 /// Counts the deployer's calls, and those that wait for one another.
 #[derive(Debug, Parser)]
@@ -59,28 +55,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    // What runs is dropped when a signal comes first, and ended and removed with that.
-    let done = tokio::select! {
-        done = run(&options) => done,
-        interrupted = interruption() => interrupted,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            progress(format_args!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn interruption() -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Err("interrupted".into())
+    interruptible(run(&options)).await
 }
 
 impl Options {

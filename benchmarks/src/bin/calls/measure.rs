@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use benchmarks::call::{self, Call};
 use benchmarks::command;
 use benchmarks::comparison::Which;
 use benchmarks::error::{Context as _, Result};
 use benchmarks::local_cloud::LocalCloud;
 use benchmarks::progress::progress;
-
-use crate::call::{self, Call};
-use crate::project::Project;
-use crate::proxy::Proxy;
+use benchmarks::project::Project;
+use benchmarks::proxy::Proxy;
 
 /// What there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use benchmarks::call;
 use benchmarks::comparison::{Which, cells, median, shown};
 use benchmarks::error::Result;
 use benchmarks::quantity::Quantity;
@@ -10,7 +11,6 @@ use benchmarks::target::Target;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
-use crate::call;
 use crate::measure::{Run, Scenario};
 
 const COLUMNS: [&str; 7] = [
@@ -138,7 +138,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::call::Call;
+    use benchmarks::call::Call;
 
     /// A run with so many calls, one after the other.
     fn run(which: Which, calls: u32) -> Run {

@@ -1,12 +1,13 @@
-//! A proxy between the deployer and the local cloud, which is as far away as it says and writes down each call.
+//! A proxy between a tool and the local cloud, which is as far away as it says and writes down each call.
 
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use benchmarks::error::{Context as _, Error, Result};
-use benchmarks::server;
+use crate::call::Call;
+use crate::error::{Context as _, Error, Result};
+use crate::server;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -16,11 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use crate::call::Call;
-
 /// A running proxy; it ends with this value.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     road: Arc<Road>,
     accepting: AbortHandle,
@@ -39,7 +38,7 @@ impl Proxy {
     ///
     /// # Errors
     /// It can't listen.
-    pub(crate) async fn start(port: u16, latency: Duration) -> Result<Self> {
+    pub async fn start(port: u16, latency: Duration) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.context("could not listen on this machine")?;
         let address = listener.local_addr()?;
@@ -62,12 +61,13 @@ impl Proxy {
     }
 
     /// What to call it.
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The calls since this was asked last.
-    pub(crate) fn take(&self) -> Vec<Call> {
+    pub fn take(&self) -> Vec<Call> {
         mem::take(&mut *self.road.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -5,13 +5,13 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use benchmarks::cargo;
-use benchmarks::error::{Context as _, Result};
+use crate::cargo;
+use crate::error::{Context as _, Result};
 use tempfile::TempDir;
 
 /// A project's folder.
 #[derive(Debug)]
-pub(crate) enum Project {
+pub enum Project {
     /// The user's own.
     Given(PathBuf),
     /// A copy that goes with this value.
@@ -23,7 +23,7 @@ impl Project {
     ///
     /// # Errors
     /// It isn't there, or can't be copied.
-    pub(crate) fn find(folder: Option<&Path>) -> Result<Self> {
+    pub fn find(folder: Option<&Path>) -> Result<Self> {
         match folder {
             Some(folder) => Ok(Self::Given(cargo::given(folder)?)),
             None => copy(&cargo::here().join(".."))
@@ -33,7 +33,8 @@ impl Project {
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         match self {
             Self::Given(path) => path,
             Self::Copy(folder) => folder.path(),

@@ -4,18 +4,19 @@ use std::time::Instant;
 
 /// A call, as the proxy saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
+pub struct Call {
     /// What was asked: an operation, or method and path where none is named.
-    pub(crate) name: String,
+    pub name: String,
     /// When the request came.
-    pub(crate) began: Instant,
+    pub began: Instant,
     /// When the answer was there.
-    pub(crate) ended: Instant,
+    pub ended: Instant,
 }
 
 /// A chain of calls, each begun after the one before it had ended: what can't be quicker however many calls are made at
 /// a time. It is the longest there is, as the next link is always the call that ends first.
-pub(crate) fn longest_chain(calls: &[Call]) -> Vec<&Call> {
+#[must_use]
+pub fn longest_chain(calls: &[Call]) -> Vec<&Call> {
     let mut by_end: Vec<&Call> = calls.iter().collect();
     by_end.sort_by_key(|call| call.ended);
     let mut chain: Vec<&Call> = Vec::new();
