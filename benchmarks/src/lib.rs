@@ -12,6 +12,7 @@ pub mod error;
 #[cfg(feature = "publishing")]
 pub mod local_cloud;
 pub mod memory;
+pub mod package;
 #[cfg(feature = "publishing")]
 pub mod process;
 pub mod progress;

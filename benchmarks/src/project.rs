@@ -26,9 +26,7 @@ impl Project {
     pub fn find(folder: Option<&Path>) -> Result<Self> {
         match folder {
             Some(folder) => Ok(Self::Given(cargo::given(folder)?)),
-            None => copy(&cargo::here().join(".."))
-                .context("could not copy the project")
-                .map(Self::Copy),
+            None => Self::copy_of(&cargo::here().join("..")),
         }
     }
 
@@ -39,6 +37,16 @@ impl Project {
             Self::Given(path) => path,
             Self::Copy(folder) => folder.path(),
         }
+    }
+}
+
+impl Project {
+    /// A copy of the project in `folder`.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn copy_of(folder: &Path) -> Result<Self> {
+        copy(folder).context("could not copy the project").map(Self::Copy)
     }
 }
 

@@ -97,7 +97,7 @@ impl Road {
 
     /// What the request is called, and its answer.
     async fn pass_on(&self, request: Request<Incoming>) -> (String, Result<Response<Full<Bytes>>>) {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => {
@@ -108,31 +108,38 @@ impl Road {
             }
         };
         let name = name(&head.headers, head.method.as_str(), &head.uri, &body);
-        // All other headers stay, `Host` among them: the signature covers it, and an API is told by it.
-        for of_connection in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
-            head.headers.remove(of_connection);
-        }
         tokio::time::sleep(self.latency).await;
-        (name, self.ask(Request::from_parts(head, Full::from(body))).await)
+        let answer = pass_on(self.to, Request::from_parts(head, body)).await;
+        (name, answer.map(|answer| answer.map(Full::from)))
     }
+}
 
-    /// On a connection of its own: one that is kept may be closed by the cloud just as it is used again.
-    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>> {
-        let connection = TcpStream::connect(self.to).await?;
-        connection.set_nodelay(true)?;
-        let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(connection)).await?;
-        let connection = tokio::spawn(connection);
-        let answer = async {
-            let (mut head, body) = sender.send_request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            head.headers.remove(CONNECTION);
-            head.headers.remove(TRANSFER_ENCODING);
-            Ok::<_, Error>(Response::from_parts(head, Full::from(body)))
-        };
-        let answer = answer.await;
-        connection.abort();
-        answer
+/// The answer of who listens there to a request, on a connection of its own: one that is kept may be closed just as it is used
+/// again.
+///
+/// # Errors
+/// There is none.
+pub async fn pass_on(to: SocketAddr, request: Request<Bytes>) -> Result<Response<Bytes>> {
+    let (mut head, body) = request.into_parts();
+    // All other headers stay, `Host` among them: the signature covers it, and an API is told by it.
+    for of_connection in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
+        head.headers.remove(of_connection);
     }
+    let connection = TcpStream::connect(to).await?;
+    connection.set_nodelay(true)?;
+    let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(connection)).await?;
+    let connection = tokio::spawn(connection);
+    let answer = async {
+        let request = Request::from_parts(head, Full::<Bytes>::from(body));
+        let (mut head, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        head.headers.remove(CONNECTION);
+        head.headers.remove(TRANSFER_ENCODING);
+        Ok::<_, Error>(Response::from_parts(head, body))
+    };
+    let answer = answer.await;
+    connection.abort();
+    answer
 }
 
 /// AWS's name of the operation where the request has it, else method and path.

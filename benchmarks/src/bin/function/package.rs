@@ -1,11 +1,10 @@
 //! What the programs weigh.
 
 use std::fs;
-use std::io::{Cursor, Write as _};
 use std::path::Path;
 
 use benchmarks::error::{Context as _, Result};
-use zip::write::SimpleFileOptions;
+use benchmarks::package::zip;
 
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,16 +26,4 @@ pub(crate) fn sizes(path: &Path) -> Result<Sizes> {
         binary: binary.len() as u64,
         zip: zip.len() as u64,
     })
-}
-
-/// Packs as `deployer` does.
-fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default())
-        .unix_permissions(0o755);
-    archive.start_file("bootstrap", options)?;
-    archive.write_all(binary)?;
-    Ok(archive.finish()?.into_inner())
 }

@@ -5,7 +5,6 @@
 //! does stands in `benchmarks/peers/`. The table goes to stdout; a missed limit is no failure.
 
 mod measure;
-mod package;
 mod report;
 mod seen;
 mod tool;
@@ -19,6 +18,7 @@ use std::time::Duration;
 
 use benchmarks::cargo;
 use benchmarks::error::Result;
+use benchmarks::package;
 use benchmarks::process::{self, interruptible};
 use benchmarks::progress::progress;
 use clap::Parser;

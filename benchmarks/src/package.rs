@@ -1,17 +1,17 @@
-//! The function's package, which all get as it is: building is no deployment.
+//! The function's package.
 
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-use benchmarks::cargo;
-use benchmarks::error::{Context as _, Result};
+use crate::cargo;
+use crate::error::{Context as _, Result};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
 /// A package.
 #[derive(Debug)]
-pub(crate) struct Package {
+pub struct Package {
     path: PathBuf,
     /// Goes with this value, if it was made here.
     _folder: Option<TempDir>,
@@ -19,7 +19,8 @@ pub(crate) struct Package {
 
 impl Package {
     /// The zip.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -28,7 +29,7 @@ impl Package {
 ///
 /// # Errors
 /// It isn't there, or can't be built.
-pub(crate) fn find(given: Option<&Path>) -> Result<Package> {
+pub fn find(given: Option<&Path>) -> Result<Package> {
     if let Some(given) = given {
         return Ok(Package {
             path: cargo::given(given)?,
@@ -46,7 +47,11 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Package> {
     })
 }
 
-fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+/// Packs a function's binary as `deployer` does.
+///
+/// # Errors
+/// It is too large for a zip.
+pub fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
