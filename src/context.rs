@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::pin::pin;
 
-use futures::future::{Either, select, try_join_all};
+use futures::future::try_join_all;
 
 use crate::cli::Global;
 use crate::cloud::{Access, Cloud};
@@ -52,33 +51,15 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Connects for a project that was opened and checked.
     pub(crate) async fn connect(project: Project, session: Session<'a>) -> Result<Self> {
-        let cloud = cloud_of_stage(&project.stage, session).await?;
-        Self::new(project, cloud, session.reporter)
-    }
-
-    /// The same, while the project is `read`, which takes as long. The local cloud waits for that: it may have to be
-    /// started, and what can't be deployed needs none.
-    ///
-    /// # Errors
-    /// What was read can't be deployed, which tells more than what connecting fails for; or that.
-    pub(crate) async fn connect_beside<T>(
-        project: Project,
-        session: Session<'a>,
-        read: impl AsyncFnOnce(&Project) -> Result<T>,
-    ) -> Result<(Self, T)> {
-        let stage = &project.stage;
-        let (read, cloud) = if session.global.local || stage.local {
-            (read(&project).await?, cloud_of_stage(stage, session).await)
-        } else {
-            match select(pin!(read(&project)), pin!(cloud_of_stage(stage, session))).await {
-                Either::Left((read, connecting)) => (read?, connecting.await),
-                Either::Right((cloud, reading)) => (reading.await?, cloud),
-            }
+        let reporter = session.reporter;
+        let place = StagePlace {
+            region: project.stage.region.clone(),
+            profile: project.stage.profile.clone(),
+            account: project.stage.account.clone(),
+            local: project.stage.local,
         };
-        Ok((Self::new(project, cloud?, session.reporter)?, read))
-    }
-
-    fn new(project: Project, cloud: Cloud, reporter: &'a Reporter) -> Result<Self> {
+        check_profile(session.global, Some(&project.stage), place.local)?;
+        let cloud = connect(&place, &project.stage.name, session).await?;
         let elsewhere = elsewhere(&cloud, &project)?;
         if let Some(doubt) = cloud.doubt_of_region() {
             reporter.warn(doubt);
@@ -305,18 +286,6 @@ fn check_profile(global: &Global, stage: Option<&Stage>, is_local: bool) -> Resu
         };
         Error::new(ErrorKind::InvalidUsage, what).hint(without)
     })
-}
-
-/// Connects to where a stage is.
-async fn cloud_of_stage(stage: &Stage, session: Session<'_>) -> Result<Cloud> {
-    let place = StagePlace {
-        region: stage.region.clone(),
-        profile: stage.profile.clone(),
-        account: stage.account.clone(),
-        local: stage.local,
-    };
-    check_profile(session.global, Some(stage), place.local)?;
-    connect(&place, &stage.name, session).await
 }
 
 /// Tells where a run works.

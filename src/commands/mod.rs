@@ -24,7 +24,7 @@ pub(crate) mod watch;
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::error::{OrFail as _, Result};
+use crate::error::Result;
 use crate::project::contract::Contract;
 use crate::project::{self, Project};
 use crate::report::Reporter;
@@ -54,10 +54,8 @@ pub(crate) fn open(global: &Global, reporter: &Reporter) -> Result<Project> {
 ///
 /// # Errors
 /// It holds no site, or something that can't be published.
-pub(crate) async fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
-    let (folder, settings, cache) = (project.site_dir(), project.stage.site.clone(), project.site_cache());
-    let reading = tokio::task::spawn_blocking(move || site::read(&folder, &settings, Some(&cache))).await;
-    let (site, warnings) = reading.or_fail(|| "could not read the site".to_owned())??;
+pub(crate) fn read_site(project: &Project, reporter: &Reporter) -> Result<Site> {
+    let (site, warnings) = site::read(&project.site_dir(), &project.stage.site, Some(&project.site_cache()))?;
     for warning in warnings {
         reporter.warn(warning);
     }

@@ -7,7 +7,6 @@ use super::{confirm_changes, read_contract, read_site};
 use crate::cli::VerifyArgs;
 use crate::context::{Context, Session};
 use crate::error::Result;
-use crate::project::Project;
 use crate::stack::ownership::Adoption;
 use crate::verify::{Selection, Stage, verify};
 
@@ -19,11 +18,11 @@ pub(crate) async fn run(args: &VerifyArgs, session: Session<'_>) -> Result<()> {
     let selection = Selection::new(&args.only, &args.skip)?;
     let contract = read_contract(&project)?;
     let seeds = project.seeds(None, None)?;
-    let read = async |project: &Project| match project.site_stack() {
-        Some(_) => read_site(project, reporter).await.map(Some),
-        None => Ok(None),
-    };
-    let (context, site) = Context::connect_beside(project, session, read).await?;
+    let site = project
+        .site_stack()
+        .map(|_| read_site(&project, reporter))
+        .transpose()?;
+    let context = Context::connect(project, session).await?;
     let deployed = context.settled_survey(Adoption::default()).await?;
     let packages = BTreeMap::new();
     let stage = Stage::new(&context, &deployed, &seeds, site.as_ref(), &packages, &contract)?;

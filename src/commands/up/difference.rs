@@ -14,7 +14,6 @@ use super::{Built, Origin, Prepared, Up};
 use crate::cli::{DiffArgs, UpArgs};
 use crate::context::{Context, Session};
 use crate::error::{Error, Exit, Result};
-use crate::project::Project;
 use crate::project::apis::{self, Credential};
 use crate::project::seed::Key;
 use crate::project::stacks::{StackId, StackTemplate};
@@ -48,8 +47,8 @@ pub(crate) async fn run(args: &DiffArgs, session: Session<'_>) -> Result<Exit> {
         adopt: args.adopt.clone(),
         ..UpArgs::default()
     };
-    let prepare = async |project: &Project| Prepared::of(project, &up, Origin::Folder, reporter).await;
-    let (context, mut prepared) = Context::connect_beside(project, session, prepare).await?;
+    let mut prepared = Prepared::of(&project, &up, Origin::Folder, reporter).await?;
+    let context = Context::connect(project, session).await?;
     let (difference, ..) = looked(&context, &mut prepared, &up).await?;
     reporter.result(&difference)?;
     Ok(if args.exit_code && difference.different {

@@ -65,8 +65,8 @@ pub(crate) async fn run(args: &UpArgs, session: Session<'_>) -> Result<()> {
         return execute(file, args, session).await;
     }
     let project = super::open(global, reporter)?;
-    let prepare = async |project: &Project| Prepared::of(project, args, Origin::Folder, reporter).await;
-    let (context, prepared) = Context::connect_beside(project, session, prepare).await?;
+    let prepared = Prepared::of(&project, args, Origin::Folder, reporter).await?;
+    let context = Context::connect(project, session).await?;
     match &args.plan {
         Some(file) => difference::plan(&context, prepared, args, file).await,
         None => deploy(context, prepared, args).await,
@@ -89,10 +89,8 @@ async fn execute(file: &Path, args: &UpArgs, session: Session<'_>) -> Result<()>
         adopt: opened.manifest.adopt.clone(),
         ..args.clone()
     };
-    let origin = Origin::Plan(Box::new(opened));
-    let prepare = async |project: &Project| Prepared::of(project, &args, origin, reporter).await;
-    let (context, prepared) = Context::connect_beside(project, session, prepare).await?;
-    deploy(context, prepared, &args).await
+    let prepared = Prepared::of(&project, &args, Origin::Plan(Box::new(opened)), reporter).await?;
+    deploy(Context::connect(project, session).await?, prepared, &args).await
 }
 
 /// Where the functions' packages come from.
@@ -166,10 +164,7 @@ impl Prepared {
         if scope.site {
             site_build::run(project, reporter).await?;
         }
-        let site = match scope.site {
-            true => Some(read_site(project, reporter).await?),
-            false => None,
-        };
+        let site = scope.site.then(|| read_site(project, reporter)).transpose()?;
         let site_config = match &site {
             Some(site) => project.site_config(site.has(&project.stage.site.config_file))?,
             None => Vec::new(),
