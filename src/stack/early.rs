@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::change::{Action, Replacement, StackAction, StackPlan};
 use super::desired::DesiredStack;
 use super::events::ResourceEvent;
+use super::read::Resource;
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::explain;
 use crate::error::{Error, Result};
@@ -58,6 +60,25 @@ pub(crate) fn watch(template: &Template) -> (Seen, Showing) {
 }
 
 impl Seen {
+    /// The resources that the stack had before and that the operation leaves in it. What is shown of them it keeps: CloudFormation
+    /// changes a distribution in place, whatever is changed of it.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudfront-distribution.html>
+    pub(crate) fn had(&self, resources: &[Resource], plan: &StackPlan) {
+        if plan.verdict != StackAction::Update {
+            return;
+        }
+        let stays = |resource: &&Resource| {
+            let mut changes = plan.changes.iter();
+            let change = changes.find(|change| change.logical_id == resource.logical_id);
+            change.is_none_or(|change| change.action == Action::Modify && change.replacement != Replacement::Always)
+        };
+        for resource in resources.iter().filter(stays) {
+            if let Some(promise) = self.0.get(&resource.logical_id) {
+                promise.set(resource.physical_id.clone());
+            }
+        }
+    }
+
     /// An event of the operation.
     pub(crate) fn saw(&self, event: &ResourceEvent) {
         if event.status.starts_with("CREATE_")
@@ -110,4 +131,66 @@ async fn domain(cloud: &Cloud, id: &str) -> Result<String> {
     })
     .await
     .in_time(|| Error::failed(format!("CloudFront doesn't know the distribution {id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::ResourceChange;
+    use super::*;
+    use crate::project::stacks::StackId;
+
+    const TEMPLATE: &str = "Resources:\n  Web:\n    Type: AWS::CloudFront::Distribution\n";
+
+    fn change(logical_id: &str, action: Action, replacement: Replacement) -> ResourceChange {
+        ResourceChange {
+            action,
+            logical_id: logical_id.to_owned(),
+            physical_id: None,
+            resource_type: "AWS::CloudFront::Distribution".to_owned(),
+            replacement,
+            retained: false,
+            properties: Vec::new(),
+            values: Vec::new(),
+            because_of: Vec::new(),
+        }
+    }
+
+    /// The id that is told before anything happens, in an operation with these changes.
+    async fn told(verdict: StackAction, changes: Vec<ResourceChange>) -> Option<String> {
+        let template = Template::of_text(TEMPLATE);
+        let (seen, Showing(showing)) = watch(&template);
+        let before = Resource {
+            logical_id: "Web".to_owned(),
+            physical_id: "E1".to_owned(),
+            resource_type: "AWS::CloudFront::Distribution".to_owned(),
+        };
+        let plan = StackPlan {
+            id: StackId::new("web"),
+            name: "app-web".to_owned(),
+            verdict,
+            changes,
+            lifted: Vec::new(),
+        };
+        seen.had(&[before], &plan);
+        // Nobody tells it any more.
+        drop(seen);
+        let (.., mut id) = showing.into_iter().next().expect("one is waited for");
+        id.wait().await.ok()
+    }
+
+    #[tokio::test]
+    async fn what_a_stack_keeps_is_known_before_its_update() {
+        let known = Some("E1".to_owned());
+        let modified = |replacement| vec![change("Web", Action::Modify, replacement)];
+        assert_eq!(told(StackAction::Update, Vec::new()).await, known);
+        assert_eq!(told(StackAction::Update, modified(Replacement::Never)).await, known);
+        // What emulators say of every change.
+        assert_eq!(told(StackAction::Update, modified(Replacement::Perhaps)).await, known);
+        assert_eq!(told(StackAction::Update, modified(Replacement::Always)).await, None);
+        for action in [Action::Remove, Action::Add, Action::Other] {
+            let changes = vec![change("Web", action, Replacement::Never)];
+            assert_eq!(told(StackAction::Update, changes).await, None, "{action:?}");
+        }
+        assert_eq!(told(StackAction::Recreate, Vec::new()).await, None);
+    }
 }

@@ -378,6 +378,9 @@ impl Up<'_> {
         let cloud = self.context.cloud_of(&stack.id);
         let mut watched = Touched::default();
         let (seen, showing) = early::watch(wanted.template());
+        if let Some(before) = self.before.get(&stack.id) {
+            seen.had(&before.resources, &planned.plan);
+        }
         let following = async {
             // Moved in here, and so gone when the operation ends: nobody waits for what wasn't seen by then.
             let seen = seen;
