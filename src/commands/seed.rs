@@ -67,7 +67,7 @@ pub(crate) async fn seeded<'a>(
     let changed = tables
         .iter()
         .any(|table| table.seeded.added + table.seeded.overwritten > 0);
-    reporter.finished("seed", seeding::describe(&tables), changed);
+    reporter.finished("seed", reporter.next_step(&seeding::describe(&tables)), changed);
     Ok(tables)
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Seeded {
     pub overwritten: usize,
     /// Items that were there and were left alone.
     pub kept: usize,
+    /// How many of those aren't what the files have under their keys.
+    pub different: usize,
 }
 
 impl AddAssign for Seeded {
@@ -41,6 +43,7 @@ impl AddAssign for Seeded {
         self.added += more.added;
         self.overwritten += more.overwritten;
         self.kept += more.kept;
+        self.different += more.different;
     }
 }
 
@@ -59,7 +62,7 @@ pub(crate) struct SeededTable {
     pub seeded: Seeded,
 }
 
-/// "items: 2 added, 1 already there", of all tables together.
+/// "items: 2 added, 1 already there", of all tables together; with what replaces those that are there and differ.
 pub(crate) fn describe(tables: &[SeededTable]) -> String {
     let sum = |of: fn(&Seeded) -> usize| tables.iter().map(|table| of(&table.seeded)).sum::<usize>();
     let counts = counted(&[
@@ -67,10 +70,15 @@ pub(crate) fn describe(tables: &[SeededTable]) -> String {
         (sum(|seeded| seeded.overwritten), "overwritten"),
         (sum(|seeded| seeded.kept), "already there"),
     ]);
+    let differs = match sum(|seeded| seeded.different) {
+        0 => String::new(),
+        1 => ", of which 1 differs; `deployer seed --overwrite` replaces it".to_owned(),
+        several => format!(", of which {several} differ; `deployer seed --overwrite` replaces them"),
+    };
     if counts.is_empty() {
         "no items to add".to_owned()
     } else {
-        format!("items: {counts}")
+        format!("items: {counts}{differs}")
     }
 }
 
@@ -151,20 +159,21 @@ async fn seed(
     overwrite: bool,
     progress: &Progress<'_>,
 ) -> Result<Seeded> {
-    let present = match present(cloud, table, keys, items).await {
+    let Compared { missing, different } = match compared(cloud, table, keys, items).await {
         Err(error) if error.kind() != ErrorKind::Throttled => {
             // One that an earlier run made may not have taken requests yet. What else it was will be so again.
             readiness::table(cloud, table).await?;
-            present(cloud, table, keys, items).await?
+            compared(cloud, table, keys, items).await?
         }
         read => read?,
     };
     let to_write: Vec<&Item> = items
         .iter()
-        .filter(|item| overwrite || !present.contains(&item.key))
+        .filter(|item| overwrite || missing.contains(&item.key))
         .collect();
     let mut seeded = Seeded {
         kept: items.len() - to_write.len(),
+        different: if overwrite { 0 } else { different.len() },
         ..Seeded::default()
     };
     if to_write.is_empty() {
@@ -175,10 +184,10 @@ async fn seed(
     writer
         .write(&to_write, |done| {
             for (item, is_written) in &done {
-                match (is_written, present.contains(&item.key)) {
+                match (is_written, missing.contains(&item.key)) {
                     (false, _) => seeded.kept += 1,
-                    (true, true) => seeded.overwritten += 1,
-                    (true, false) => seeded.added += 1,
+                    (true, false) => seeded.overwritten += 1,
+                    (true, true) => seeded.added += 1,
                 }
             }
             progress.advance(done.len());

@@ -20,6 +20,9 @@ use crate::project::seed::{Item, Key, KeyAttribute};
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const KEYS_A_READ: usize = 100;
 
+/// How much of the items themselves one call is to read: DynamoDB gives up to 16 MB.
+const BYTES_A_READ: usize = 1 << 20;
+
 /// How many calls are made at once: 800 keys, which a new table answers within a tenth of what it reads in a second.
 const READS_AT_ONCE: usize = 8;
 
@@ -62,7 +65,7 @@ pub(crate) struct Compared {
 
 /// Compares `items` with those that `table` has under their keys.
 pub(crate) async fn compared(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Compared> {
-    let reads = items.chunks(KEYS_A_READ).map(async |chunk| {
+    let reads = chunks(items).map(async |chunk| {
         let mut there = BTreeMap::new();
         let request = whole_request(table, chunk)?;
         read(cloud, table, request, |item| {
@@ -88,6 +91,22 @@ pub(crate) async fn compared(cloud: &Cloud, table: &str, keys: &[KeyAttribute], 
         all.different.append(&mut compared.different);
     }
     Ok(all)
+}
+
+/// As many items as one call reads whole: fewer of large ones, since several calls' answers are in memory at once.
+fn chunks(items: &[Item]) -> impl Iterator<Item = &[Item]> {
+    let mut left = items;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |item: &&Item| {
+            bytes += item.size();
+            bytes <= BYTES_A_READ
+        };
+        let count = left.iter().take(KEYS_A_READ).take_while(fits).count();
+        let (chunk, rest) = left.split_at(count.max(1).min(left.len()));
+        left = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 /// Reads items of a table, to the last that it has of those that are asked for.

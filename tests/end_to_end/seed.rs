@@ -45,7 +45,7 @@ async fn adds_what_is_missing_and_overwrites_only_when_told() {
         .deployer(&endpoint, &["seed", "--stage", "dev", "--output", "json"])
         .success()
         .json();
-    let items = json!({ "added": 3, "overwritten": 0, "kept": 0 });
+    let items = json!({ "added": 3, "overwritten": 0, "kept": 0, "different": 0 });
     assert_eq!(
         seeded,
         json!({ "schema": 1, "tables": [{ "stack": "data", "id": "Table", "name": "UserData-dev", "items": items }] })
@@ -69,14 +69,18 @@ async fn adds_what_is_missing_and_overwrites_only_when_told() {
         .expect("deleted");
 
     let again = project.deployer(&endpoint, &["seed", "--stage", "dev"]).success();
-    assert!(again.stderr.contains("1 added, 2 already there"), "{}", again.stderr);
+    again.says(&["1 added, 2 already there, of which 1 differs; `deployer seed --overwrite --stage dev` replaces it"]);
     assert_eq!(name_of(&clients, "1").await, text("Changed by its owner"));
     assert_eq!(name_of(&clients, "2").await, text("Grace Hopper"));
 
     project
         .deployer(&endpoint, &["seed", "--stage", "dev", "--overwrite"])
-        .success();
+        .success()
+        .says(&["items: 3 overwritten"]);
     assert_eq!(name_of(&clients, "1").await, text("Test User"));
+    let up = project.deployer(&endpoint, &["up", "--only", "seed", "--stage", "dev", "--no-verify"]);
+    let up = up.success().says(&["items: 3 already there"]);
+    assert!(!up.stderr.contains("differ"), "{up}");
 }
 
 #[tokio::test]

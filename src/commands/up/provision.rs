@@ -684,7 +684,7 @@ impl Up<'_> {
                 left_out.join(", ")
             ),
         };
-        self.reporter().finished(SEED, did, added);
+        self.reporter().finished(SEED, self.reporter().next_step(&did), added);
         Ok(())
     }
 
