@@ -237,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn of_large_items_fewer_are_read_at_once() {
+        let tables = [orders()];
+        let item = |at: usize, bytes: usize| format!("- {{ hash: AAEC, at: {at}, note: {} }}\n", "x".repeat(bytes));
+        let sizes = |bytes: &[usize]| {
+            let text: String = bytes.iter().enumerate().map(|(at, bytes)| item(at, *bytes)).collect();
+            let seeds = parse(&text, Path::new("seed.yaml"), &tables, None).expect("valid");
+            chunks(seeds.of(0)).map(<[Item]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[1; 250]), [100, 100, 50]);
+        assert_eq!(sizes(&[300_000; 7]), [3, 3, 1]);
+        assert_eq!(sizes(&[]), [0; 0]);
+    }
+
+    #[test]
     fn whole_keys_are_asked_for_and_found_again() {
         let table = orders();
         let text = "- { hash: !!binary AAEC, at: 1.50, name: x }\n- { hash: AAED, at: 7 }\n";

@@ -151,7 +151,12 @@ pub fn faults(args: &[&str], stdout: &str, stderr: &str) -> String {
         read.inspect_err(|error| fault(&format!("{what} isn't JSON: {error}: {text}")))
             .ok()
     };
-    let events: Vec<Value> = stderr.lines().filter_map(|line| read(line, "an event")).collect();
+    // Between the events are the SDK's requests then, in a form of its own.
+    let with_requests = args.contains(&"-vv");
+    let events = stderr.lines().filter_map(|line| read(line, "an event"));
+    let events: Vec<Value> = events
+        .filter(|event| !with_requests || event.get("event").is_some())
+        .collect();
     let (schema, documents) = match (!stdout.is_empty()).then(|| stdout_of(args)) {
         None | Some(Stdout::Others) => ("", Vec::new()),
         Some(Stdout::Document(schema)) => (schema, read(stdout, "stdout").into_iter().collect()),
