@@ -28,12 +28,15 @@ pub fn given(program: &Path) -> Result<PathBuf> {
         .context(format_args!("could not find {}", program.display()))
 }
 
-/// Builds the deployer as it is given to users, and gives its path.
+/// The path of the deployer that is given, or of one that is built as it is given to users.
 ///
 /// # Errors
-/// See [`build`].
-pub fn deployer() -> Result<PathBuf> {
-    build(&here().join(".."), "deployer", "dist", &[])
+/// See [`given`] and [`build`].
+pub fn deployer(path: Option<&Path>) -> Result<PathBuf> {
+    match path {
+        Some(path) => given(path),
+        None => build(&here().join(".."), "deployer", "dist", &[]),
+    }
 }
 
 /// Builds the program `name` of the package in `folder` with the `profile` that it is shipped with, and gives its path.

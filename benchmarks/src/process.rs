@@ -45,7 +45,11 @@ pub async fn interruptible(work: impl Future<Output = Result<()>>) -> ExitCode {
     }
 }
 
-async fn interruption() -> Result<()> {
+/// Waits for a signal that ends a benchmark.
+///
+/// # Errors
+/// One has come, or none can be waited for.
+pub async fn interruption<T>() -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -60,10 +60,7 @@ async fn main() -> ExitCode {
 
 impl Options {
     fn deployers(&self) -> Result<Vec<Deployer>> {
-        let program = match &self.deployer {
-            Some(program) => cargo::given(program)?,
-            None => cargo::deployer()?,
-        };
+        let program = cargo::deployer(self.deployer.as_deref())?;
         let deployer = |which, program, project: Option<&Path>| -> Result<Deployer> {
             Ok(Deployer {
                 which,

@@ -68,10 +68,7 @@ async fn run(options: &Options) -> Result<()> {
     let root = cargo::here().join("..");
     let package = package::find(options.function_package.as_deref())?;
     let plan = Plan {
-        deployer: match &options.deployer {
-            Some(program) => cargo::given(program)?,
-            None => cargo::deployer()?,
-        },
+        deployer: cargo::deployer(options.deployer.as_deref())?,
         package: package.path().to_owned(),
         projects: PROJECTS
             .into_iter()

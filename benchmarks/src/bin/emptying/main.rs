@@ -47,10 +47,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<()> {
     let programs = Programs {
-        deployer: match &options.deployer {
-            Some(program) => cargo::given(program)?,
-            None => cargo::deployer()?,
-        },
+        deployer: cargo::deployer(options.deployer.as_deref())?,
         s5cmd: match &options.s5cmd {
             Some(program) => cargo::given(program)?,
             None => environment::s5cmd()?,

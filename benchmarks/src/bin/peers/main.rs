@@ -65,10 +65,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<()> {
     let given = Given {
-        deployer: match &options.deployer {
-            Some(program) => cargo::given(program)?,
-            None => cargo::deployer()?,
-        },
+        deployer: cargo::deployer(options.deployer.as_deref())?,
         plugins: options.terraform_plugins.as_deref().map(cargo::given).transpose()?,
     };
     let package = package::find(options.function_package.as_deref())?;

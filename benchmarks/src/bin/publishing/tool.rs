@@ -66,8 +66,8 @@ impl Tool {
     /// The program, built or installed unless given.
     fn program(self, given: Option<&Path>) -> Result<PathBuf> {
         match (self, given) {
+            (Self::Deployer, given) => cargo::deployer(given),
             (_, Some(path)) => cargo::given(path),
-            (Self::Deployer, None) => cargo::deployer(),
             (Self::S5cmd, None) => environment::s5cmd(),
             (Self::Aws, None) => environment::aws(),
         }

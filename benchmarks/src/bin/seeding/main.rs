@@ -47,10 +47,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    let program = match &options.deployer {
-        Some(program) => cargo::given(program)?,
-        None => cargo::deployer()?,
-    };
+    let program = cargo::deployer(options.deployer.as_deref())?;
     let mut deployers = vec![Deployer {
         which: Which::This,
         program,

@@ -16,12 +16,12 @@ use std::sync::Arc;
 use benchmarks::cargo;
 use benchmarks::error::{Context as _, Error, Result};
 use benchmarks::local_cloud::LocalCloud;
+use benchmarks::process::interruption;
 use benchmarks::progress::progress;
 use clap::Parser;
 use test_support::browser::{self, Programs};
 use test_support::sites::{self, Site};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::publish::{Cloud, Stage};
 use crate::recipe::Recipe;
@@ -71,16 +71,6 @@ fn main() -> ExitCode {
     }
 }
 
-async fn interruption() -> Result<bool> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Err("interrupted".into())
-}
-
 /// Whether all sites are as they should be.
 async fn run(options: Options) -> Result<bool> {
     let recipes = recipe::all(&options.only)?;
@@ -88,10 +78,7 @@ async fn run(options: Options) -> Result<bool> {
         return tokio::task::spawn_blocking(move || build(&recipes)).await?;
     }
     let programs = Programs::required()?;
-    let deployer = match &options.deployer {
-        Some(program) => cargo::given(program)?,
-        None => cargo::deployer()?,
-    };
+    let deployer = cargo::deployer(options.deployer.as_deref())?;
     // It stays here, and ends with this call, whatever becomes of those who use it.
     let local = LocalCloud::start(&deployer).await?;
     let cloud = Arc::new(Cloud::of(&local, deployer));
