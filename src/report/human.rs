@@ -59,6 +59,14 @@ struct Parts {
     waiting: HashMap<String, ProgressBar>,
 }
 
+impl Parts {
+    /// The row of a part that isn't done.
+    fn bar(&self, name: &str) -> Option<&ProgressBar> {
+        let running = self.running.get(name).and_then(|running| running.bar.as_ref());
+        running.or_else(|| self.waiting.get(name))
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     since: Instant,
@@ -273,8 +281,7 @@ impl Human {
         let mut known = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         known.tree = Tree::new(parts);
         self.width.fetch_max(known.tree.width(), Ordering::Relaxed);
-        let rows: Vec<String> = known.tree.rows().iter().map(|row| row.name.to_owned()).collect();
-        for name in rows {
+        for name in known.tree.names() {
             if !known.running.contains_key(&name) {
                 let bar = progress.add(ProgressBar::new_spinner());
                 if let Ok(style) = ProgressStyle::with_template("    {prefix} {wide_msg:.dim}") {
@@ -286,18 +293,29 @@ impl Human {
         self.draw(&known);
     }
 
+    /// Puts the rows where they stand in the tree by now.
+    fn put_in_order(&self, parts: &Parts) {
+        let Some(progress) = &self.progress else { return };
+        for name in parts.tree.names() {
+            if let Some(bar) = parts.bar(&name) {
+                // Each behind those before it.
+                progress.remove(bar);
+                progress.add(bar.clone());
+            }
+        }
+    }
+
     /// Draws what stands before the names, and what those parts that haven't begun wait for.
     fn draw(&self, parts: &Parts) {
         for row in parts.tree.rows() {
-            let name = printable(&self.layout.set(&self.name(&format!("{}{}", row.branch, row.name))));
-            if let Some(bar) = parts.waiting.get(row.name) {
-                bar.set_prefix(name);
+            let Some(bar) = parts.bar(row.name) else { continue };
+            let name = self.name(&format!("{}{}", row.branch, row.name));
+            bar.set_prefix(printable(&self.layout.set(&name)));
+            if parts.waiting.contains_key(row.name) {
                 bar.set_message(match row.waits_for {
                     [] => String::new(),
                     others => printable(&format!("waits for {}", others.join(", "))),
                 });
-            } else if let Some(bar) = parts.running.get(row.name).and_then(|running| running.bar.as_ref()) {
-                bar.set_prefix(name);
             }
         }
     }
@@ -346,11 +364,14 @@ impl Human {
     fn end(&self, part: &str, symbol: &str, message: &str) {
         let running = {
             let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-            parts.tree.end(part);
+            let is_moved = parts.tree.end(part);
             if let Some(bar) = parts.waiting.remove(part) {
                 bar.finish_and_clear();
             }
             let running = parts.running.remove(part);
+            if is_moved {
+                self.put_in_order(&parts);
+            }
             self.draw(&parts);
             running
         };

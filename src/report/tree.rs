@@ -43,12 +43,21 @@ impl Tree {
         self.parts.iter().any(|part| part.name == name)
     }
 
-    /// Takes out a part that is done, or won't be.
-    pub(super) fn end(&mut self, name: &str) {
+    /// Takes out a part that is done, or won't be. Returns whether the others stand in another order then.
+    pub(super) fn end(&mut self, name: &str) -> bool {
+        let mut before = self.names();
+        before.retain(|other| other != name);
         self.parts.retain(|part| part.name != name);
         for part in &mut self.parts {
             part.waits_for.retain(|other| other != name);
         }
+        before != self.names()
+    }
+
+    /// The parts' names, from the top down.
+    pub(super) fn names(&self) -> Vec<String> {
+        let rows = self.rows().into_iter();
+        rows.map(|row| row.name.to_owned()).collect()
     }
 
     /// The rows from the top down: each part below the last of those that it waits for.
@@ -150,9 +159,12 @@ mod tests {
     #[test]
     fn what_is_done_leaves_it_and_what_waited_for_it_moves_up() {
         let mut tree = tree();
-        tree.end("artifacts");
-        tree.end("function");
-        tree.end("web");
+        assert!(!tree.end("artifacts"), "the others stand as they stood");
+        assert!(
+            tree.end("function"),
+            "what waited for it stands below what it waits for now"
+        );
+        assert!(!tree.end("web"));
         assert_eq!(
             shown(&tree),
             ["data: ", "└ logic: data", "  └ site: logic", "└ seed: data"]
