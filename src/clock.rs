@@ -21,10 +21,8 @@ pub(crate) fn rfc3339_with_millis(ms: i64) -> String {
 
 /// "14:05:09Z": what time it is, in UTC, for lines of one day.
 pub(crate) fn time_of_day(time: SystemTime) -> String {
-    let text = rfc3339(time);
-    let time = text.split_once('T').map_or(text.as_str(), |(_, time)| time);
-    let seconds = time.split(['.', 'Z']).next().unwrap_or_default();
-    format!("{seconds}Z")
+    // Behind the day and the `T`, and without parts of a second.
+    format!("{}Z", rfc3339(time).get(11..19).unwrap_or_default())
 }
 
 /// What [`rfc3339`] has written.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::attribute::{from_dynamodb, map_from_dynamodb, to_dynamodb};
 use super::place_of;
-use super::write::is_busy;
+use super::write::{Limits, chunks, is_busy};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,8 +20,11 @@ use crate::project::seed::{Item, Key, KeyAttribute};
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const KEYS_A_READ: usize = 100;
 
-/// How much of the items themselves one call is to read: DynamoDB gives up to 16 MB.
-const BYTES_A_READ: usize = 1 << 20;
+/// The same of whole items, up to 16 MB: of large ones fewer, since several calls' answers are in memory at once.
+const WHOLE: Limits = Limits {
+    items: KEYS_A_READ,
+    bytes: 1 << 20,
+};
 
 /// How many calls are made at once: 800 keys, which a new table answers within a tenth of what it reads in a second.
 const READS_AT_ONCE: usize = 8;
@@ -65,9 +68,9 @@ pub(crate) struct Compared {
 
 /// Compares `items` with those that `table` has under their keys.
 pub(crate) async fn compared(cloud: &Cloud, table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Compared> {
-    let reads = chunks(items).map(async |chunk| {
+    let reads = chunks(items, WHOLE).into_iter().map(async |chunk| {
         let mut there = BTreeMap::new();
-        let request = whole_request(table, chunk)?;
+        let request = of_items(table, KeysAndAttributes::builder(), chunk.iter().copied())?;
         read(cloud, table, request, |item| {
             there.extend(key_of(item, keys).map(|key| (key, map_from_dynamodb(item))));
         })
@@ -91,22 +94,6 @@ pub(crate) async fn compared(cloud: &Cloud, table: &str, keys: &[KeyAttribute], 
         all.different.append(&mut compared.different);
     }
     Ok(all)
-}
-
-/// As many items as one call reads whole: fewer of large ones, since several calls' answers are in memory at once.
-fn chunks(items: &[Item]) -> impl Iterator<Item = &[Item]> {
-    let mut left = items;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |item: &&Item| {
-            bytes += item.size();
-            bytes <= BYTES_A_READ
-        };
-        let count = left.iter().take(KEYS_A_READ).take_while(fits).count();
-        let (chunk, rest) = left.split_at(count.max(1).min(left.len()));
-        left = rest;
-        (!chunk.is_empty()).then_some(chunk)
-    })
 }
 
 /// Reads items of a table, to the last that it has of those that are asked for.
@@ -198,12 +185,12 @@ fn key_request(table: &str, keys: &[KeyAttribute], items: &[Item]) -> Result<Key
     of_items(table, request, items)
 }
 
-/// Asks for items with all that is in them.
-fn whole_request(table: &str, items: &[Item]) -> Result<KeysAndAttributes> {
-    of_items(table, KeysAndAttributes::builder(), items)
-}
-
-fn of_items(table: &str, mut request: KeysAndAttributesBuilder, items: &[Item]) -> Result<KeysAndAttributes> {
+/// Asks for these items, with all that is in them unless the request says otherwise.
+fn of_items<'i>(
+    table: &str,
+    mut request: KeysAndAttributesBuilder,
+    items: impl IntoIterator<Item = &'i Item>,
+) -> Result<KeysAndAttributes> {
     for item in items {
         let parts = item.key.parts().iter();
         request = request.keys(parts.map(|(name, value)| (name.clone(), to_dynamodb(value))).collect());
@@ -243,7 +230,7 @@ mod tests {
         let sizes = |bytes: &[usize]| {
             let text: String = bytes.iter().enumerate().map(|(at, bytes)| item(at, *bytes)).collect();
             let seeds = parse(&text, Path::new("seed.yaml"), &tables, None).expect("valid");
-            chunks(seeds.of(0)).map(<[Item]>::len).collect::<Vec<_>>()
+            chunks(seeds.of(0), WHOLE).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[1; 250]), [100, 100, 50]);
         assert_eq!(sizes(&[300_000; 7]), [3, 3, 1]);

@@ -49,10 +49,13 @@ const LONGEST_BUSY: Duration = Duration::from_secs(300);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// What goes into one call.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    items: usize,
-    bytes: usize,
+pub(super) struct Limits {
+    /// How many items at most.
+    pub(super) items: usize,
+    /// How many bytes, unless one alone has more.
+    pub(super) bytes: usize,
 }
 
 /// Items, and of each whether it was written; else it was there.
@@ -116,7 +119,7 @@ impl<'a> Writer<'a> {
             (TRANSACTION, TRANSACTIONS_AT_ONCE)
         };
         self.took.set(Instant::now());
-        let calls = chunks(items, limits).into_iter().map(async |chunk| {
+        let calls = chunks(items.iter().copied(), limits).into_iter().map(async |chunk| {
             if self.overwrite {
                 self.batch(chunk).await
             } else {
@@ -365,10 +368,10 @@ fn is_refusal<E>(error: &SdkError<E, HttpResponse>) -> bool {
 }
 
 /// The items in their order, as many together as fit.
-fn chunks<'i>(items: &[&'i Item], limits: Limits) -> Vec<Vec<&'i Item>> {
+pub(super) fn chunks<'i>(items: impl IntoIterator<Item = &'i Item>, limits: Limits) -> Vec<Vec<&'i Item>> {
     let mut chunks: Vec<Vec<&Item>> = Vec::new();
     let mut bytes = 0;
-    for &item in items {
+    for item in items {
         let size = item.size();
         match chunks.last_mut() {
             Some(last) if last.len() < limits.items && bytes + size <= limits.bytes => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::packages::Asked;
 use super::provision::{SEED, SITE};
 use super::{BUILDING, Built, Up};
 use crate::project::stacks::StackId;
@@ -21,7 +20,13 @@ impl Up<'_> {
         for stack in stacks {
             let packaged = packages.keys().any(|(of, _)| *of == stack.id);
             if packaged && !parts.iter().any(|part: &Part| part.name == BUILDING) {
-                parts.push(self.part_of(BUILDING, packages.keys().flat_map(|asked| self.bucket_stack(asked))));
+                let buckets = packages
+                    .keys()
+                    .filter_map(|(of, key)| match self.bucket_source(of, key) {
+                        Some(Source::Output(edge)) => Some(&edge.producer),
+                        _ => None,
+                    });
+                parts.push(self.part_of(BUILDING, buckets));
             }
             let producers = wiring.inputs(&stack.id).filter(|edge| !edge.late);
             let mut part = self.part_of(stack.id.as_str(), producers.map(|edge| &edge.producer));
@@ -46,16 +51,6 @@ impl Up<'_> {
         Part {
             name: name.to_owned(),
             waits_for: stacks.into_iter().map(|id| id.as_str().to_owned()).collect(),
-        }
-    }
-
-    /// The stack with the bucket that a package goes to, if one makes it.
-    fn bucket_stack(&self, (stack, key): &Asked) -> Option<&StackId> {
-        let function = self.function_of(stack, key)?;
-        let parameter = function.bucket_parameter.as_deref()?;
-        match self.context.project.wiring().source(stack, parameter)? {
-            Source::Output(edge) => Some(&edge.producer),
-            _ => None,
         }
     }
 }

@@ -590,7 +590,7 @@ impl Up<'_> {
         Ok(())
     }
 
-    pub(super) fn function_of(&self, stack: &StackId, key: &str) -> Option<&Function> {
+    fn function_of(&self, stack: &StackId, key: &str) -> Option<&Function> {
         let mut functions = self.context.project.functions().iter();
         functions.find(|function| function.stack == *stack && function.key_parameter == key)
     }
@@ -602,30 +602,26 @@ impl Up<'_> {
             .unwrap_or_default()
     }
 
-    /// Whether this run makes the bucket that the package of a function goes to.
+    /// Where the bucket that the package of a function goes to comes from; nothing if its template says the bucket itself.
+    pub(super) fn bucket_source(&self, stack: &StackId, key: &str) -> Option<&Source> {
+        let parameter = self.function_of(stack, key)?.bucket_parameter.as_deref()?;
+        self.context.project.wiring().source(stack, parameter)
+    }
+
+    /// Whether this run makes that bucket.
     fn makes_bucket_of(&self, stack: &StackId, key: &str) -> bool {
-        let parameter = self
-            .function_of(stack, key)
-            .and_then(|function| function.bucket_parameter.as_deref());
-        let source = parameter.and_then(|parameter| self.context.project.wiring().source(stack, parameter));
+        let source = self.bucket_source(stack, key);
         matches!(source, Some(Source::Output(edge)) if !self.before.contains_key(&edge.producer))
     }
 
-    /// The bucket that the package of a function goes to; none if its template says the bucket itself.
+    /// That bucket; none if its template says it itself.
     async fn bucket_of(
         &self,
         stack: &StackId,
         key: &str,
         dependencies: &Dependencies,
     ) -> Result<Option<String>, ProducerFailed> {
-        let project = &self.context.project;
-        let parameter = self
-            .function_of(stack, key)
-            .and_then(|function| function.bucket_parameter.as_deref());
-        let Some(parameter) = parameter else {
-            return Ok(None);
-        };
-        Ok(match project.wiring().source(stack, parameter) {
+        Ok(match self.bucket_source(stack, key) {
             Some(Source::Output(edge)) => Some(dependencies.output(edge).await?.ok_or(ProducerFailed)?),
             Some(Source::Parameters(value) | Source::Stage(value) | Source::Default(value)) => Some(value.clone()),
             Some(Source::Package | Source::Site) | None => None,
