@@ -198,5 +198,6 @@ async fn turn(
         })?;
         measured.runs.push(Run { tool, scenario, taken });
     }
+    command::run(&mut place.end_processes()?).await?;
     Ok(())
 }

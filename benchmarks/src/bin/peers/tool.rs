@@ -181,8 +181,20 @@ impl Place<'_> {
     /// # Errors
     /// The AWS CLI's Python can't be installed.
     pub(crate) fn look(&self) -> Result<tokio::process::Command> {
+        self.python("look.py")
+    }
+
+    /// What ends the processes that a function left behind which is gone.
+    ///
+    /// # Errors
+    /// The AWS CLI's Python can't be installed.
+    pub(crate) fn end_processes(&self) -> Result<tokio::process::Command> {
+        self.python("end_processes.py")
+    }
+
+    fn python(&self, script: &str) -> Result<tokio::process::Command> {
         let mut command = Command::new(environment::python_of_aws()?);
-        self.fill(command.arg("-I").arg(scripts().join("look.py")));
+        self.fill(command.arg("-I").arg(scripts().join(script)));
         Ok(command.into())
     }
 }
