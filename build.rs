@@ -1,9 +1,17 @@
-//! Puts the examples' files into the binary, for `deployer init`: as they are when it is built, so that they can't be old.
+//! Puts into the binary the examples' files, for `deployer init`, as they are when it is built, so that they can't be old; and
+//! what operations ask of IAM, packed.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
+/// Where it stands what operations ask of IAM.
+const OPERATIONS: &str = "src/permissions/data/operations.txt";
 
 /// Of each example where its parts are. Crates are members of this workspace, and a package of the deployer has no other
 /// crates in it: `init/` has links to what is in them, which become files there.
@@ -58,6 +66,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = manifests.iter().find(|file| file.exists()).ok_or("a manifest")?;
     println!("cargo::rerun-if-changed={}", manifest.display());
     fs::copy(manifest, out.join("manifest.toml"))?;
+    pack(&here.join(OPERATIONS), &out.join("operations.deflate"))
+}
+
+/// Packs the lines of a file that aren't comments.
+fn pack(source: &Path, packed: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", source.display());
+    let mut encoder = DeflateEncoder::new(fs::File::create(packed)?, Compression::best());
+    for line in fs::read_to_string(source)?
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        writeln!(encoder, "{line}")?;
+    }
+    encoder.finish()?;
     Ok(())
 }
 

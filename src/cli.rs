@@ -220,6 +220,9 @@ pub enum Command {
     Diff(DiffArgs),
     /// Build the functions for Lambda and write their zips, deploying nothing
     Package(PackageArgs),
+    /// Tell what permissions the project needs, read from its programs
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Put the items of stacks/seed.yaml into the stage's tables
     Seed(SeedArgs),
     /// Write all items of the stage's tables into a file, which `seed --file` puts back
@@ -594,6 +597,24 @@ pub struct CiGithubArgs {
     /// Replace files that are there
     #[arg(long)]
     pub force: bool,
+}
+
+/// The commands of `policy`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PolicyCommand {
+    /// What functions' programs ask of AWS, as statements for their roles, and what the roles lack or have too much
+    Function(PolicyFunctionArgs),
+}
+
+/// Arguments of `policy function`.
+#[derive(Debug, Clone, Args)]
+pub struct PolicyFunctionArgs {
+    /// The functions, by their binaries or as templates call them [default: all that are packed here]
+    #[arg(value_name = "NAME")]
+    pub functions: Vec<String>,
+    /// Look into this zip or binary instead of building one: NAME=FILE, or FILE if there is one function
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub function_package: Vec<String>,
 }
 
 /// The commands of `local`.

@@ -67,11 +67,11 @@ fn with_value(command: &str, arg: Arg) -> Arg {
     let candidates: fn() -> Vec<String> = match (command, arg.get_id().as_str()) {
         (_, "stage") => stages,
         (_, "table") => tables,
-        ("package", "functions") => functions,
+        ("package" | "function", "functions") => functions,
         ("up" | "deploy", "only") => parts,
         (_, "adopt") => stack_names,
         ("verify", "only" | "skip") => checks,
-        ("up" | "deploy", "function_package") => return arg.value_hint(ValueHint::AnyPath),
+        ("up" | "deploy" | "function", "function_package") => return arg.value_hint(ValueHint::AnyPath),
         _ => return arg,
     };
     arg.add(ArgValueCompleter::new(move |begun: &OsStr| {

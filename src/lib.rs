@@ -32,6 +32,7 @@ mod logs;
 mod network;
 mod openapi;
 mod package;
+mod permissions;
 mod private;
 mod project;
 mod promise;

@@ -84,6 +84,7 @@ fn that_takes_time(command: &Command) -> Option<&'static str> {
         | Command::Releases
         | Command::Graph(_)
         | Command::Local(_)
+        | Command::Policy(_)
         | Command::Completions { .. }
         | Command::Man { .. } => None,
     }
@@ -236,6 +237,7 @@ async fn dispatch(command: &Command, session: Session<'_>) -> Result<Exit> {
             called("delete", "down");
             commands::down::run(args, session).await
         }
+        Command::Policy(command) => commands::policy::run(command, session).await,
         Command::Local(command) => commands::local::run(*command, session).await,
         Command::Completions { shell } => session.reporter.print(completion::script(*shell)?),
         Command::Man { dir } => clap_mangen::generate_to(cli::definition(), dir)

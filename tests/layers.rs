@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["network"],
     &["journal", "report"],
     &["lock"],
-    &["venv", "site"],
+    &["venv", "site", "permissions"],
     &["project"],
     &["local", "cloud"],
     &["bucket", "document", "logs", "table"],

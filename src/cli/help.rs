@@ -214,6 +214,20 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("deployer ci github", "Into .github/workflows/ and ci/")],
     ),
     (
+        "policy",
+        &[("deployer policy function", "What the functions' programs ask of AWS")],
+    ),
+    (
+        "policy function",
+        &[
+            ("deployer policy function", "Of all that templates ask for"),
+            (
+                "deployer policy function bootstrap --function-package out/bootstrap.zip",
+                "Of a zip that was built before",
+            ),
+        ],
+    ),
+    (
         "local",
         &[
             ("deployer local status", "Whether it runs, and where"),
@@ -296,6 +310,8 @@ const IDLE: &[(&str, &[&str])] = &[
     ),
     ("package", &["region", "profile", "local", "yes"]),
     ("graph", &["region", "profile", "local", "yes"]),
+    ("policy", &["region", "profile", "local", "yes"]),
+    ("policy function", &["region", "profile", "local", "yes"]),
     ("local", &["profile", "local"]),
     ("local start", &["stage", "project_dir", "region", "yes"]),
     ("local stop", &["stage", "project_dir", "region", "yes"]),

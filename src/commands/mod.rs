@@ -12,6 +12,7 @@ pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod openapi;
 pub(crate) mod package;
+pub(crate) mod policy;
 pub(crate) mod releases;
 pub(crate) mod rollback;
 pub(crate) mod seed;

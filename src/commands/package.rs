@@ -52,8 +52,8 @@ pub(crate) async fn run(args: &PackageArgs, session: Session<'_>) -> Result<()> 
     }
 }
 
-/// The functions that are to be packed: those of these names, or all.
-fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function>> {
+/// The functions that are to be packed: those of these names, which may be the templates', or all.
+pub(super) fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function>> {
     let all = project.functions();
     if all.is_empty() {
         return Err(Error::new(ErrorKind::InvalidProject, "no template has a function whose code is packed here").hint(
@@ -62,7 +62,9 @@ fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function
         ));
     }
     let known: Vec<String> = all.iter().map(name).collect();
-    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+    let is_called = |function: &Function, called: &String| name(function) == *called || function.logical_id == *called;
+    let is_there = |called: &&String| all.iter().any(|function| is_called(function, called));
+    if let Some(name) = names.iter().find(|name| !is_there(name)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let error = Error::new(ErrorKind::InvalidUsage, format!("no template asks for `{name}`"));
         return Err(match did_you_mean(name, &known) {
@@ -72,7 +74,7 @@ fn wanted<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Function
     }
     Ok(all
         .iter()
-        .filter(|function| names.is_empty() || names.contains(&name(function)))
+        .filter(|function| names.is_empty() || names.iter().any(|called| is_called(function, called)))
         .collect())
 }
 

@@ -1,8 +1,9 @@
 //! What an ELF executable asks of the machine that is to run it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use object::elf::{DT_NEEDED, ET_DYN, ET_EXEC, FileHeader64, Machine, SHT_DYNSYM, VER_FLG_WEAK};
+use object::elf::{DT_NEEDED, ET_DYN, ET_EXEC, FileHeader64, Machine, PT_LOAD, SHT_DYNSYM, VER_FLG_WEAK};
 use object::read::elf::{FileHeader, ProgramHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadRef};
 use object::{LittleEndian, SymbolIndex};
@@ -89,6 +90,24 @@ impl Executable {
         }
         Ok(this)
     }
+}
+
+/// The parts of a program's file that are loaded when it runs, as offsets in bytes.
+///
+/// # Errors
+/// It isn't a 64-bit ELF file.
+pub(super) fn loaded(program: &Snapshot) -> Result<Vec<Range<u64>>, NotExecutable> {
+    let content = ReadCache::new(program.reader());
+    let header = Header::parse(&content).map_err(malformed)?;
+    let segments = header.program_headers(LittleEndian, &content).map_err(malformed)?;
+    let loaded = segments
+        .iter()
+        .filter(|segment| segment.p_type(LittleEndian) == PT_LOAD);
+    let ranges = loaded.map(|segment| {
+        let (start, length) = segment.file_range(LittleEndian);
+        start..start.saturating_add(length)
+    });
+    Ok(ranges.collect())
 }
 
 type Header = FileHeader64<LittleEndian>;

@@ -7,6 +7,7 @@
 
 mod amazon_linux;
 mod archive;
+mod asks;
 mod build;
 mod crates;
 mod elf;
@@ -14,7 +15,7 @@ mod folder;
 mod snapshot;
 mod sums;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{explain, found};
 use crate::error::{Error, ErrorKind, OrFail, Result};
+use crate::permissions::Operations;
 use crate::project::Project;
 use crate::project::stages::Architecture;
 use crate::report::Reporter;
@@ -48,6 +50,9 @@ pub(crate) const LAMBDAS_GLIBC: &str = amazon_linux::GLIBC;
 /// What a package's key begins and ends with; between them stands its zip's SHA-256, in hexadecimal digits.
 const KEYS: &str = "function/";
 const ZIP: &str = ".zip";
+
+/// The name of S3's metadata that says what the program asks of AWS, for who looks at the stage later.
+pub(crate) const ASKS: &str = "asks";
 
 /// How much of a zip is read at once as it is sent, in bytes.
 const PIECE_BYTES: usize = 512 << 10;
@@ -489,6 +494,18 @@ impl Package {
         BASE64.encode(self.sum)
     }
 
+    /// What its program can ask of AWS; none if there is no program for Linux in it.
+    ///
+    /// # Errors
+    /// The work was interrupted.
+    pub(crate) async fn operations(&self) -> Result<Option<Operations>> {
+        let content = Arc::clone(&self.content);
+        blocking("reading", move || {
+            Ok(asks::read(&content.what, &content.scratch, &content.builds))
+        })
+        .await
+    }
+
     /// Writes the zip to a file, whose folder is made if it isn't there; returns its size in bytes.
     ///
     /// # Errors
@@ -558,6 +575,7 @@ impl Package {
         reporter.working("function", format!("packing and uploading {function}"));
         let zip = self.zip().await?;
         let what = || format!("could not upload the function to {bucket}");
+        let asks = self.operations().await?.and_then(|operations| operations.to_metadata());
         let body = ByteStream::read_from()
             .path(&zip.file)
             .length(Length::Exact(zip.bytes))
@@ -571,6 +589,7 @@ impl Package {
             .bucket(bucket)
             .key(&self.key)
             .content_type("application/zip")
+            .set_metadata(asks.map(|asks| HashMap::from([(ASKS.to_owned(), asks)])))
             .content_length(i64::try_from(zip.bytes).or_fail(what)?)
             .checksum_sha256(self.code_sha256())
             .body(body)

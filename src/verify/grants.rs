@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::actions;
 use super::expected::{Expected, Part};
+use crate::permissions::matches;
 
 /// The statements of all policies of a role.
 #[derive(Debug, Default)]
@@ -337,34 +338,6 @@ fn one_of(pattern: &str) -> String {
         _ => pattern.to_owned(),
     };
     pattern.replace('*', "deployer-verify").replace('?', "x")
-}
-
-/// Whether a text is one that a pattern with `*` and `?` means.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // Where the last `*` was, and what of the text it is taken for.
-    let (mut at, mut read, mut star) = (0, 0, None);
-    while read < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(c) if *c == '?' || *c == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => match star {
-                None => return false,
-                Some((before, taken)) => {
-                    star = Some((before, taken + 1));
-                    at = before + 1;
-                    read = taken + 1;
-                }
-            },
-        }
-    }
-    pattern[at..].iter().all(|c| *c == '*')
 }
 
 /// A value as it is.

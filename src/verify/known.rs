@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::shared::Shared;
 use crate::bucket::Listing;
+use crate::permissions::Operations;
 use crate::project::seed::{Item, Key, SeedTable};
 use crate::publish::{Contents, Destination, There};
 
@@ -28,8 +29,13 @@ pub(crate) struct Known {
 pub(super) enum Stored {
     /// It isn't there.
     Missing,
-    /// It is, with this SHA-256, if S3 keeps one of it.
-    There(Option<String>),
+    /// It is.
+    There {
+        /// Its SHA-256, if S3 keeps one of it.
+        sha256: Option<String>,
+        /// What its program asks of AWS, if that was noted when it was uploaded.
+        asks: Option<Operations>,
+    },
 }
 
 impl Known {
@@ -52,9 +58,11 @@ impl Known {
         self.seeded.know(&id, Arc::new(keys)).await;
     }
 
-    /// A bucket has a package, whose SHA-256 is this as S3 tells it.
-    pub(crate) async fn has_package(&self, bucket: &str, key: &str, sha256: Option<String>) {
-        self.packages.know(&place(bucket, key), Stored::There(sha256)).await;
+    /// A bucket has a package, whose SHA-256 is this as S3 tells it, and whose program asks for this.
+    pub(crate) async fn has_package(&self, bucket: &str, key: &str, sha256: Option<String>, asks: Option<Operations>) {
+        self.packages
+            .know(&place(bucket, key), Stored::There { sha256, asks })
+            .await;
     }
 }
 

@@ -22,6 +22,8 @@ use crate::cloud::Cloud;
 use crate::cloud::sdk_error::found;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::package::ASKS;
+use crate::permissions::Operations;
 use crate::project::contract::Contract;
 use crate::project::seed::{Item, Key, KeyAttribute};
 use crate::project::seeds::StageSeeds;
@@ -253,7 +255,12 @@ impl<'a> Stage<'a> {
             let answer = head.checksum_mode(ChecksumMode::Enabled).send().await;
             let what = || format!("could not look at {key} in the bucket {bucket}");
             let there = found(answer, |error| error.is_not_found(), what)?;
-            Ok(there.map_or(Stored::Missing, |there| Stored::There(there.checksum_sha256)))
+            Ok(there.map_or(Stored::Missing, |there| Stored::There {
+                asks: there
+                    .metadata()
+                    .and_then(|metadata| Operations::from_metadata(metadata.get(ASKS)?)),
+                sha256: there.checksum_sha256,
+            }))
         };
         self.known.packages.get(&known::place(bucket, key), round, ask).await
     }

@@ -122,6 +122,7 @@ pub fn stdout_of(args: &[&str]) -> Stdout {
             "openapi" if has("--out") => "openapi.json",
             "completions" | "man" | "openapi" => "",
             "package" => "package.json",
+            "policy" => "policy-function.json",
             "releases" => "releases.json",
             "seed" => "seed.json",
             "stages" => "stages.json",

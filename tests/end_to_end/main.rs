@@ -45,6 +45,7 @@ mod network;
 mod openapi;
 mod ownership;
 mod packages;
+mod permissions;
 mod place;
 mod plan;
 mod plan_file;

@@ -15,6 +15,7 @@ use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::permissions::asking;
 use crate::support::documents::{self, Stdout};
 use crate::support::project::repository;
 use crate::support::terminal::{Terminal, screen};
@@ -523,6 +524,22 @@ Parameters:
         files.add("package", form, &["package"], &block);
         let block = form.block(project.path(), &["package", "goodbye"], |deployer| deployer);
         files.add("package", form, &["package", "goodbye"], &block);
+        let of_another = ["policy", "function", "hello"];
+        let block = form.block(project.path(), &of_another, |deployer| deployer);
+        files.add("policy", form, &of_another, &block);
+    }
+    files.compare();
+}
+
+#[test]
+fn policy_says_what_a_program_asks_for() {
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = Project::copy();
+        std::fs::copy(asking("table"), project.path().join("table")).expect("copied");
+        let args = ["policy", "function", "--function-package", "table"];
+        let block = form.block(project.path(), &args, |deployer| deployer);
+        files.add("policy-function", form, &args, &block);
     }
     files.compare();
 }

@@ -7,6 +7,7 @@
 pub(crate) mod difference;
 pub(crate) mod packages;
 mod parts;
+mod permissions;
 mod plan;
 mod plan_file;
 mod provision;
@@ -128,6 +129,8 @@ pub(crate) struct Prepared {
     site_parameters: Option<SiteParameters>,
     /// The project's files, for the record of what was deployed.
     files: BTreeMap<String, Vec<u8>>,
+    /// Whether it is what the folder has now; else it was deployed or planned before.
+    is_of_folder: bool,
     rolled_back_to: Option<u64>,
     /// The plan that it must be, exactly.
     plan: Option<Box<PlanFile>>,
@@ -194,6 +197,7 @@ impl Prepared {
             site,
             site_config,
             site_parameters,
+            is_of_folder: matches!(origin, Origin::Folder),
             rolled_back_to: match &origin {
                 Origin::Release(rollback) => Some(rollback.to),
                 Origin::Folder | Origin::Plan(_) => None,
@@ -378,6 +382,8 @@ struct Up<'a> {
     /// What they are made of.
     site_parameters: Option<&'a SiteParameters>,
     before: &'a BTreeMap<StackId, Deployed>,
+    /// What is skipped of what is looked at in the folder; none if this isn't the folder as it is now.
+    contract: Option<&'a Contract>,
     /// Whether the site was changed.
     has_published: Cell<bool>,
 }
@@ -413,6 +419,7 @@ impl<'a> Up<'a> {
                 .unwrap_or_default(),
             site_parameters: prepared.site_parameters.as_ref(),
             before,
+            contract: prepared.is_of_folder.then_some(&prepared.contract),
             has_published: Cell::new(false),
         }
     }
@@ -652,6 +659,12 @@ impl Up<'_> {
         let built = packages
             .build(&self.context.project, Place::of(self.context), self.reporter())
             .await;
+        let built = match (built, self.contract) {
+            (Ok(built), Some(contract)) => permissions::check(&self.context.project, contract, &built)
+                .await
+                .map(|()| built),
+            (built, _) => built,
+        };
         match &built {
             Ok(packages) => {
                 self.reporter().finished(BUILDING, "built", false);

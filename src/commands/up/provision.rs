@@ -571,7 +571,8 @@ impl Up<'_> {
                     let (what, sent) = match uploaded {
                         Uploaded::Now => ("uploaded", true),
                         Uploaded::Before { sha256 } => {
-                            known.has_package(&bucket, &package.key, sha256).await;
+                            let asks = package.operations().await?;
+                            known.has_package(&bucket, &package.key, sha256, asks).await;
                             ("unchanged", false)
                         }
                     };

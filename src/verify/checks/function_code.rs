@@ -75,7 +75,7 @@ async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, ke
     // Whoever may write to both the bucket and the function can have them agree, but not with the name.
     let named = sum_named_by(key).unwrap_or_else(|| running.to_owned());
     match lies? {
-        Stored::There(Some(lies)) if lies == running && named != running => Err(Problem::failed(
+        Stored::There { sha256: Some(lies), .. } if lies == running && named != running => Err(Problem::failed(
             format!("{name} runs {running}, as {key} in the bucket {bucket} is, and that name is the one of {named}"),
             format!(
                 "`deployer up --only {}` puts the right zip into the bucket; then `aws lambda update-function-code \
@@ -84,10 +84,10 @@ async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, ke
                 function.stack
             ),
         )),
-        Stored::There(Some(lies)) if lies == running => {
+        Stored::There { sha256: Some(lies), .. } if lies == running => {
             Ok(format!("{name} runs {running}: {key} in the bucket {bucket}{is_built}"))
         }
-        Stored::There(Some(lies)) => Err(Problem::failed(
+        Stored::There { sha256: Some(lies), .. } => Err(Problem::failed(
             format!("{name} runs {running}, and {key} in the bucket {bucket} is {lies}"),
             resource.restore(),
         )),
@@ -95,7 +95,7 @@ async fn code(stage: &Stage<'_>, function: &Function, resource: Resource<'_>, ke
             format!("{key} isn't in the bucket {bucket} any more, so nothing tells what {name} should run"),
             upload(),
         )),
-        Stored::There(None) => Err(Problem::not_proven(
+        Stored::There { sha256: None, .. } => Err(Problem::not_proven(
             format!("S3 has no SHA-256 of {key} in the bucket {bucket}: it was uploaded without"),
             format!("Delete it from the bucket; {}", upload()),
         )),

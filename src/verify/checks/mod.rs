@@ -13,6 +13,7 @@ mod event_sources;
 mod function_access;
 mod function_code;
 mod function_environment;
+mod function_permissions;
 mod function_state;
 mod invocations;
 mod mail_confirmed;
@@ -69,6 +70,7 @@ pub(super) const ALL: &[&dyn Check] = &[
     // permissions
     &role_policies::RolePolicies,
     &role_simulated::RoleSimulated,
+    &function_permissions::FunctionPermissions,
 ];
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ fn the_simulators_answer_is_read_as_aws_shapes_it() {
         ))
     });
     let ran = stage.verify_at(&proxy.endpoint(), &["--only", "permissions"]).success();
-    assert_eq!(names(&checks(&ran), "passed").len(), 2);
+    assert_eq!(names(&checks(&ran), "passed").len(), 3);
     let resources = seen_resources.lock().expect("unpoisoned").clone();
     let of_tables: BTreeSet<String> = resources
         .iter()

@@ -11,7 +11,9 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::Environment;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, VersioningConfiguration};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{STAGE, Stage, failed_are, ids};
@@ -133,6 +135,32 @@ async fn functions(stage: &Stage, expected: &mut Names, words: &mut Names) {
     permission.principal("s3.amazonaws.com").send().await.expect("added");
     add(expected, &["function-access shop-api.ListOrders"]);
     add(words, &["open-door"]);
+
+    // The same package, of which it is noted that it asks for more.
+    let is = lambda
+        .get_function_configuration()
+        .function_name("orders-dev-list-orders");
+    let is = is.send().await.expect("there");
+    let sum = STANDARD.decode(is.code_sha256().expect("a sum")).expect("base64");
+    let key = format!("function/{}.zip", hex::encode(sum));
+    let s3 = &stage.clients.s3;
+    let package = s3.get_object().bucket(stage.artifacts()).key(&key).send().await;
+    assert_eq!(
+        package.as_ref().expect("there").metadata().expect("some")["asks"],
+        "dynamodb.Query"
+    );
+    let package = package.expect("there").body.collect().await.expect("whole");
+    let put = s3.put_object().bucket(stage.artifacts()).key(&key);
+    let put = put.metadata("asks", "dynamodb.Query dynamodb.Scan");
+    let put = put
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
+        .body(package.into_bytes().into());
+    put.send().await.expect("put");
+    add(expected, &["function-permissions shop-api.ListOrders"]);
+    add(
+        words,
+        &["ListOrders asks for dynamodb:Scan, which its role shop-api.ListOrdersRole doesn't allow"],
+    );
 
     let mappings = lambda.list_event_source_mappings().function_name(worker);
     let mappings = mappings.send().await.expect("a list");

@@ -1,0 +1,69 @@
+//! Whether the functions' roles allow what their programs ask for, told before anything is uploaded.
+
+use std::collections::BTreeSet;
+
+use super::Built;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::project::contract::Contract;
+use crate::project::roles::{self, Missing, Role};
+use crate::project::statements::statements;
+
+/// Looks at each function that was built.
+///
+/// # Errors
+/// A program asks for something that no policy of its role allows, as bad input.
+pub(super) async fn check(project: &Project, contract: &Contract, packages: &Built) -> Result<()> {
+    for function in project.functions() {
+        let Some(package) = packages.get(&(function.stack.clone(), function.key_parameter.clone())) else {
+            continue;
+        };
+        let id = format!("{}.{}", function.stack, function.logical_id);
+        let is_skipped = contract
+            .skips
+            .iter()
+            .any(|skip| skip.check == roles::CHECK && skip.resource.as_ref().is_none_or(|resource| *resource == id));
+        if is_skipped {
+            continue;
+        }
+        let Some(role) = roles::of_function(project, function) else {
+            continue;
+        };
+        let Some(operations) = package.operations().await? else {
+            continue;
+        };
+        let missing = role.missing(&operations);
+        if !missing.is_empty() {
+            let actions: BTreeSet<String> = missing.iter().flat_map(|one| one.actions.clone()).collect();
+            let actions: Vec<String> = actions.into_iter().collect();
+            let statements: String = statements(project, function, &actions)
+                .iter()
+                .flat_map(|statement| {
+                    statement
+                        .to_string()
+                        .lines()
+                        .map(|line| format!("\n  {line}"))
+                        .collect::<Vec<_>>()
+                })
+                .collect();
+            return Err(refused(&id, &role, &missing).hint(format!(
+                "Add this to the role's policy:{statements}\nOr, if something else allows it, skip `{}` of {id} with a reason in \
+                 stacks/verify.yaml.",
+                roles::CHECK
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn refused(function: &str, role: &Role<'_>, missing: &[Missing]) -> Error {
+    let operations: Vec<String> = missing
+        .iter()
+        .map(|one| format!("aws-sdk-{}'s {}", one.operation.service, one.operation.name))
+        .collect();
+    let error = role.error(format!(
+        "the function {function} asks for {}, which its role doesn't allow",
+        roles::listed(missing)
+    ));
+    error.cause(format!("its program calls {}", operations.join(", ")))
+}
