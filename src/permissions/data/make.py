@@ -56,6 +56,8 @@ CRATES = {
 # DynamoDB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-apis-iam
 #   and ql-iam.html in the same guide
 # SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+# SES: what is sent raw or by a template can want the actions of the API's first version.
+#   https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
 # SNS: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 # STS: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 # Lambda: https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
@@ -115,6 +117,10 @@ OWN = {
         "ChangeMessageVisibilityBatch": "=ChangeMessageVisibility",
         "DeleteMessageBatch": "=DeleteMessage",
         "SendMessageBatch": "=SendMessage",
+    },
+    "sesv2": {
+        "SendBulkEmail": "|SendBulkEmail,SendBulkTemplatedEmail",
+        "SendEmail": "|SendEmail,SendRawEmail,SendTemplatedEmail",
     },
     "sns": {"PublishBatch": "=Publish"},
     "sts": {
