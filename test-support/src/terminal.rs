@@ -8,7 +8,8 @@ use crate::{Deployer, emulator};
 /// Python's standard library has terminals; Rust's doesn't. The first line of what it prints is the exit status.
 const SCRIPT: &str = r#"
 import fcntl, os, pty, struct, sys, termios
-rows, columns, keys, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+rows, columns, later = (int(size) for size in sys.argv[1:4])
+keys, command = sys.argv[4], sys.argv[5:]
 keys = keys.encode().decode("unicode_escape")
 ready, go = os.pipe()
 pid, terminal = pty.fork()
@@ -27,6 +28,9 @@ while True:
     if not chunk:
         break
     seen += chunk
+    if later:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, later, 0, 0))
+        later = 0
     if b"Continue? [y/N]" in seen and not typed:
         typed = True
         os.write(terminal, keys.encode())
@@ -40,6 +44,8 @@ sys.stdout.write(seen.decode(errors="replace"))
 pub struct Terminal<'a> {
     /// How wide it is; 0 for one that doesn't know.
     pub columns: u16,
+    /// How wide it is made as soon as something is on it; 0 leaves it.
+    pub later_columns: u16,
     /// `TERM` and the like: set, or not there.
     pub variables: &'a [(&'a str, Option<&'a str>)],
     /// What is typed when a question comes: Python's escapes stand for keys.
@@ -50,6 +56,7 @@ impl Default for Terminal<'_> {
     fn default() -> Self {
         Self {
             columns: 0,
+            later_columns: 0,
             variables: &[("TERM", Some("xterm"))],
             keys: "",
         }
@@ -73,8 +80,8 @@ impl Terminal<'_> {
     /// # Panics
     /// There is no terminal to be had.
     pub fn run_with(&self, dir: &Path, args: &[&str], set: impl FnOnce(Deployer) -> Deployer) -> (i32, String) {
-        let (rows, columns) = (Self::ROWS.to_string(), self.columns.to_string());
-        let before = ["-c", SCRIPT, &rows, &columns, self.keys];
+        let [rows, columns, later] = [Self::ROWS, self.columns, self.later_columns].map(|size| size.to_string());
+        let before = ["-c", SCRIPT, &rows, &columns, &later, self.keys];
         // As on a person's machine, wherever the test runs.
         let deployer = set(Deployer::under(&emulator::python(), &before, dir, args)).unset("CI");
         let ran = self
@@ -111,5 +118,6 @@ mod tests {
     fn a_screen_shows_what_was_left_on_it() {
         assert_eq!(screen("spinning\r\u{1b}[2K\u{1b}[32mdone\u{1b}[0m\r\n", 80), "done");
         assert_eq!(screen("a line that is longer\r\nend", 10), "a line that is longer\nend");
+        assert_eq!(screen("blanks  \r\nend", 80), "blanks  \nend");
     }
 }

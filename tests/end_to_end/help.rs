@@ -141,6 +141,7 @@ fn help_is_coloured_where_it_is_wanted() {
     let on_terminal = |variables: &[(&str, Option<&str>)], args: &[&str]| {
         let terminal = Terminal {
             columns: 80,
+            later_columns: 0,
             variables,
             keys: "",
         };

@@ -20,6 +20,7 @@ fn on_terminal_of(
 ) -> (i32, String) {
     let terminal = Terminal {
         columns: 0,
+        later_columns: 0,
         variables,
         keys,
     };

@@ -203,6 +203,34 @@ fn a_terminal_shows_what_waits_for_what_until_it_is_done() {
 }
 
 #[test]
+fn lines_stay_lines_when_a_terminal_is_made_narrower() {
+    let emulator = Emulator::shared();
+    let (project, endpoint) = (table(), emulator.endpoint());
+    let terminal = Terminal {
+        columns: 120,
+        later_columns: 60,
+        ..Terminal::default()
+    };
+    let (exit, sent) = terminal.run(project.path(), &endpoint, &["up", "--no-verify"]);
+    assert_eq!(exit, 0, "{sent}");
+    let shown = screen(&sent, 60);
+    for line in shown.lines() {
+        assert_eq!(
+            line,
+            line.trim_end(),
+            "no blanks up to the edge of the window as it was: {shown}"
+        );
+    }
+    // Each end of a part has a line of its own, and nothing that was drawn while it went on is left.
+    for part in ["data", "seed"] {
+        let ends = shown.lines().filter(|line| line.starts_with(&format!("  ✓ {part}")));
+        assert!(ends.count() >= 1, "{part}: {shown}");
+    }
+    assert!(!shown.contains("waits for"), "{shown}");
+    project.deployer(&endpoint, &["down", "--yes"]).success();
+}
+
+#[test]
 fn a_log_has_the_time_before_what_goes_on() {
     let emulator = Emulator::shared();
     let (project, endpoint) = (table(), emulator.endpoint());
