@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::permissions::{Operation, Operations};
 use crate::project::Project;
 use crate::project::functions::Function;
-use crate::project::roles;
-use crate::project::statements::{Statement, statements};
+use crate::project::roles::{self, Role};
+use crate::project::statements::{Statement, indented, statements};
 use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
@@ -100,16 +100,11 @@ impl Permissions {
         let operations = operations.unwrap_or_default();
         let role = roles::of_function(project, function);
         let missing = role.iter().flat_map(|role| role.missing(&operations));
-        let sharing = |other: &&Function| {
-            let others = roles::of_function(project, other);
-            role.iter()
-                .any(|role| others.as_ref().is_some_and(|other| other.is(role)))
-        };
         // Of a role that several functions share the others' programs would have to be looked at as well.
-        let is_shared = project.functions().iter().filter(sharing).count() > 1;
+        let is_shared = |role: &Role<'_>| roles::sharing(project, role).count() > 1;
         let unused = role
             .iter()
-            .filter(|_| !is_shared)
+            .filter(|role| !is_shared(role))
             .flat_map(|role| role.unused(project, std::slice::from_ref(&operations)));
         Self {
             function: function.code.name(),
@@ -127,7 +122,7 @@ impl Permissions {
                     place: unused.place.to_string(),
                 })
                 .collect(),
-            role: role.as_ref().map(roles::Role::id),
+            role: role.as_ref().map(Role::id),
             is_role_known: role.as_ref().is_some_and(|role| !role.is_open()),
             operations: operations.called.iter().map(Asked::of).collect(),
             perhaps: operations.perhaps.iter().map(Asked::of).collect(),
@@ -173,12 +168,7 @@ impl Permissions {
         if !self.statements.is_empty() {
             text.push_str("  what its role needs, beside its logs and what Lambda polls for it:\n");
         }
-        for line in self.statements.iter().flat_map(|statement| {
-            let text = statement.to_string();
-            text.lines().map(str::to_owned).collect::<Vec<_>>()
-        }) {
-            text.push_str(&format!("    {line}\n"));
-        }
+        text.push_str(&indented(&self.statements, "    "));
         text
     }
 }

@@ -1,24 +1,21 @@
-//! What a package's program can ask of AWS, read once and remembered beside [`sums`](super::sums): it is the same for the same
-//! content.
+//! What a package's program can ask of AWS, read once and remembered: it is the same for the same content.
 
-use std::io::{Read, Seek as _, SeekFrom, Write as _};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::archive::{self, BOOTSTRAP};
-use super::snapshot::{Hash, Snapshot};
-use super::{What, elf};
+use super::snapshot::Snapshot;
+use super::{What, elf, memory};
 use crate::permissions::{self, Operations};
 
-fn file(builds: &Path, content: &Hash) -> PathBuf {
-    builds.join("asks").join(hex::encode(content))
-}
+const KIND: &str = "asks";
 
 /// What the program in `what` can ask for; none if there is no Linux program in it, or it can't be read. `scratch` is for what
 /// has to be unpacked, `builds` the folder of builds.
 pub(super) fn read(what: &What, scratch: &Path, builds: &Path) -> Option<Operations> {
     let (What::Files(content, _) | What::Zip(content)) = what;
-    let remembered = std::fs::read_to_string(file(builds, &content.hash)).ok();
+    let remembered = memory::recall(builds, KIND, &content.hash);
     if let Some(operations) = remembered.and_then(|text| Operations::from_text(&text)) {
         return Some(operations);
     }
@@ -42,7 +39,7 @@ pub(super) fn read(what: &What, scratch: &Path, builds: &Path) -> Option<Operati
             }
         }
     };
-    remember(builds, &content.hash, &operations);
+    memory::remember(builds, KIND, &content.hash, &operations.to_text());
     Some(operations)
 }
 
@@ -62,18 +59,4 @@ fn part<'a>(of: &'a Snapshot, range: &Range<u64>) -> Option<impl Read + use<'a>>
     let mut reader = of.reader();
     reader.seek(SeekFrom::Start(range.start)).ok()?;
     Some(reader.take(range.end.checked_sub(range.start)?))
-}
-
-/// Nothing depends on it, so what goes wrong is passed over.
-fn remember(builds: &Path, content: &Hash, operations: &Operations) {
-    let write = || -> Option<()> {
-        let file = file(builds, content);
-        let folder = file.parent()?;
-        std::fs::create_dir_all(folder).ok()?;
-        // Another run may read it at this moment.
-        let mut whole = tempfile::NamedTempFile::new_in(folder).ok()?;
-        whole.write_all(operations.to_text().as_bytes()).ok()?;
-        whole.persist(file).ok().map(|_| ())
-    };
-    let _ = write();
 }

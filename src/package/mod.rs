@@ -12,6 +12,7 @@ mod build;
 mod crates;
 mod elf;
 mod folder;
+mod memory;
 mod snapshot;
 mod sums;
 
@@ -81,7 +82,7 @@ struct Content {
     what: What,
     /// The folder for the zip.
     scratch: PathBuf,
-    /// The folder of builds, where [`sums`] are.
+    /// The folder of builds, where [`memory`] is.
     builds: PathBuf,
     /// Once somebody needed it.
     zip: OnceCell<Zip>,

@@ -1,40 +1,26 @@
 //! Which zip a package becomes, remembered: the zip's SHA-256 is the package's name, and nobody should have to pack what
 //! hasn't changed only to know how it is called.
-//!
-//! A file a package, named after its content's hash, in the folder of builds: what is believed here is believed of the binaries
-//! beside it, too. It is small, and gone with the next `cargo clean`.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::memory;
 use super::snapshot::Hash;
 
 /// Changes with all that decides which zip is made of the same files.
 const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
 
-fn file(builds: &Path, content: &Hash) -> PathBuf {
-    builds.join("sums").join(hex::encode(content))
-}
+const KIND: &str = "sums";
 
 /// The SHA-256 of the zip that was made of this content.
 pub(super) fn recall(builds: &Path, content: &Hash) -> Option<Hash> {
-    let text = std::fs::read_to_string(file(builds, content)).ok()?;
+    let text = memory::recall(builds, KIND, content)?;
     let sum = text.strip_prefix(FORMAT)?.trim();
     hex::decode(sum).ok()?.try_into().ok()
 }
 
-/// Remembers it. Nothing depends on it, so what goes wrong is passed over.
+/// Remembers it.
 pub(super) fn remember(builds: &Path, content: &Hash, zip: &Hash) {
-    let write = || -> Option<()> {
-        let file = file(builds, content);
-        let folder = file.parent()?;
-        std::fs::create_dir_all(folder).ok()?;
-        // Another run may read it at this moment.
-        let mut whole = tempfile::NamedTempFile::new_in(folder).ok()?;
-        writeln!(whole, "{FORMAT} {}", hex::encode(zip)).ok()?;
-        whole.persist(file).ok().map(|_| ())
-    };
-    let _ = write();
+    memory::remember(builds, KIND, content, &format!("{FORMAT} {}\n", hex::encode(zip)));
 }
 
 #[cfg(test)]
@@ -50,7 +36,7 @@ mod tests {
         assert_eq!(recall(builds.path(), &content), Some(zip));
         assert_eq!(recall(builds.path(), &zip), None);
         for text in ["", "0.0.0 1 00", &format!("{FORMAT} 00")] {
-            std::fs::write(file(builds.path(), &content), text).expect("written");
+            std::fs::write(memory::file(builds.path(), KIND, &content), text).expect("written");
             assert_eq!(recall(builds.path(), &content), None, "{text}");
         }
     }

@@ -71,88 +71,59 @@ impl Operation {
 }
 
 /// Changes with all that decides what is found in the same program.
-const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
+const FORMAT: &str = concat!(env!("CARGO_PKG_VERSION"), " 2");
 
 impl Operations {
     /// All of it as text, for [`Operations::from_text`].
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("{FORMAT} {}\n", self.has_sdk);
-        for (what, operations) in [("called", &self.called), ("perhaps", &self.perhaps)] {
-            for Operation { service, name } in operations {
-                text.push_str(&format!("{what} {service} {name}\n"));
-            }
-        }
-        for name in &self.strange {
-            text.push_str(&format!("strange {name}\n"));
-        }
-        text
+        format!("{FORMAT} {} {}", self.has_sdk, self.words())
     }
 
-    /// All of it as S3 keeps it with an object; none if that is more than S3 keeps, or there is nothing to say. A word an
-    /// operation; of those that aren't sure, and of what isn't known, the first letter says so.
+    /// What was written by the same version of this program; none of anything else.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let (has_sdk, words) = text.strip_prefix(FORMAT)?.trim_start().split_once(' ')?;
+        Some(Self {
+            has_sdk: has_sdk.parse().ok()?,
+            ..Self::of_words(words)?
+        })
+    }
+
+    /// All of it as S3 keeps it with an object; none if that is more than S3 keeps, or there is nothing to say.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata>
     pub(crate) fn to_metadata(&self) -> Option<String> {
-        let named = |mark: &'static str, all: &BTreeSet<Operation>| -> Vec<String> {
-            all.iter()
-                .map(|one| format!("{mark}{}.{}", one.service, one.name))
-                .collect()
-        };
-        let strange = self.strange.iter().map(|name| format!("!{name}"));
-        let words: Vec<String> = named("", &self.called)
-            .into_iter()
-            .chain(named("?", &self.perhaps))
-            .chain(strange)
-            .collect();
-        let text = words.join(" ");
+        let text = self.words();
         (self.has_sdk && text.len() <= MOST_METADATA_BYTES).then_some(text)
     }
 
     /// The same back; none of what no version of this program wrote.
     pub(crate) fn from_metadata(text: &str) -> Option<Self> {
-        let mut read = Self {
+        Some(Self {
             has_sdk: true,
-            ..Self::default()
-        };
+            ..Self::of_words(text)?
+        })
+    }
+
+    /// A word an operation; of those that aren't sure, and of what isn't known, the first letter says so.
+    fn words(&self) -> String {
+        let called = self.called.iter().map(|one| format!("{}.{}", one.service, one.name));
+        let perhaps = self.perhaps.iter().map(|one| format!("?{}.{}", one.service, one.name));
+        let strange = self.strange.iter().map(|name| format!("!{name}"));
+        called.chain(perhaps).chain(strange).collect::<Vec<_>>().join(" ")
+    }
+
+    fn of_words(text: &str) -> Option<Self> {
+        let mut read = Self::default();
         for word in text.split_whitespace() {
             if let Some(name) = word.strip_prefix('!') {
                 read.strange.insert(name.to_owned());
                 continue;
             }
-            let (service, name) = word.trim_start_matches('?').split_once('.')?;
-            let operation = Operation::of(service, name)?;
-            let into = if word.starts_with('?') {
-                &mut read.perhaps
-            } else {
-                &mut read.called
+            let (into, word) = match word.strip_prefix('?') {
+                Some(word) => (&mut read.perhaps, word),
+                None => (&mut read.called, word),
             };
-            into.insert(operation);
-        }
-        Some(read)
-    }
-
-    /// What was written by the same version of this program; none of anything else.
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
-        let has_sdk = lines.next()?.strip_prefix(FORMAT)?.trim().parse().ok()?;
-        let mut read = Self {
-            has_sdk,
-            ..Self::default()
-        };
-        for line in lines {
-            match line.split(' ').collect::<Vec<_>>().as_slice() {
-                ["strange", name] => {
-                    read.strange.insert((*name).to_owned());
-                }
-                [what, service, name] => {
-                    let operation = Operation::of(service, name)?;
-                    match *what {
-                        "called" => read.called.insert(operation),
-                        "perhaps" => read.perhaps.insert(operation),
-                        _ => return None,
-                    };
-                }
-                _ => return None,
-            }
+            let (service, name) = word.split_once('.')?;
+            into.insert(Operation::of(service, name)?);
         }
         Some(read)
     }

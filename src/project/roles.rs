@@ -8,8 +8,8 @@ use super::Project;
 use super::functions::{FUNCTION, Function};
 use super::source::Place;
 use super::stacks::StackTemplate;
+use super::statements::{source, target};
 use super::template::{Scope, Template};
-use super::wiring::Source;
 use crate::error::Error;
 use crate::permissions::{Asks, Operation, Operations, matches, service};
 
@@ -167,38 +167,37 @@ pub(crate) fn actions_of(operation: &Operation) -> Option<(Vec<String>, bool)> {
 
 /// The role that a function of the project runs as; none if that is no role of its templates.
 pub(crate) fn of_function<'p>(project: &'p Project, function: &Function) -> Option<Role<'p>> {
-    let stack = project.stack(&function.stack)?;
-    let role = stack
-        .template
-        .resource(&function.logical_id)?
-        .get("Properties")?
-        .get("Role")?;
-    let (stack, logical_id) = match (arn_of(role), role.get("Ref").and_then(Value::as_str)) {
-        (Some(id), _) => (stack, id),
-        // Another template's, which it tells as an output.
-        (None, Some(parameter)) => {
-            let Source::Output(edge) = project.wiring().source(&stack.id, parameter)? else {
-                return None;
-            };
-            let producer = project.stack(&edge.producer)?;
-            (producer, arn_of(producer.template.output(&edge.output)?)?)
-        }
-        (None, None) => return None,
-    };
-    let resource = stack.template.resource(&logical_id)?;
-    (Template::type_of(resource) == ROLE).then(|| Role::read(project, stack, logical_id))
+    let (stack, logical_id) = id_of(project, function)?;
+    Some(Role::read(project, stack, logical_id.to_owned()))
 }
 
-/// The resource whose ARN a value is.
-fn arn_of(value: &Value) -> Option<String> {
-    match value.get("Fn::GetAtt")? {
-        Value::String(text) => text.strip_suffix(".Arn").map(str::to_owned),
-        Value::Array(parts) => match parts.as_slice() {
-            [Value::String(id), Value::String(attribute)] if attribute == "Arn" => Some(id.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
+/// Whether a function runs as a role of the templates.
+pub(crate) fn has_role(project: &Project, function: &Function) -> bool {
+    id_of(project, function).is_some()
+}
+
+/// The functions that run as a role.
+pub(crate) fn sharing<'p>(project: &'p Project, role: &Role<'_>) -> impl Iterator<Item = &'p Function> {
+    project.functions().iter().filter(move |function| {
+        id_of(project, function).is_some_and(|(stack, id)| stack.id == role.stack.id && id == role.logical_id)
+    })
+}
+
+/// The template that has a function's role, and its key there.
+fn id_of<'p>(project: &'p Project, function: &Function) -> Option<(&'p StackTemplate, &'p str)> {
+    let stack = project.stack(&function.stack)?;
+    let function = stack.template.resource(&function.logical_id)?;
+    let (stack, logical_id) = match target(function.get("Properties")?.get("Role")?)? {
+        (role, true) => (stack, role),
+        // Another template's, which it tells as an output.
+        (parameter, false) => {
+            let (producer, output) = source(project, &stack.id, parameter)?;
+            let (role, is_arn) = target(output)?;
+            (producer, is_arn.then_some(role)?)
+        }
+    };
+    let role = stack.template.resource(logical_id)?;
+    (Template::type_of(role) == ROLE).then_some((stack, logical_id))
 }
 
 impl<'p> Role<'p> {
@@ -462,11 +461,6 @@ impl<'p> Role<'p> {
     /// Whether it may be allowed more than what the templates tell.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
-    }
-
-    /// Whether both are the same role.
-    pub(crate) fn is(&self, other: &Role<'_>) -> bool {
-        self.stack.id == other.stack.id && self.logical_id == other.logical_id
     }
 
     fn allows(&self, action: &str) -> bool {

@@ -148,7 +148,8 @@ pub(crate) struct Statement {
     pub resources: Vec<Arn>,
 }
 
-/// The statements for these actions, those for the same resources in one. Those of the function's environment are meant, and else the only one of its kind.
+/// The statements for these actions, those for the same resources in one. Those of the function's environment are meant, and else
+/// the only one of its kind.
 pub(crate) fn statements(project: &Project, function: &Function, actions: &[String]) -> Vec<Statement> {
     let named = named(project, function);
     let around = around(project, function);
@@ -174,6 +175,14 @@ pub(crate) fn statements(project: &Project, function: &Function, actions: &[Stri
     let statements = by_resources.into_iter();
     statements
         .map(|(resources, actions)| Statement { actions, resources })
+        .collect()
+}
+
+/// Statements as YAML, each line behind this.
+pub(crate) fn indented(statements: &[Statement], by: &str) -> String {
+    let texts = statements.iter().map(ToString::to_string);
+    texts
+        .flat_map(|text| text.lines().map(|line| format!("{by}{line}\n")).collect::<Vec<_>>())
         .collect()
 }
 
@@ -245,7 +254,11 @@ fn meant(project: &Project, stack: &StackTemplate, value: &Value) -> Option<(&'s
 }
 
 /// Whose output a parameter is, and that output's value.
-fn source<'p>(project: &'p Project, stack: &StackId, parameter: &str) -> Option<(&'p StackTemplate, &'p Value)> {
+pub(super) fn source<'p>(
+    project: &'p Project,
+    stack: &StackId,
+    parameter: &str,
+) -> Option<(&'p StackTemplate, &'p Value)> {
     let Source::Output(edge) = project.wiring().source(stack, parameter)? else {
         return None;
     };
@@ -254,7 +267,7 @@ fn source<'p>(project: &'p Project, stack: &StackId, parameter: &str) -> Option<
 }
 
 /// The resource that a value refers to, and whether the value is its ARN for sure.
-fn target(value: &Value) -> Option<(&str, bool)> {
+pub(super) fn target(value: &Value) -> Option<(&str, bool)> {
     if let Some(id) = value.get("Ref").and_then(Value::as_str) {
         return Some((id, false));
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::project::contract::Contract;
 use crate::project::roles::{self, Missing, Role};
-use crate::project::statements::statements;
+use crate::project::statements::{indented, statements};
 
 /// Looks at each function that was built.
 ///
@@ -36,19 +36,11 @@ pub(super) async fn check(project: &Project, contract: &Contract, packages: &Bui
         if !missing.is_empty() {
             let actions: BTreeSet<String> = missing.iter().flat_map(|one| one.actions.clone()).collect();
             let actions: Vec<String> = actions.into_iter().collect();
-            let statements: String = statements(project, function, &actions)
-                .iter()
-                .flat_map(|statement| {
-                    statement
-                        .to_string()
-                        .lines()
-                        .map(|line| format!("\n  {line}"))
-                        .collect::<Vec<_>>()
-                })
-                .collect();
+            let statements = statements(project, function, &actions);
             return Err(refused(&id, &role, &missing).hint(format!(
-                "Add this to the role's policy:{statements}\nOr, if something else allows it, skip `{}` of {id} with a reason in \
+                "Add this to the role's policy:\n{}Or, if something else allows it, skip `{}` of {id} with a reason in \
                  stacks/verify.yaml.",
+                indented(&statements, "  "),
                 roles::CHECK
             )));
         }
