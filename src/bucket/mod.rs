@@ -1,5 +1,7 @@
 //! Listing and emptying buckets: every version and every delete marker has to go before AWS deletes one.
 
+mod listed;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
+use self::listed::{Listed, ReadKeysOnly};
 use crate::cloud::Cloud;
 use crate::cloud::sdk_error::{code, explain};
 use crate::error::{Error, Result};
@@ -253,31 +256,29 @@ async fn page(
     most: Option<usize>,
     expected: &[&Arc<str>],
 ) -> Result<Page> {
-    let page = cloud
+    let request = cloud
         .s3
         .list_objects_v2()
         .bucket(bucket)
         .set_start_after(after.map(str::to_owned))
-        .set_max_keys(most.and_then(|most| i32::try_from(most).ok()))
-        .send()
-        .await
-        .map_err(|error| explain(error, &format!("could not list the bucket {bucket}")))?;
-    let shared = |key: String| match expected.binary_search_by(|one| (***one).cmp(key.as_str())) {
+        .set_max_keys(most.and_then(|most| i32::try_from(most).ok()));
+    let failed = |error| explain(error, &format!("could not list the bucket {bucket}"));
+    let read = ReadKeysOnly::default();
+    let asked = request.clone().customize().interceptor(read.clone());
+    asked.send().await.map_err(failed)?;
+    let listed = match read.take() {
+        Some(listed) => listed,
+        None => Listed::from(request.send().await.map_err(failed)?),
+    };
+    let shared = |key: Box<str>| match expected.binary_search_by(|one| (***one).cmp(&*key)) {
         Ok(at) => Arc::clone(expected[at]),
         Err(_) => key.into(),
     };
-    let objects: Vec<(Arc<str>, Etag)> = page
-        .contents
-        .unwrap_or_default()
-        .into_iter()
-        .map(|object| {
-            let etag = object.e_tag.as_deref().unwrap_or_default().into();
-            (shared(object.key.unwrap_or_default()), etag)
-        })
-        .collect();
+    let objects = listed.objects.into_iter().map(|(key, etag)| (shared(key), etag));
+    let objects: Vec<(Arc<str>, Etag)> = objects.collect();
     let last = objects.last().map(|(key, _)| Arc::clone(key));
     Ok(Page {
-        more_after: last.filter(|_| page.is_truncated == Some(true)),
+        more_after: last.filter(|_| listed.is_truncated),
         objects,
     })
 }
