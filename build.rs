@@ -1,5 +1,5 @@
 //! Puts into the binary the examples' files, for `deployer init`, as they are when it is built, so that they can't be old; and
-//! what operations ask of IAM, packed.
+//! the tables of what asks what of IAM, packed.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// Where it stands what operations ask of IAM.
-const OPERATIONS: &str = "src/permissions/data/operations.txt";
+/// Where the tables are of what operations ask of IAM, and what CloudFormation asks for resources.
+const TABLES: &[&str] = &["operations", "resources"];
 
 /// Of each example where its parts are. Crates are members of this workspace, and a package of the deployer has no other
 /// crates in it: `init/` has links to what is in them, which become files there.
@@ -66,7 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = manifests.iter().find(|file| file.exists()).ok_or("a manifest")?;
     println!("cargo::rerun-if-changed={}", manifest.display());
     fs::copy(manifest, out.join("manifest.toml"))?;
-    pack(&here.join(OPERATIONS), &out.join("operations.deflate"))
+    for table in TABLES {
+        let source = here.join(format!("src/permissions/data/{table}.txt"));
+        pack(&source, &out.join(format!("{table}.deflate")))?;
+    }
+    Ok(())
 }
 
 /// Packs the lines of a file that aren't comments.

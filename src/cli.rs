@@ -604,6 +604,50 @@ pub struct CiGithubArgs {
 pub enum PolicyCommand {
     /// What functions' programs ask of AWS, as statements for their roles, and what the roles lack or have too much
     Function(PolicyFunctionArgs),
+    /// What the identity that deploys this stage has to be allowed: policies, and the boundary of what its functions may do
+    Deploy(PolicyDeployArgs),
+    /// Whether these credentials are allowed what deploying this stage takes, before a first up
+    Check,
+}
+
+/// Arguments of `policy deploy`.
+#[derive(Debug, Clone, Args)]
+pub struct PolicyDeployArgs {
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = PolicyFormat::Json, value_name = "FORMAT")]
+    pub format: PolicyFormat,
+    /// Who is to have them
+    #[arg(long, value_enum, default_value_t = PolicySubject::Stage, value_name = "WHO")]
+    pub r#for: PolicySubject,
+    /// The number of the account that they are for [default: the stage's, else that of the credentials]
+    #[arg(long, value_name = "NUMBER")]
+    pub account: Option<String>,
+    /// With --for ci, what the stages of pull requests are called, before a hyphen and the number
+    #[arg(long, value_name = "NAME", default_value = "pr")]
+    pub preview: String,
+    /// Write them: into this folder, a file each, or into this file of another format
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// How policies are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyFormat {
+    /// Documents as IAM takes them.
+    Json,
+    /// A template that makes them.
+    Cloudformation,
+    /// Resources of the AWS provider.
+    Terraform,
+}
+
+/// Who is to have policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicySubject {
+    /// Whoever deploys this stage.
+    Stage,
+    /// The two roles of a pipeline: one for this stage, one for previews of pull requests.
+    Ci,
 }
 
 /// Arguments of `policy function`.

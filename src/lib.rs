@@ -24,6 +24,7 @@ mod environment;
 mod error;
 mod http;
 mod ident;
+mod identity;
 mod journal;
 mod lease;
 mod local;

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["lock"],
     &["venv", "site", "permissions"],
     &["project"],
-    &["local", "cloud"],
+    &["local", "cloud", "identity"],
     &["bucket", "document", "logs", "table"],
     &["lease", "usage"],
     &["stack"],

@@ -215,7 +215,32 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "policy",
-        &[("deployer policy function", "What the functions' programs ask of AWS")],
+        &[
+            ("deployer policy function", "What the functions' programs ask of AWS"),
+            ("deployer policy deploy", "What the identity that deploys needs"),
+            ("deployer policy check", "What of it these credentials lack"),
+        ],
+    ),
+    (
+        "policy deploy",
+        &[
+            (
+                "deployer policy deploy --account 123456789012 --region eu-central-1 --out policies",
+                "Into a folder, a file each",
+            ),
+            (
+                "deployer policy deploy --format cloudformation --out deployer.yaml",
+                "A template that an administrator deploys",
+            ),
+            (
+                "deployer policy deploy --for ci --format terraform",
+                "Of a pipeline's two roles, for Terraform",
+            ),
+        ],
+    ),
+    (
+        "policy check",
+        &[("deployer policy check --stage dev", "Before the first up of a stage")],
     ),
     (
         "policy function",
@@ -310,7 +335,9 @@ const IDLE: &[(&str, &[&str])] = &[
     ),
     ("package", &["region", "profile", "local", "yes"]),
     ("graph", &["region", "profile", "local", "yes"]),
-    ("policy", &["region", "profile", "local", "yes"]),
+    ("policy", &["yes"]),
+    ("policy deploy", &["yes"]),
+    ("policy check", &["yes"]),
     ("policy function", &["region", "profile", "local", "yes"]),
     ("local", &["profile", "local"]),
     ("local start", &["stage", "project_dir", "region", "yes"]),

@@ -254,7 +254,7 @@ fn meant(project: &Project, stack: &StackTemplate, value: &Value) -> Option<(&'s
 }
 
 /// Whose output a parameter is, and that output's value.
-pub(super) fn source<'p>(
+pub(crate) fn source<'p>(
     project: &'p Project,
     stack: &StackId,
     parameter: &str,
@@ -267,7 +267,7 @@ pub(super) fn source<'p>(
 }
 
 /// The resource that a value refers to, and whether the value is its ARN for sure.
-pub(super) fn target(value: &Value) -> Option<(&str, bool)> {
+pub(crate) fn target(value: &Value) -> Option<(&str, bool)> {
     if let Some(id) = value.get("Ref").and_then(Value::as_str) {
         return Some((id, false));
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::package::wanted;
-use super::up::packages::{Packages, Place};
-use crate::cli::{PolicyCommand, PolicyFunctionArgs};
+use crate::cli::PolicyFunctionArgs;
+use crate::commands::package::wanted;
+use crate::commands::up::packages::{Packages, Place};
 use crate::context::Session;
 use crate::error::Result;
 use crate::permissions::{Operation, Operations};
@@ -17,15 +17,9 @@ use crate::project::statements::{Statement, indented, statements};
 use crate::report::{CommandResult, Paint};
 
 /// Runs the command.
-pub(crate) async fn run(command: &PolicyCommand, session: Session<'_>) -> Result<()> {
-    match command {
-        PolicyCommand::Function(args) => function(args, session).await,
-    }
-}
-
-async fn function(args: &PolicyFunctionArgs, session: Session<'_>) -> Result<()> {
+pub(super) async fn run(args: &PolicyFunctionArgs, session: Session<'_>) -> Result<()> {
     let Session { global, reporter, .. } = session;
-    let project = super::open(global, reporter)?;
+    let project = crate::commands::open(global, reporter)?;
     let wanted = wanted(&project, &args.functions)?;
     let packages = Packages::of_functions(&project, &wanted, &args.function_package, reporter).await?;
     reporter.working("function", "building");
