@@ -64,7 +64,7 @@ pub enum ErrorKind {
     SeveralFailed,
     /// Anything else.
     Failed,
-    /// What is deployed isn't as it should be.
+    /// What is deployed isn't as it should be, or what credentials are allowed isn't enough.
     Unverified,
     /// The user said no, or nobody could be asked.
     Declined,

@@ -431,7 +431,7 @@ fn grant(
         // <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
         _ if action.starts_with("kms:") && !kind.starts_with("AWS::KMS::") => {
             let service = own_prefix(kind);
-            let regions: BTreeSet<String> = names.regions().collect();
+            let regions: BTreeSet<String> = resources.iter().map(Resource::region).collect();
             let through: Vec<String> = regions
                 .iter()
                 .map(|region| format!("{service}.{region}.amazonaws.com"))

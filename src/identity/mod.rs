@@ -36,6 +36,14 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
+    /// Whose program it is.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Deployer => "deployer",
+            Self::CloudFormation(_) => "CloudFormation",
+        }
+    }
+
     fn of<'p>(resources: impl Iterator<Item = Resource<'p>>) -> Self {
         Self::CloudFormation(resources.map(|resource| resource.kind.to_owned()).collect())
     }
@@ -102,6 +110,8 @@ pub(crate) struct Policy {
     pub is_boundary: bool,
     /// As IAM takes it, but for the account's pseudo parameters.
     pub document: Value,
+    /// For whose calls each of its statements is, by their names.
+    pub callers: Vec<(String, Caller)>,
 }
 
 /// What the boundary of a stage's roles is called: as the stage says, or as it should.
@@ -183,13 +193,16 @@ impl Identity {
                 name: format!("deployer-{prefix}-{}", index + 1),
                 is_boundary: false,
                 document: document(part),
+                callers: callers(part),
             });
         }
         if let Some((name, statements)) = self.boundary.as_ref().filter(|(name, _)| !name.starts_with("arn:")) {
+            let statements: Vec<&Statement> = statements.iter().collect();
             policies.push(Policy {
                 name: name.clone(),
                 is_boundary: true,
-                document: document(&statements.iter().collect::<Vec<_>>()),
+                document: document(&statements),
+                callers: callers(&statements),
             });
         }
         match policies
@@ -253,6 +266,7 @@ pub(crate) fn never(project: &str, prefix: &str, stages: &BTreeSet<String>) -> P
     Policy {
         name: format!("deployer-{}-never", prefix.trim_end_matches('-')),
         is_boundary: false,
+        callers: Vec::new(),
         document: json!({
             "Version": "2012-10-17",
             "Statement": [
@@ -269,6 +283,11 @@ pub(crate) fn never(project: &str, prefix: &str, stages: &BTreeSet<String>) -> P
 /// A policy's document.
 fn document(statements: &[&Statement]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements.iter().map(|one| one.document()).collect::<Vec<_>>() })
+}
+
+fn callers(statements: &[&Statement]) -> Vec<(String, Caller)> {
+    let each = statements.iter().map(|one| (one.sid.clone(), one.caller.clone()));
+    each.collect()
 }
 
 impl Statement {

@@ -53,6 +53,11 @@ impl<'p> Resource<'p> {
         self.value.get("Properties")?.get(name)
     }
 
+    /// Where it lives.
+    pub(super) fn region(&self) -> String {
+        region(self.stack)
+    }
+
     /// Whether it has a property of this name, however deep.
     pub(super) fn has(&self, key: &str) -> bool {
         self.value

@@ -21,6 +21,10 @@ enum On {
     ManagedPolicies,
     /// The APIs, by their paths.
     Apis,
+    /// APIs that have routes for signed requests alone, which the contract's are signed for. Their ids are known only later.
+    SignedRoutes,
+    /// Functions whose own addresses are for signed requests alone.
+    SignedAddresses,
     /// What can't be granted for less, or has no name to be granted by: lists, and what belongs to no stack.
     All,
 }
@@ -164,6 +168,18 @@ const CALLS: &[Calls] = &[
         actions: &["apigateway:GET"],
     },
     Calls {
+        sid: "RoutesForSignedRequests",
+        on: On::SignedRoutes,
+        of: &["AWS::ApiGateway"],
+        actions: &["execute-api:Invoke"],
+    },
+    Calls {
+        sid: "AddressesForSignedRequests",
+        on: On::SignedAddresses,
+        of: &["AWS::Lambda::Url"],
+        actions: &["lambda:InvokeFunctionUrl"],
+    },
+    Calls {
         sid: "Distributions",
         on: On::Resources,
         of: &["AWS::CloudFront::Distribution"],
@@ -234,7 +250,7 @@ pub(super) fn statements(names: &Names<'_>) -> Vec<Statement> {
             caller: Caller::Deployer,
         }
     });
-    // Roles that name no policies have none to be read.
+    // What there is none of nobody asks for.
     statements.filter(|statement| !statement.resources.is_empty()).collect()
 }
 
@@ -257,9 +273,26 @@ impl Calls {
             On::LogGroups => names.log_groups(),
             On::ManagedPolicies => names.managed_policies(),
             On::Apis => apis::read(names),
+            On::SignedRoutes if is_signed(names, "AWS::ApiGateway", "AuthorizationType") => {
+                actions.iter().flat_map(|action| names.arns(action, None)).collect()
+            }
+            On::SignedAddresses if is_signed(names, "AWS::Lambda::Url", "AuthType") => {
+                actions.iter().flat_map(|action| names.arns(action, None)).collect()
+            }
+            On::SignedRoutes | On::SignedAddresses => BTreeSet::new(),
             On::All => BTreeSet::from(["*".to_owned()]),
         }
     }
+}
+
+/// Whether any resource of a type wants signed requests.
+fn is_signed(names: &Names<'_>, kind: &str, property: &str) -> bool {
+    let mut values = names
+        .resources()
+        .filter(|resource| resource.kind.starts_with(kind))
+        .filter_map(|resource| resource.property(property));
+    // One that a parameter chooses may be.
+    values.any(|value| value.as_str().is_none_or(|value| value == "AWS_IAM"))
 }
 
 /// All that the deployer may ask for.

@@ -122,6 +122,8 @@ pub fn stdout_of(args: &[&str]) -> Stdout {
             "openapi" if has("--out") => "openapi.json",
             "completions" | "man" | "openapi" => "",
             "package" => "package.json",
+            "policy" if args.get(at + 1) == Some(&"deploy") => "policy-deploy.json",
+            "policy" if args.get(at + 1) == Some(&"check") => "policy-check.json",
             "policy" => "policy-function.json",
             "releases" => "releases.json",
             "seed" => "seed.json",

@@ -59,6 +59,14 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// The parameters of a list of the query protocol, decoded, in order; `prefix` is what stands before their numbers.
+    pub fn parameters(&self, prefix: &str) -> Vec<String> {
+        let numbered = (1..).map(|number| self.parameter(&format!("{prefix}{number}")));
+        numbered.map_while(|value| value).collect()
+    }
+}
+
 /// Decides whether to answer a request instead of the emulator.
 type Rule = Box<dyn FnMut(&Seen) -> Option<Answer> + Send>;
 

@@ -71,7 +71,7 @@ pub(super) async fn run(session: Session<'_>) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::AccessDenied,
+        ErrorKind::Unverified,
         format!(
             "{} lacks {} of the permissions that deploying the stage {} takes",
             checked.caller,
@@ -177,10 +177,7 @@ impl<'a> Question<'a> {
             if *decision != PolicyEvaluationDecisionType::Allowed {
                 missing.push(Missing {
                     action: result.eval_action_name().to_owned(),
-                    asked_by: match self.statement.caller {
-                        Caller::Deployer => "deployer",
-                        Caller::CloudFormation(_) => "CloudFormation",
-                    },
+                    asked_by: self.statement.caller.name(),
                     resources: BTreeSet::from([self.resource.clone()]),
                     types: match &self.statement.caller {
                         Caller::Deployer => BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! `deployer policy deploy`: what the identity that deploys a stage has to be allowed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::cli::{Output, PolicyDeployArgs, PolicyFormat, PolicySubject};
 use crate::commands::ci::{Subject, substituted};
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
-use crate::identity::{Identity, Policy, boundary_name};
+use crate::identity::{Caller, Identity, Policy, boundary_name};
 use crate::project::Project;
 use crate::report::{CommandResult, Paint};
 
@@ -145,6 +145,18 @@ struct Written {
     role: &'static str,
     is_boundary: bool,
     document: Value,
+    statements: Vec<Because>,
+}
+
+/// Why a statement is there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Because {
+    sid: String,
+    /// `deployer`, or `CloudFormation` in the caller's name.
+    asked_by: &'static str,
+    /// The types of resources that it is for.
+    types: BTreeSet<String>,
 }
 
 impl Written {
@@ -158,6 +170,7 @@ impl Written {
             role,
             is_boundary: policy.is_boundary,
             document,
+            statements: policy.callers.into_iter().map(Because::of).collect(),
         }
     }
 
@@ -172,6 +185,17 @@ impl Written {
             _ => word.to_owned(),
         });
         words.collect::<Vec<_>>().join(separator)
+    }
+}
+
+impl Because {
+    fn of((sid, caller): (String, Caller)) -> Self {
+        let asked_by = caller.name();
+        let types = match caller {
+            Caller::Deployer => BTreeSet::new(),
+            Caller::CloudFormation(types) => types,
+        };
+        Self { sid, asked_by, types }
     }
 }
 

@@ -1,101 +1,82 @@
 //! How long the policies are, what they are about, and what they never allow.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::Value;
 
-use super::{POLICIES, allowed, boundary_file, file_of, fits, statements, text_of};
+use super::{NOWHERE, allowed, bounded, fits, folder, printed};
 use crate::support::Project;
-use crate::support::project::repository;
 
-/// The longest that a project, its stage and the names that its templates choose may have, and of regions and partitions.
-const LONGEST: &[(&str, usize)] = &[
-    ("PARTITION", "aws-us-gov".len()),
-    ("REGION", "ap-southeast-1".len()),
-    ("ACCOUNT", 12),
-    ("PROJECT", 20),
-    ("STAGE", 20),
-    ("FUNCTION", 64),
-    ("TABLE", 255),
-];
-
-/// IAM's is 6,144 characters without white space for a customer managed policy. There is to be room for a user's own.
+/// IAM's is 6,144 characters without white space for a customer managed policy.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const LONGEST_POLICY: usize = 5_500;
+const LONGEST_POLICY: usize = 6_144;
 
 /// Resources that the stage's name isn't in, and why.
-const NOT_THE_STAGES: &[(&str, &str, &str)] = &[
+const NOT_THE_STAGES: &[(&str, &str)] = &[
     (
-        "stacks",
-        "arn:PARTITION:cloudformation:REGION:ACCOUNT:changeSet/deployer-*/*",
+        "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deployer-*/*",
         "on AWS a change set may be asked for by its own ARN, which has the deployer's name for it",
     ),
-    ("stacks", "*", "neither lists of stacks nor templates have an ARN"),
-    ("site", "*", "what is made has no id yet, and lists have no ARN"),
+    ("*", "lists, and what is made and has no id yet"),
     (
-        "site",
-        "arn:PARTITION:cloudfront::ACCOUNT:distribution/*",
+        "arn:aws:cloudfront::123456789012:distribution/*",
         "its ARN has an id, and CloudFormation doesn't tag distributions",
     ),
     (
-        "site",
-        "arn:PARTITION:cloudfront::ACCOUNT:origin-access-control/*",
+        "arn:aws:cloudfront::123456789012:origin-access-control/*",
         "its ARN has an id, and it can't be tagged",
     ),
     (
-        "site",
-        "arn:PARTITION:cloudfront::ACCOUNT:response-headers-policy/*",
+        "arn:aws:cloudfront::123456789012:response-headers-policy/*",
         "its ARN has an id, and it can't be tagged",
     ),
     (
-        "app",
-        "arn:PARTITION:lambda:REGION:ACCOUNT:function:FUNCTION",
-        "the template chooses it",
+        "arn:aws:lambda:eu-central-1:123456789012:function:retrieve-user-data",
+        "the stage chooses it",
     ),
     (
-        "app",
-        "arn:PARTITION:logs:REGION:ACCOUNT:log-group:/aws/lambda/FUNCTION",
-        "the template chooses it",
+        "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/retrieve-user-data",
+        "the stage chooses it",
     ),
     (
-        "app",
-        "arn:PARTITION:logs:REGION:ACCOUNT:log-group:/aws/lambda/FUNCTION:*",
-        "the template chooses it",
+        "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/retrieve-user-data:*",
+        "the stage chooses it",
     ),
     (
-        "app",
-        "arn:PARTITION:iam::ACCOUNT:role/aws-service-role/ops.apigateway.amazonaws.com/*",
+        "arn:aws:iam::123456789012:role/aws-service-role/ops.apigateway.amazonaws.com/*",
         "the service's own role, one for the account",
     ),
     (
-        "app",
-        "arn:PARTITION:apigateway:REGION::/restapis",
+        "arn:aws:apigateway:eu-central-1::/restapis",
         "an API that is made has no id yet",
     ),
     (
-        "app",
-        "arn:PARTITION:apigateway:REGION::/restapis/*",
+        "arn:aws:apigateway:eu-central-1::/restapis/*",
         "its ARN has an id; what changes it asks for the stack's tag",
     ),
     (
-        "app",
-        "arn:PARTITION:apigateway:REGION::/tags/*",
+        "arn:aws:apigateway:eu-central-1::/tags/*",
         "there nobody can set the stack's tag",
     ),
-    ("app", "*", "lists of alarms and log groups have no ARN of their own"),
     (
-        "data",
-        "arn:PARTITION:dynamodb:REGION:ACCOUNT:table/TABLE",
-        "the template chooses it",
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/UserData",
+        "the stage chooses it",
     ),
     (
-        "data",
-        "arn:PARTITION:kms:REGION:ACCOUNT:key/*",
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/UserData/index/*",
+        "the stage chooses it",
+    ),
+    (
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/UserData/stream/*",
+        "the stage chooses it",
+    ),
+    (
+        "arn:aws:kms:eu-central-1:123456789012:key/*",
         "the account's key for tables, and only by way of DynamoDB",
     ),
-    ("data", "*", "a list of names has no ARN"),
 ];
+
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/three-tier-prod-function-boundary";
 
 /// Of what changes roles, what gives nobody anything, and why.
 const GIVES_NOTHING: &[(&str, &str)] = &[
@@ -112,56 +93,71 @@ const GIVES_NOTHING: &[(&str, &str)] = &[
     ),
 ];
 
+/// The policies that readers find here are what the command prints.
 #[test]
-fn each_policy_fits_with_the_longest_names() {
-    let files = POLICIES.iter().map(|policy| file_of(policy));
-    for file in files.chain([boundary_file()]) {
-        let mut text = text_of(file.clone());
-        for (placeholder, length) in LONGEST {
-            text = text.replace(placeholder, &"x".repeat(*length));
-        }
-        let policy: Value = serde_json::from_str(&text).expect("JSON");
-        let length = policy.to_string().len();
-        assert!(length <= LONGEST_POLICY, "{}: {length}", file.display());
+fn the_policies_in_docs_are_what_is_printed() {
+    let printed = printed(&Project::copy(), &[]);
+    let mut names = BTreeSet::new();
+    for policy in printed["policies"].as_array().expect("policies") {
+        let name = format!("{}.json", policy["name"].as_str().expect("a name"));
+        let text = std::fs::read_to_string(folder().join(&name)).expect("a policy");
+        let kept: Value = serde_json::from_str(&text).expect("JSON");
+        let how = "deployer policy deploy --account 123456789012 --region eu-central-1 --out docs/deploying-identity";
+        assert_eq!(kept, policy["document"], "{name} is made anew by `{how}`");
+        names.insert(name);
     }
+    let files = std::fs::read_dir(folder()).expect("a folder");
+    let files: BTreeSet<String> = files
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
+        .filter(|name| name.ends_with(".json"))
+        .collect();
+    assert_eq!(files, names);
 }
 
 #[test]
-fn nothing_of_one_app_region_or_partition_is_built_in() {
-    let files = POLICIES.iter().map(|policy| file_of(policy));
-    for file in files.chain([boundary_file()]) {
-        let text = text_of(file.clone());
-        for wrong in [
-            "arn:aws",
-            "UserData",
-            "retrieve-user-data",
-            "three-tier",
-            "us-east-1",
-            "read-one-table",
-        ] {
-            assert!(!text.contains(wrong), "`{wrong}` in {}", file.display());
+fn each_policy_is_as_long_as_iam_takes_and_they_are_few() {
+    for example in [None, Some("orders"), Some("site")] {
+        let project = example.map_or_else(Project::copy, Project::of);
+        let printed = printed(&project, &[]);
+        let policies = printed["policies"].as_array().expect("policies");
+        assert!(policies.len() <= 6, "{}", policies.len());
+        for policy in policies {
+            let length = policy["document"].to_string().len();
+            assert!(length <= LONGEST_POLICY, "{}: {length}", policy["name"]);
         }
     }
+}
+
+/// A hundred functions, each of which all that is about functions names.
+#[test]
+fn what_no_policy_holds_is_an_error_before_anybody_is_asked() {
+    let role = "arn:aws:iam::123456789012:role/runs";
+    let functions = (0..100).map(|number| {
+        format!(
+            "  F{number}: {{ Type: AWS::Lambda::Function, Properties: {{ FunctionName: \"a-name-that-is-long-and-its-own-{number}\", Role: \"{role}\", Handler: bootstrap, Runtime: provided.al2023, Code: {{ ZipFile: x }} }} }}\n"
+        )
+    });
+    let template = format!("Resources:\n{}", functions.collect::<String>());
+    let project = Project::bare("many", &[("stacks/many.yaml", &template)]);
+    let args = [&["policy", "deploy"], super::ACCOUNT].concat();
+    project.deployer(NOWHERE, &args).fails_with(2).says(&[
+        "would be longer than IAM takes",
+        "6144 characters",
+        "`${Project}-${Stage}-`",
+    ]);
 }
 
 #[test]
 fn each_resource_is_the_stages_or_has_a_reason() {
-    let allowed = allowed();
-    let mut unused: BTreeSet<_> = NOT_THE_STAGES
-        .iter()
-        .map(|(file, resource, _)| (*file, *resource))
-        .collect();
-    for statement in &allowed {
+    let mut unused: BTreeSet<&str> = NOT_THE_STAGES.iter().map(|(resource, _)| *resource).collect();
+    for statement in allowed(&Project::copy()) {
         for resource in &statement.resources {
-            let is_known = unused.remove(&(statement.file, resource.as_str()))
-                || NOT_THE_STAGES
-                    .iter()
-                    .any(|(file, known, _)| *file == statement.file && known == resource);
+            let is_known =
+                unused.remove(resource.as_str()) || NOT_THE_STAGES.iter().any(|(known, _)| known == resource);
             assert!(
-                is_known || resource.contains("PROJECT-STAGE-"),
-                "{} in {}.json has {resource}, which is all stages'",
+                is_known || resource.contains("three-tier-prod-"),
+                "{} has {resource}, which is all stages'",
                 statement.sid,
-                statement.file
             );
         }
     }
@@ -172,8 +168,8 @@ fn each_resource_is_the_stages_or_has_a_reason() {
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html>
 #[test]
 fn apis_of_other_stacks_are_only_read() {
-    let all = "arn:PARTITION:apigateway:REGION::/restapis/*";
-    let about_apis = allowed()
+    let all = "arn:aws:apigateway:eu-central-1::/restapis/*";
+    let about_apis = allowed(&Project::copy())
         .into_iter()
         .filter(|statement| statement.resources.iter().any(|one| one == all));
     let mut changes = 0;
@@ -183,7 +179,7 @@ fn apis_of_other_stacks_are_only_read() {
         }
         changes += 1;
         assert_eq!(
-            statement.condition["StringLike"]["aws:ResourceTag/aws:cloudformation:stack-name"], "PROJECT-STAGE-*",
+            statement.condition["StringLike"]["aws:ResourceTag/aws:cloudformation:stack-name"], "three-tier-prod-*",
             "{}",
             statement.sid
         );
@@ -193,9 +189,8 @@ fn apis_of_other_stacks_are_only_read() {
 
 #[test]
 fn a_role_is_given_nothing_but_within_the_boundary() {
-    let boundary = "arn:PARTITION:iam::ACCOUNT:policy/PROJECT-STAGE-function-boundary";
     let mut found = BTreeSet::new();
-    for statement in allowed() {
+    for statement in allowed(&Project::copy()) {
         for action in statement.actions.iter().filter(|action| action.starts_with("iam:")) {
             assert!(!action.contains('*'), "{action} is more than anybody can look over");
             let reads = ["iam:Get", "iam:List", "iam:Simulate"];
@@ -204,7 +199,7 @@ fn a_role_is_given_nothing_but_within_the_boundary() {
                 continue;
             }
             assert_eq!(
-                statement.condition["StringEquals"]["iam:PermissionsBoundary"], boundary,
+                statement.condition["StringEquals"]["iam:PermissionsBoundary"], BOUNDARY,
                 "{action} in {}",
                 statement.sid
             );
@@ -246,16 +241,16 @@ fn roles_are_for_lambda_and_functions_for_api_gateway_alone() {
             "kms:CreateGrant",
             "StringEquals",
             "kms:ViaService",
-            "dynamodb.REGION.amazonaws.com",
+            "dynamodb.eu-central-1.amazonaws.com",
         ),
         (
             "kms:DescribeKey",
             "StringEquals",
             "kms:ViaService",
-            "dynamodb.REGION.amazonaws.com",
+            "dynamodb.eu-central-1.amazonaws.com",
         ),
     ] {
-        let allowing: Vec<_> = allowed()
+        let allowing: Vec<_> = allowed(&Project::copy())
             .into_iter()
             .filter(|statement| statement.allows(action))
             .collect();
@@ -284,19 +279,12 @@ fn nobody_lifts_or_changes_a_boundary() {
         "dynamodb:PutResourcePolicy",
         "cloudfront:AssociateAlias",
     ];
-    for statement in allowed() {
+    for statement in allowed(&Project::copy()) {
         for action in forbidden {
             assert!(!statement.allows(action), "{} allows {action}", statement.sid);
         }
         for resource in statement.resources.iter().filter(|resource| *resource != "*") {
-            assert!(
-                !fits(
-                    resource,
-                    "arn:PARTITION:iam::ACCOUNT:policy/PROJECT-STAGE-function-boundary"
-                ),
-                "{} is about the boundary",
-                statement.sid
-            );
+            assert!(!fits(resource, BOUNDARY), "{} is about the boundary", statement.sid);
         }
     }
 }
@@ -305,18 +293,18 @@ fn nobody_lifts_or_changes_a_boundary() {
 /// in the boundary that it doesn't do.
 #[test]
 fn the_boundary_is_what_the_apps_role_does() {
-    let boundary = statements("function-boundary", &text_of(boundary_file()));
-    let allowed: BTreeSet<(String, String)> = boundary
-        .iter()
-        .flat_map(|statement| {
-            statement
-                .actions
-                .iter()
-                .map(|action| (action.clone(), statement.resources.join(" ")))
-        })
-        .collect();
-    let table = "arn:PARTITION:dynamodb:REGION:ACCOUNT:table/TABLE";
-    let logs = "arn:PARTITION:logs:REGION:ACCOUNT:log-group:/aws/lambda/FUNCTION:*";
+    let project = Project::copy();
+    let bounded = bounded(&project);
+    let each = |statement: &super::Statement| {
+        let resources = statement.resources.join(" ");
+        let actions = statement.actions.iter();
+        actions
+            .map(|action| (action.clone(), resources.clone()))
+            .collect::<Vec<_>>()
+    };
+    let allowed: BTreeSet<(String, String)> = bounded.iter().flat_map(each).collect();
+    let table = "arn:aws:dynamodb:eu-central-1:123456789012:table/UserData";
+    let logs = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/retrieve-user-data:*";
     let wanted = [
         ("dynamodb:GetItem", table),
         ("logs:CreateLogStream", logs),
@@ -324,7 +312,7 @@ fn the_boundary_is_what_the_apps_role_does() {
     ];
     let expected = wanted.map(|(action, resource)| (action.to_owned(), resource.to_owned()));
     assert_eq!(allowed, BTreeSet::from(expected));
-    let template = std::fs::read_to_string(repository().join("stacks/logic.yaml")).expect("a template");
+    let template = project.read("stacks/logic.yaml");
     let (_, policies) = template.split_once("      Policies:").expect("the role's policies");
     let (policies, _) = policies.split_once("\n\n").expect("they end");
     for (action, _) in wanted {
@@ -333,45 +321,59 @@ fn the_boundary_is_what_the_apps_role_does() {
     assert_eq!(policies.matches("Action:").count(), 2, "{policies}");
 }
 
-/// What stands in the folder's README, as somebody copies it, with an `aws` that notes what it is asked.
+/// A stage whose templates have policies of their own may change those that are called after it; its boundary is called so, too.
 #[test]
-fn the_recipe_makes_each_policy_and_leaves_no_placeholder() {
-    let readme = text_of(repository().join("docs/deploying-identity/README.md"));
-    let (_, recipe) = readme.split_once("```sh\n").expect("a recipe");
-    let (recipe, _) = recipe.split_once("```").expect("its end");
-    let project = Project::bare("recipe", &[]);
-    let aws = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n";
-    project.executable("bin/aws", aws);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = vec![project.path().join("bin")];
-    folders.extend(std::env::split_paths(&path));
-    let output = Command::new("sh")
-        .args(["-ec", recipe])
-        .current_dir(repository())
-        .env("PATH", std::env::join_paths(folders).expect("a path"))
-        .output()
-        .expect("a shell");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-
-    let mut made = BTreeSet::new();
-    for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
-        let arguments: Vec<String> = serde_json::from_str(line).expect("JSON");
-        let [iam, create, name_is, name, document_is, document] = arguments.as_slice() else {
-            panic!("{arguments:?}");
-        };
-        let said = [iam, create, name_is, document_is].map(String::as_str);
-        assert_eq!(said, ["iam", "create-policy", "--policy-name", "--policy-document"]);
-        let policy: Value = serde_json::from_str(document).expect("JSON");
-        assert!(
-            policy["Statement"].as_array().is_some_and(|all| !all.is_empty()),
-            "{document}"
-        );
-        for (placeholder, _) in LONGEST {
-            assert!(!document.contains(placeholder), "{placeholder} in {document}");
-        }
-        made.insert(name.clone());
+fn who_may_change_policies_never_changes_the_boundary() {
+    let template = "
+Resources:
+  Reads:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: { Version: \"2012-10-17\", Statement: [{ Effect: Allow, Action: s3:GetObject, Resource: !Sub \"arn:${AWS::Partition}:s3:::shared/*\" }] }
+      Roles: [!Ref Role]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: { Version: \"2012-10-17\", Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: sts:AssumeRole }] }
+";
+    let project = Project::bare("own", &[("stacks/own.yaml", template)]);
+    let printed = printed(&project, &[]);
+    let policies = printed["policies"].as_array().expect("policies");
+    let all: Vec<&Value> = policies
+        .iter()
+        .filter(|policy| policy["isBoundary"] == false)
+        .flat_map(|policy| policy["document"]["Statement"].as_array().expect("statements"))
+        .collect();
+    let boundary = "arn:aws:iam::123456789012:policy/own-prod-function-boundary";
+    let changes = all
+        .iter()
+        .find(|one| super::texts(&one["Action"]).contains(&"iam:CreatePolicyVersion".to_owned()));
+    let changes = changes.expect("it may change the stage's own");
+    assert!(
+        super::texts(&changes["Resource"]).iter().any(|one| fits(one, boundary)),
+        "{changes}"
+    );
+    let denied = all.iter().find(|one| one["Effect"] == "Deny").expect("a denial");
+    assert_eq!(denied["Resource"], boundary);
+    for action in [
+        "iam:CreatePolicyVersion",
+        "iam:DeletePolicy",
+        "iam:SetDefaultPolicyVersion",
+    ] {
+        assert!(super::texts(&denied["Action"]).contains(&action.to_owned()), "{denied}");
     }
-    let names = POLICIES.iter().chain(["function-boundary"].iter());
-    let names: BTreeSet<String> = names.map(|name| format!("three-tier-prod-{name}")).collect();
-    assert_eq!(made, names);
+    // What it attaches, it attaches within the boundary.
+    let attaches = all
+        .iter()
+        .find(|one| super::texts(&one["Action"]).contains(&"iam:AttachRolePolicy".to_owned()));
+    assert_eq!(
+        attaches.expect("a statement")["Condition"]["StringEquals"]["iam:PermissionsBoundary"],
+        boundary
+    );
+    let bound = policies
+        .iter()
+        .find(|policy| policy["isBoundary"] == true)
+        .expect("a boundary");
+    assert_eq!(bound["document"]["Statement"][0]["Action"], "s3:GetObject");
+    assert_eq!(bound["document"]["Statement"][0]["Resource"], "arn:aws:s3:::shared/*");
 }

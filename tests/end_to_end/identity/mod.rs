@@ -1,28 +1,37 @@
-//! What the policies of `docs/` let the identity that deploys do: enough, and not more. The emulator can't show it: it
-//! checks nobody for what CloudFormation makes. So they are held against what AWS publishes, and against what is asked for.
+//! What `deployer policy deploy` lets the identity that deploys do: enough, and not more. The emulator can't show all of it: it checks
+//! nobody for what CloudFormation makes. So that is held against what AWS publishes, and the rest against what is asked for.
 
 mod boundary;
+mod check;
 mod coverage;
+mod formats;
 mod limits;
+mod user;
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::support::Project;
 use crate::support::project::repository;
 
-/// The policies of the identity that deploys.
-const POLICIES: &[&str] = &["stacks", "site", "app", "data"];
+/// Where nobody is asked.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// For whom policies are printed here.
+const ACCOUNT: &[&str] = &["--account", "123456789012", "--region", "eu-central-1"];
 
 /// A statement of a policy.
 #[derive(Debug)]
 struct Statement {
-    /// The file that it is in, without its ending.
-    file: &'static str,
     sid: String,
     actions: Vec<String>,
     resources: Vec<String>,
     condition: Value,
+    /// Whether it is for what the deployer itself asks for.
+    is_own: bool,
+    /// The types of resources that CloudFormation asks for it for.
+    types: Vec<String>,
 }
 
 impl Statement {
@@ -31,45 +40,51 @@ impl Statement {
     }
 }
 
-fn file_of(policy: &str) -> PathBuf {
-    repository()
-        .join("docs/deploying-identity")
-        .join(format!("{policy}.json"))
-}
-
-fn boundary_file() -> PathBuf {
-    repository().join("docs/function-boundary.json")
-}
-
-fn text_of(file: PathBuf) -> String {
-    std::fs::read_to_string(file).expect("a policy")
+/// What is printed for a project's stage.
+fn printed(project: &Project, args: &[&str]) -> Value {
+    let all = [&["policy", "deploy", "--output", "json"], ACCOUNT, args].concat();
+    project.deployer(NOWHERE, &all).success().json()
 }
 
 /// All that the identity is allowed, in all of its policies.
-fn allowed() -> Vec<Statement> {
-    let of = |file: &'static str| statements(file, &text_of(file_of(file)));
-    POLICIES.iter().copied().flat_map(of).collect()
+fn allowed(project: &Project) -> Vec<Statement> {
+    let printed = printed(project, &[]);
+    let policies = printed["policies"].as_array().expect("policies");
+    let theirs = policies.iter().filter(|policy| policy["isBoundary"] == false);
+    theirs.flat_map(statements).collect()
+}
+
+/// What functions are allowed at most.
+fn bounded(project: &Project) -> Vec<Statement> {
+    let printed = printed(project, &[]);
+    let policies = printed["policies"].as_array().expect("policies");
+    let boundary = policies.iter().find(|policy| policy["isBoundary"] == true);
+    statements(boundary.expect("a boundary"))
 }
 
 /// A policy's statements, each of which allows something.
-fn statements(file: &'static str, text: &str) -> Vec<Statement> {
-    let policy: Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(policy["Version"], "2012-10-17", "{file}");
-    let statements = policy["Statement"].as_array().expect("statements");
-    let read = |statement: &Value| {
+fn statements(policy: &Value) -> Vec<Statement> {
+    let document = &policy["document"];
+    assert_eq!(document["Version"], "2012-10-17");
+    let statements = document["Statement"].as_array().expect("statements");
+    let reasons = policy["statements"].as_array().expect("reasons");
+    assert_eq!(statements.len(), reasons.len());
+    let read = |(statement, reason): (&Value, &Value)| {
         let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
         let keys = statement.as_object().expect("a statement").keys();
         assert!(keys.clone().all(|key| known.contains(&key.as_str())), "{statement}");
         assert_eq!(statement["Effect"], "Allow", "{statement}");
+        assert_eq!(statement["Sid"], reason["sid"], "{statement}");
         Statement {
-            file,
             sid: statement["Sid"].as_str().expect("a Sid").to_owned(),
             actions: texts(&statement["Action"]),
             resources: texts(&statement["Resource"]),
             condition: statement["Condition"].clone(),
+            is_own: reason["askedBy"] == "deployer",
+            types: texts(&reason["types"]),
         }
     };
-    statements.iter().map(read).collect()
+    statements.iter().zip(reasons).map(read).collect()
 }
 
 /// A text, or a list of them.
@@ -81,6 +96,10 @@ fn texts(value: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Where the policies of this repository's project are kept, for readers.
+fn folder() -> PathBuf {
+    repository().join("docs/deploying-identity")
+}
 /// Whether a text fits a pattern of IAM's, in which `*` is any text.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let Some((beginning, rest)) = pattern.split_once('*') else {
