@@ -144,7 +144,7 @@ const OPTIONAL: &[Optional] = &[
     ),
     optional(
         "AWS::Lambda::Function",
-        &["lambda:AssociateRuntimeAlias", "lambda:PutRuntimeManagementConfig"],
+        &["lambda:PutRuntimeManagementConfig"],
         &["RuntimeManagementConfig"],
     ),
     optional(
@@ -159,7 +159,7 @@ const OPTIONAL: &[Optional] = &[
     ),
     optional(
         "AWS::Logs::LogGroup",
-        &["firehose:*", "logs:*LogDelivery", "logs:*ResourcePolicy", "s3:*"],
+        &["firehose:*", "logs:*LogDelivery", "logs:*ResourcePolicy"],
         &["ResourcePolicyDocument"],
     ),
     optional("AWS::Logs::LogGroup", &["logs:*KmsKey"], &["KmsKeyId"]),
@@ -301,39 +301,54 @@ const FREE: &[&str] = &[
     "AWS::CloudFormation::WaitConditionHandle",
 ];
 
-/// Statements by what they grant for whom, and under which condition.
-#[derive(Default)]
-struct Granted(BTreeMap<(String, BTreeSet<String>, String), (BTreeSet<String>, BTreeSet<String>)>);
+/// What is granted together: actions of one service on the same resources under the same condition.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Grant {
+    prefix: String,
+    resources: BTreeSet<String>,
+    /// As JSON; "" for none.
+    condition: String,
+}
 
-impl Granted {
+/// Which actions, and for which types.
+#[derive(Debug, Default)]
+struct Granted {
+    actions: BTreeSet<String>,
+    kinds: BTreeSet<String>,
+}
+
+#[derive(Default)]
+struct Grants(BTreeMap<Grant, Granted>);
+
+impl Grants {
     fn add(&mut self, action: &str, kind: &str, resources: BTreeSet<String>, condition: Option<Value>) {
         if resources.is_empty() {
             return;
         }
-        let prefix = action.split(':').next().unwrap_or_default().to_owned();
-        let condition = condition.map_or(String::new(), |condition| condition.to_string());
-        let (actions, kinds) = self.0.entry((prefix, resources, condition)).or_default();
-        actions.insert(action.to_owned());
-        kinds.insert(kind.to_owned());
+        let grant = Grant {
+            prefix: action.split(':').next().unwrap_or_default().to_owned(),
+            resources,
+            condition: condition.map_or(String::new(), |condition| condition.to_string()),
+        };
+        let granted = self.0.entry(grant).or_default();
+        granted.actions.insert(action.to_owned());
+        granted.kinds.insert(kind.to_owned());
     }
 
     fn statements(self) -> Vec<Statement> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let statements = self
-            .0
-            .into_iter()
-            .map(|((prefix, resources, condition), (actions, kinds))| {
-                let count = counts.entry(prefix.clone()).or_default();
-                *count += 1;
-                Statement {
-                    sid: format!("For{}{count}", sid(&prefix)),
-                    effect: Effect::Allow,
-                    actions,
-                    resources,
-                    condition: serde_json::from_str(&condition).ok(),
-                    caller: Caller::CloudFormation(kinds),
-                }
-            });
+        let statements = self.0.into_iter().map(|(grant, granted)| {
+            let count = counts.entry(grant.prefix.clone()).or_default();
+            *count += 1;
+            Statement {
+                sid: format!("For{}{count}", sid(&grant.prefix)),
+                effect: Effect::Allow,
+                actions: granted.actions,
+                resources: grant.resources,
+                condition: serde_json::from_str(&grant.condition).ok(),
+                caller: Caller::CloudFormation(granted.kinds),
+            }
+        });
         statements.collect()
     }
 }
@@ -350,7 +365,7 @@ fn sid(prefix: &str) -> String {
 /// The statements for what CloudFormation asks for this stage's resources; `boundary` is the name of the policy that its roles have for
 /// one, or its ARN.
 pub(super) fn statements(names: &Names<'_>, boundary: &str, notes: &mut Notes) -> Vec<Statement> {
-    let mut granted = Granted::default();
+    let mut granted = Grants::default();
     let kinds: BTreeSet<&str> = names.resources().map(|resource| resource.kind).collect();
     for kind in kinds.iter().filter(|kind| !FREE.contains(kind)) {
         let Some(known) = resource_type(kind) else {
@@ -519,4 +534,28 @@ fn principals(permissions: &[Resource<'_>]) -> Option<Value> {
         [only] => json!({ "StringEquals": { "lambda:Principal": only } }),
         several => json!({ "StringEquals": { "lambda:Principal": several } }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_optional_action_is_one_that_its_types_handlers_call() {
+        for one in OPTIONAL {
+            let known = resource_type(one.of).unwrap_or_else(|| panic!("{} has no handlers", one.of));
+            for pattern in one.actions {
+                let mut actions = known.actions();
+                assert!(actions.any(|action| matches(pattern, &action)), "{} {pattern}", one.of);
+            }
+        }
+    }
+
+    #[test]
+    fn a_services_statements_are_named_by_letters_and_digits() {
+        assert_eq!(sid("dynamodb"), "Dynamodb");
+        assert_eq!(sid("acm-pca"), "AcmPca");
+        assert_eq!(own_prefix("AWS::DynamoDB::Table"), "dynamodb");
+        assert_eq!(own_prefix("AWS::Lambda::EventSourceMapping"), "lambda");
+    }
 }

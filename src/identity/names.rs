@@ -447,3 +447,122 @@ fn filled(form: &str, region: &str, known: Option<(&str, &str)>) -> String {
     }
     text + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_variable_of_an_arn_tells_what_it_is_about() {
+        for (variable, kind, about) in [
+            ("TableName", "index", "table"),
+            ("RoleNameWithPath", "role", "role"),
+            ("ParameterNameWithoutLeadingSlash", "parameter", "parameter"),
+            ("Name", "function", "function"),
+            ("Id", "origin-access-control", "originaccesscontrol"),
+            ("UUID", "eventSourceMapping", "uuid"),
+        ] {
+            assert_eq!(stem(variable, kind), about, "{variable}");
+        }
+    }
+
+    fn project(template: &str) -> (TempDir, Project) {
+        let folder = TempDir::new().expect("a folder");
+        fs::create_dir(folder.path().join("stacks")).expect("made");
+        fs::write(
+            folder.path().join("stacks/stages.yaml"),
+            "project: p\nstages:\n  s: {}\n",
+        )
+        .expect("written");
+        fs::write(folder.path().join("stacks/one.yaml"), template).expect("written");
+        let project = Project::open(folder.path(), "s").expect("a project");
+        (folder, project)
+    }
+
+    fn arns(template: &str, action: &str, for_type: &str) -> Vec<String> {
+        let (_folder, project) = project(template);
+        Names::of(&project).arns(action, Some(for_type)).into_iter().collect()
+    }
+
+    #[test]
+    fn what_has_a_name_is_granted_by_it() {
+        let queue = |properties: &str| {
+            format!("Resources:\n  Q: {{ Type: AWS::SQS::Queue, Properties: {{ {properties} }} }}\n")
+        };
+        let arn = |name: &str| format!("arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
+        for (properties, name) in [
+            ("QueueName: jobs", "jobs"),
+            ("QueueName: !Sub \"jobs-${AWS::Region}\"", "jobs-${AWS::Region}"),
+            ("QueueName: !Join [\"-\", [jobs, !Ref Unknown]]", "jobs-*"),
+            ("QueueName: !Sub \"${Unknown}-jobs\"", "*-jobs"),
+            ("QueueName: !Ref Unknown", "*"),
+            ("DelaySeconds: 1", "p-s-*"),
+        ] {
+            let template = format!(
+                "Parameters: {{ Unknown: {{ Type: \"AWS::SSM::Parameter::Value<String>\" }} }}\n{}",
+                queue(properties)
+            );
+            assert_eq!(
+                arns(&template, "sqs:CreateQueue", "AWS::SQS::Queue"),
+                [arn(name)],
+                "{properties}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_an_id_is_granted_as_all_of_its_kind() {
+        let template = "Resources:\n  K: { Type: AWS::KMS::Key, Properties: { KeyPolicy: {} } }\n";
+        let all = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
+        assert_eq!(arns(template, "kms:DescribeKey", "AWS::KMS::Key"), [all]);
+        assert_eq!(arns(template, "kms:CreateKey", "AWS::KMS::Key"), ["*"]);
+    }
+
+    #[test]
+    fn some_services_write_names_otherwise() {
+        let template = "
+Resources:
+  S: { Type: AWS::SecretsManager::Secret, Properties: { Name: token } }
+  P: { Type: AWS::SSM::Parameter, Properties: { Name: /shop/rate, Type: String, Value: x } }
+  L: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: /shop } }
+  G: { Type: AWS::CloudWatch::Dashboard, Properties: { DashboardBody: x } }
+";
+        let here = "${AWS::Region}:${AWS::AccountId}";
+        let of = |rest: String| format!("arn:${{AWS::Partition}}:{rest}");
+        for (action, kind, expected) in [
+            (
+                "secretsmanager:DeleteSecret",
+                "AWS::SecretsManager::Secret",
+                vec![of(format!("secretsmanager:{here}:secret:token-??????"))],
+            ),
+            (
+                "ssm:PutParameter",
+                "AWS::SSM::Parameter",
+                vec![of(format!("ssm:{here}:parameter/shop/rate"))],
+            ),
+            (
+                "logs:DeleteLogGroup",
+                "AWS::Logs::LogGroup",
+                vec![
+                    of(format!("logs:{here}:log-group:/shop")),
+                    of(format!("logs:{here}:log-group:/shop:*")),
+                ],
+            ),
+            // It may be called after its logical id alone.
+            (
+                "cloudwatch:PutDashboard",
+                "AWS::CloudWatch::Dashboard",
+                vec![
+                    of("cloudwatch::${AWS::AccountId}:dashboard/G-*".to_owned()),
+                    of("cloudwatch::${AWS::AccountId}:dashboard/p-s-*".to_owned()),
+                ],
+            ),
+        ] {
+            assert_eq!(arns(template, action, kind), expected, "{action}");
+        }
+    }
+}

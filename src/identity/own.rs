@@ -294,9 +294,3 @@ fn is_signed(names: &Names<'_>, kind: &str, property: &str) -> bool {
     // One that a parameter chooses may be.
     values.any(|value| value.as_str().is_none_or(|value| value == "AWS_IAM"))
 }
-
-/// All that the deployer may ask for.
-#[cfg(test)]
-pub(super) fn actions() -> BTreeSet<&'static str> {
-    CALLS.iter().flat_map(|calls| calls.actions.iter().copied()).collect()
-}

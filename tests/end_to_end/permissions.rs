@@ -217,3 +217,22 @@ async fn a_role_that_lacks_what_its_program_asks_for_is_refused_before_anything_
     project.write("stacks/verify.yaml", &(project.read("stacks/verify.yaml") + skip));
     up().success();
 }
+
+/// The texts that tell are the same for each processor. There is no other to build for here, so the program says that it is for one.
+#[test]
+fn a_program_for_another_processor_is_read_alike() {
+    let project = Project::copy();
+    let here = policy(&project, &["--function-package", &asking("table")]);
+    let mut program = std::fs::read(asking("table")).expect("a program");
+    // `e_machine` of an ELF header; 183 is EM_AARCH64. <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>
+    program[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    let (from, to) = (&b"/lib64/ld-linux-x86-64.so.2\0"[..], b"/lib/ld-linux-aarch64.so.1\0\0");
+    let loader = program.windows(from.len()).position(|bytes| bytes == from);
+    let loader = loader.expect("what starts it");
+    program[loader..loader + to.len()].copy_from_slice(to);
+    std::fs::write(project.path().join("arm"), program).expect("written");
+    project.edit("stacks/stages.yaml", "Architecture: x86_64", "Architecture: arm64");
+    let there = policy(&project, &["--function-package", "arm"]);
+    assert!(called(&there["functions"][0]).len() > 3, "{there}");
+    assert_eq!(called(&here["functions"][0]), called(&there["functions"][0]));
+}

@@ -90,6 +90,8 @@ fn check_is_closed(schema: &str, document: &Value) {
             let maps = ["files", "environment", "parameters", "packages"];
             maps.iter().any(|map| place.ends_with(&format!(".{map}")))
         }
+        // IAM's own keys.
+        "policy-deploy.json" => place.contains(".Condition"),
         "diff.json" | "status.json" | "up.json" => {
             place == "stacks.*.outputs" || place.contains(".before") || place.contains(".after")
         }
@@ -143,11 +145,12 @@ fn settled(args: &[&str], said: &str) -> String {
     told.iter().map(|told| format!("{told}\n")).collect()
 }
 
-/// What is said of the site while it runs, with the lines in which it goes on.
+/// What is said of the site and of a plan while it runs, with the lines in which it goes on.
 static OF_SITE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?m)^  [✓·] site  .*(\n      .*)*").expect("a pattern"));
+    LazyLock::new(|| Regex::new(r"(?m)^  [✓·] (?:plan|site) .*(\n      .*)*").expect("a pattern"));
 
-/// With what is said of the site in one line: how fast it was sent decides where the command breaks it.
+/// With what is said of those in one line: how fast the site was sent, and when the plan was made to which fraction of a second,
+/// decide where the command breaks it.
 fn unbroken(screen: &str) -> String {
     let joined = OF_SITE.replace_all(screen, |found: &regex::Captures<'_>| found[0].replace("\n      ", " "));
     joined.into_owned()
@@ -540,6 +543,35 @@ fn policy_says_what_a_program_asks_for() {
         let args = ["policy", "function", "--function-package", "table"];
         let block = form.block(project.path(), &args, |deployer| deployer);
         files.add("policy-function", form, &args, &block);
+    }
+    files.compare();
+}
+
+#[test]
+fn policy_says_what_deploying_takes() {
+    let mut files = Files::default();
+    for form in FORMS {
+        let project = Project::copy();
+        for args in [
+            &[
+                "policy",
+                "deploy",
+                "--account",
+                "123456789012",
+                "--region",
+                "eu-central-1",
+                "--out",
+                "policies",
+            ][..],
+            &["policy", "deploy", "--account", "1234"],
+        ] {
+            let block = form.block(project.path(), args, |deployer| deployer);
+            files.add("policy-deploy", form, args, &block);
+        }
+        let proxy = crate::identity::simulator(|action| action == "s3:PutObject");
+        let args = ["policy", "check", "--region", "eu-central-1"];
+        let block = form.block(project.path(), &args, |deployer| deployer.at(&proxy.endpoint()));
+        files.add("policy-check", form, &args, &block);
     }
     files.compare();
 }

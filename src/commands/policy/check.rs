@@ -73,10 +73,11 @@ pub(super) async fn run(session: Session<'_>) -> Result<()> {
     Err(Error::new(
         ErrorKind::Unverified,
         format!(
-            "{} lacks {} of the permissions that deploying the stage {} takes",
+            "{} isn't allowed all that deploying the stage {} takes: {} of {} actions are missing",
             checked.caller,
+            context.project.stage.name,
             checked.missing.len(),
-            context.project.stage.name
+            checked.actions
         ),
     )
     .hint("`deployer policy deploy` prints the policies for an administrator to attach to it."))

@@ -30,6 +30,14 @@ pub(super) async fn run(args: &PolicyDeployArgs, session: Session<'_>) -> Result
         )
         .hint("Leave out one of both, or say with --out where they are to be written."));
     }
+    let is_account = |text: &String| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(account) = args.account.as_ref().filter(|account| !is_account(account)) {
+        return Err(Error::new(
+            ErrorKind::InvalidUsage,
+            format!("--account {account}: an account's number has twelve digits"),
+        )
+        .hint("`aws sts get-caller-identity` tells that of the credentials; leave --account out, and it is asked."));
+    }
     let project = crate::commands::open(global, reporter)?;
     project.check()?;
     let (groups, notes) = match args.r#for {
@@ -38,8 +46,8 @@ pub(super) async fn run(args: &PolicyDeployArgs, session: Session<'_>) -> Result
             let identity = Identity::of(&project, &boundary);
             if identity.has_boundary() && project.stage.boundary.is_none() {
                 reporter.warn(format!(
-                    "it may make roles only within the boundary {boundary}: write `boundary: {boundary}` under {} in \
-                     stacks/stages.yaml",
+                    "whoever has these policies may make roles only within the boundary {boundary}: write `boundary: {boundary}` under \
+                     {} in stacks/stages.yaml",
                     project.stage.name
                 ));
             }
@@ -92,13 +100,6 @@ pub(super) async fn run(args: &PolicyDeployArgs, session: Session<'_>) -> Result
 
 /// Which account and region they are for.
 async fn place(args: &PolicyDeployArgs, project: &Project, session: Session<'_>) -> Result<Place> {
-    let is_account = |text: &String| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(account) = args.account.as_ref().filter(|account| !is_account(account)) {
-        return Err(Error::new(
-            ErrorKind::InvalidUsage,
-            format!("--account {account}: an account's number has twelve digits"),
-        ));
-    }
     let account = args.account.clone().or_else(|| project.stage.account.clone());
     let region = session.global.region.clone().or_else(|| project.stage.region.clone());
     match (account, region) {

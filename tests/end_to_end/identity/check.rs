@@ -8,10 +8,10 @@ use super::allowed;
 use crate::support::answers::Answer;
 use crate::support::{Project, Proxy, Ran};
 
-const USER: &str = "arn:aws:iam::123456789012:user/deploys";
+pub(super) const USER: &str = "arn:aws:iam::123456789012:user/deploys";
 
 /// A proxy that stands for AWS: who asks is `caller`, and the simulator allows all but what `is_denied`.
-fn aws(caller: &'static str, is_denied: fn(&str) -> bool) -> Proxy {
+pub(super) fn aws(caller: &'static str, is_denied: fn(&str) -> bool) -> Proxy {
     let proxy = Proxy::before_nobody();
     proxy.rule(move |seen| match seen.operation.as_str() {
         "GetCallerIdentity" => Some(answer(
@@ -108,7 +108,7 @@ fn what_is_missing_is_listed_with_who_asks_for_it() {
     let project = Project::copy();
     let proxy = aws(USER, |action| matches!(action, "s3:PutObject" | "iam:PassRole"));
     let found = check(&project, &proxy, &[]).ends_with(3);
-    let found = found.says(&["lacks 2 of the permissions", "deployer policy deploy"]);
+    let found = found.says(&["2 of 208 actions are missing", "deployer policy deploy"]);
     for line in [
         "s3:PutObject isn't allowed, which deployer asks for itself",
         "  on arn:aws:s3:::three-tier-prod-site-123456789012-eu-central-1/*",

@@ -12,8 +12,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::Project;
 use crate::support::project::repository;
+use crate::support::{Project, Proxy};
+
+/// What stands for AWS where a user is to deploy; its simulator allows all but what `is_denied`.
+pub(crate) fn simulator(is_denied: fn(&str) -> bool) -> Proxy {
+    check::aws(check::USER, is_denied)
+}
 
 /// Where nobody is asked.
 const NOWHERE: &str = "http://127.0.0.1:1";

@@ -2,7 +2,6 @@
 //! What CloudFormation asks for in the user's name it never checks: `coverage` holds that against AWS's own lists.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use aws_sdk_dynamodb::config::Credentials;
 use serde_json::{Value, json};
@@ -82,30 +81,26 @@ fn printed(project: &Project, emulator: &Emulator, stage: &str) -> Vec<(Value, b
     statements.collect()
 }
 
-/// All that is done with a stage, the first up and the last down with it.
-fn life(stage: &str, edit: impl Fn() + 'static) -> Vec<(Box<dyn Fn()>, Vec<String>)> {
-    let nothing: fn() = || {};
-    let steps: [(Box<dyn Fn()>, &[&str]); 9] = [
-        (Box::new(nothing), &["up"]),
-        (Box::new(nothing), &["verify"]),
-        (Box::new(nothing), &["seed", "--overwrite"]),
-        (Box::new(nothing), &["openapi"]),
-        (Box::new(nothing), &["logs"]),
-        (Box::new(nothing), &["diagnose"]),
-        (Box::new(edit), &["up"]),
-        (Box::new(nothing), &["stages"]),
-        (Box::new(nothing), &["down", "--yes", "--delete-data"]),
+/// All that is done with the stage `dev`, the first up and the last down with it; `edit` changes what the second up deploys.
+fn life(user: &User, project: &Project, edit: impl Fn()) -> impl Iterator<Item = Ran> {
+    const CHANGED: usize = 6;
+    let steps: [&[&str]; 9] = [
+        &["up", "--stage", "dev"],
+        &["verify", "--stage", "dev"],
+        &["seed", "--overwrite", "--stage", "dev"],
+        &["openapi", "--stage", "dev"],
+        &["logs", "--stage", "dev"],
+        &["diagnose", "--stage", "dev"],
+        &["up", "--stage", "dev"],
+        &["stages"],
+        &["down", "--yes", "--delete-data", "--stage", "dev"],
     ];
-    let steps = steps.into_iter().map(|(before, args)| {
-        let of_stage: &[&str] = if args == ["stages"] { &[] } else { &["--stage", stage] };
-        let args = args.iter().chain(of_stage).map(|word| (*word).to_owned());
-        (before, args.collect())
-    });
-    steps.collect()
-}
-
-fn run(user: &User, project: &Project, args: &[String]) -> Ran {
-    user.deployer(project, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    steps.into_iter().enumerate().map(move |(step, args)| {
+        if step == CHANGED {
+            edit();
+        }
+        user.deployer(project, args)
+    })
 }
 
 /// What the emulator alone is asked for, which makes no change set of changed outputs.
@@ -120,7 +115,7 @@ async fn who_has_only_what_was_printed_deploys_each_example() {
         (Some("orders"), "LapseAfterDays: 2", "LapseAfterDays: 5"),
     ] {
         let emulator = Emulator::start();
-        let project = Rc::new(example.map_or_else(Project::copy, Project::of));
+        let project = example.map_or_else(Project::copy, Project::of);
         let user = User::new(&emulator, "deploys").await;
         let all = printed(&project, &emulator, "dev").into_iter();
         let all = all.map(|(statement, _)| statement).chain([of_emulators()]);
@@ -135,10 +130,8 @@ async fn who_has_only_what_was_printed_deploys_each_example() {
             .await;
         let refused = format!("{:?}", other.expect_err("not the stage's"));
         assert!(refused.contains("AccessDenied"), "{refused}");
-        let edited = Rc::clone(&project);
-        for (before, args) in life("dev", move || edited.edit("stacks/stages.yaml", from, to)) {
-            before();
-            run(&user, &project, &args).success();
+        for ran in life(&user, &project, || project.edit("stacks/stages.yaml", from, to)) {
+            ran.success();
         }
     }
 }
@@ -191,10 +184,7 @@ async fn each_statement_for_the_deployers_own_calls_is_missed() {
                 let names_it = |action: &String| ran.stdout.contains(&format!("to perform: {action} "));
                 ran.code != 0 || actions.iter().any(names_it)
             };
-            let missing = life("dev", || {})
-                .into_iter()
-                .map(|(_, args)| run(&user, &project, &args))
-                .find(is_missed);
+            let missing = life(&user, &project, || {}).find(is_missed);
             let missing = missing.unwrap_or_else(|| panic!("nobody misses {sid}"));
             let said = missing.stdout + &missing.stderr;
             assert!(said.contains("AccessDenied") || said.contains("403"), "{sid}: {said}");
