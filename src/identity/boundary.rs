@@ -73,7 +73,18 @@ fn document<'p>(
             .flat_map(|resource| names.texts_of(owner, resource))
             .collect();
         match actions {
-            Some(actions) if !resources.is_empty() => add(found, actions, resources, owner.kind),
+            Some(actions) if !resources.is_empty() => {
+                let is_said = items(statement.get("Resource")).iter().any(|resource| resource == "*");
+                if resources.contains("*") && !is_said {
+                    let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+                    notes.add(format!(
+                        "the boundary allows {} on all resources: which {} means can't be told",
+                        actions.join(", "),
+                        owner.id
+                    ));
+                }
+                add(found, actions, resources, owner.kind);
+            }
             _ => notes.add(format!(
                 "the boundary lacks what {} allows in a statement whose actions or resources can't be told: add it",
                 owner.id

@@ -368,6 +368,10 @@ pub(super) fn statements(names: &Names<'_>, boundary: &str, notes: &mut Notes) -
     let mut granted = Grants::default();
     let kinds: BTreeSet<&str> = names.resources().map(|resource| resource.kind).collect();
     for kind in kinds.iter().filter(|kind| !FREE.contains(kind)) {
+        if kind.is_empty() {
+            notes.add("what macros make in the templates can't be seen: add what an error names".to_owned());
+            continue;
+        }
         let Some(known) = resource_type(kind) else {
             notes.add(unknown(kind));
             continue;

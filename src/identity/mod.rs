@@ -5,6 +5,7 @@ mod apis;
 mod boundary;
 mod handlers;
 mod names;
+mod outside;
 mod own;
 
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ const PSEUDO: &[(&str, usize)] = &[
 pub(crate) enum Caller {
     /// This one's.
     Deployer,
-    /// CloudFormation's, for resources of these types.
+    /// CloudFormation's, for resources of these types; for templates as such, if there are none.
     CloudFormation(BTreeSet<String>),
 }
 
@@ -127,6 +128,7 @@ impl Identity {
         let mut notes = Notes::default();
         let mut statements = own::statements(&names);
         statements.extend(handlers::statements(&names, boundary, &mut notes));
+        statements.extend(outside::statements(&names));
         if names.has("AWS::IAM::ManagedPolicy") {
             statements.push(untouched(boundary));
         }

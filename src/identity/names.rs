@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::permissions::{arn, kinds, resource_type};
+use crate::permissions::{ResourceType, arn, kinds, resource_type};
 use crate::project::Project;
 use crate::project::stacks::StackTemplate;
 use crate::project::statements::{source, target};
@@ -44,6 +44,8 @@ pub(super) struct Resource<'p> {
     pub id: &'p str,
     /// Its type.
     pub kind: &'p str,
+    /// What AWS publishes of that.
+    known: Option<ResourceType>,
     value: &'p Value,
 }
 
@@ -51,6 +53,11 @@ impl<'p> Resource<'p> {
     /// One of its properties.
     pub(super) fn property(&self, name: &str) -> Option<&'p Value> {
         self.value.get("Properties")?.get(name)
+    }
+
+    /// The property that names it; none if AWS gives it an id.
+    fn naming(&self) -> Option<&'static str> {
+        self.known?.naming
     }
 
     /// Where it lives.
@@ -80,18 +87,24 @@ pub(super) struct Names<'p> {
 
 impl<'p> Names<'p> {
     pub(super) fn of(project: &'p Project) -> Self {
-        let of_stack = |stack: &'p StackTemplate| {
-            stack.template.resources().map(move |(id, value)| Resource {
-                stack,
-                id,
-                kind: Template::type_of(value),
-                value,
-            })
-        };
-        Self {
-            project,
-            resources: project.stacks().flat_map(of_stack).collect(),
+        let mut resources = Vec::new();
+        for stack in project.stacks() {
+            for (id, value) in stack.template.resources_and_loops() {
+                collect(stack, id, value, &mut resources);
+            }
         }
+        Self { project, resources }
+    }
+
+    /// The stage's templates.
+    pub(super) fn stacks_themselves(&self) -> impl Iterator<Item = &'p StackTemplate> {
+        self.project.stacks()
+    }
+
+    /// What a parameter is given, as far as that is known.
+    pub(super) fn given(&self, stack: &StackTemplate, parameter: &str) -> Option<String> {
+        let known = self.project.known_values(&stack.id);
+        stack.template.effective_parameters(&known).remove(parameter)
     }
 
     pub(super) fn resources(&self) -> impl Iterator<Item = Resource<'p>> {
@@ -205,10 +218,10 @@ impl<'p> Names<'p> {
             let meant: Vec<Resource<'p>> = self
                 .resources()
                 .filter(|resource| is_meant(resource) && resource.word().ends_with(&stem))
-                .filter(|resource| resource_type(resource.kind).is_some_and(|known| known.asks(prefix)))
+                .filter(|resource| resource.known.is_some_and(|known| known.asks(prefix)))
                 .collect();
             // One whose type has names tells more than one that only has an id.
-            let is_named = |resource: &Resource<'p>| naming(resource.kind).is_some();
+            let is_named = |resource: &Resource<'p>| resource.naming().is_some();
             let has_named = meant.iter().any(is_named);
             for resource in meant.iter().filter(|resource| !has_named || is_named(resource)) {
                 let region = region(resource.stack);
@@ -235,7 +248,7 @@ impl<'p> Names<'p> {
 
     /// What a resource will be called; nothing if AWS gives it an id.
     fn names(&self, resource: &Resource<'p>) -> Vec<String> {
-        let Some(property) = naming(resource.kind) else {
+        let Some(property) = resource.naming() else {
             return Vec::new();
         };
         match resource.property(property) {
@@ -243,7 +256,10 @@ impl<'p> Names<'p> {
             None => {
                 let mut names = vec![format!("{}*", self.project.stack_prefix())];
                 if !CALLED_AFTER_STACK.contains(&resource.kind) {
-                    names.push(format!("{}-*", resource.id));
+                    // Of a loop's only what stands before its variable is known.
+                    let known = resource.id.split("${").next().unwrap_or_default();
+                    let end = if known.len() == resource.id.len() { "-*" } else { "*" };
+                    names.push(format!("{known}{end}"));
                 }
                 names
             }
@@ -344,7 +360,7 @@ impl<'p> Names<'p> {
 
     /// The ARNs that a resource may have, as its `Arn` is.
     fn own_arns(&self, resource: &Resource<'p>) -> Vec<String> {
-        let Some(known) = resource_type(resource.kind) else {
+        let Some(known) = resource.known else {
             return Vec::new();
         };
         let is_it = |one: &Resource<'_>| one.id == resource.id && one.stack.id == resource.stack.id;
@@ -377,6 +393,25 @@ impl<'p> Names<'p> {
     }
 }
 
+/// A resource, or those that a loop makes: of what the loop fills in nothing is known.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach-example-resource.html>
+fn collect<'p>(stack: &'p StackTemplate, id: &'p str, value: &'p Value, found: &mut Vec<Resource<'p>>) {
+    match value {
+        Value::Array(parts) => {
+            for (id, value) in parts.iter().filter_map(Value::as_object).flatten() {
+                collect(stack, id, value, found);
+            }
+        }
+        _ => found.push(Resource {
+            stack,
+            id,
+            kind: Template::type_of(value),
+            known: resource_type(Template::type_of(value)),
+            value,
+        }),
+    }
+}
+
 fn has_key(value: &Value, key: &str) -> bool {
     match value {
         Value::Object(map) => map.contains_key(key) || map.values().any(|value| has_key(value, key)),
@@ -385,13 +420,8 @@ fn has_key(value: &Value, key: &str) -> bool {
     }
 }
 
-/// The property that names a type's resources.
-fn naming(kind: &str) -> Option<&'static str> {
-    resource_type(kind)?.naming
-}
-
 /// Where a stack lives.
-fn region(stack: &StackTemplate) -> String {
+pub(super) fn region(stack: &StackTemplate) -> String {
     stack.region.clone().unwrap_or_else(|| "${AWS::Region}".to_owned())
 }
 

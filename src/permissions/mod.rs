@@ -11,7 +11,7 @@ pub(crate) use binary::{Operation, Operations, operations};
 pub(crate) use catalog::service_with;
 pub(crate) use catalog::{Asks, service};
 pub(crate) use pattern::matches;
-pub(crate) use resources::{arn, resource_type};
+pub(crate) use resources::{ResourceType, arn, resource_type};
 
 /// The kinds of resources that an action can be granted for, as the Service Authorization Reference calls them; none if it can only
 /// be granted for all, or isn't known. The action has its prefix.

@@ -220,6 +220,8 @@ const RECORD: &str = ".state/deployer/local/running.json";
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Whoever takes the port next has other keys.
+        lock(all()).remove(&self.port.number());
         // The functions that it runs outlive it: they end with the group. Nothing in it is worth saving.
         let pid = self.pid();
         if let Some(pid) = pid {

@@ -167,6 +167,11 @@ impl Proxy {
         lock(&self.shared.seen).iter().any(|seen| seen.operation == operation)
     }
 
+    /// How much was asked since it was last taken.
+    pub fn count(&self) -> usize {
+        lock(&self.shared.seen).len()
+    }
+
     /// What was asked since the last call.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut lock(&self.shared.seen))

@@ -212,7 +212,9 @@ async fn every_command_ends_cleanly_at_any_moment() {
                 let at = spread(round, signal, requests);
                 let _ = scene.proxy.take();
                 let (ran, took) = scene.interrupted(args, signal, at);
-                if took.is_some() {
+                // One that comes at the last of all requests may find nothing to interrupt.
+                let was_late = ran.code == 0 && scene.proxy.count() == at;
+                if took.is_some() && !was_late {
                     scene.assert_true(&ran, took);
                 } else {
                     ran.clone().success();

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use aws_sdk_iam::error::SdkError;
+use aws_sdk_iam::operation::simulate_principal_policy::SimulatePrincipalPolicyError;
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
@@ -148,6 +151,28 @@ impl<'a> Question<'a> {
 
     /// What of it isn't allowed.
     async fn ask(&self, cloud: &Cloud, arn: &str) -> Result<Vec<Missing>> {
+        let actions: Vec<String> = self.statement.actions.iter().cloned().collect();
+        match self.simulate(cloud, arn, actions.clone()).await {
+            // Some actions can't be asked about together with others: "require different authorization information".
+            // <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html#API_SimulatePrincipalPolicy_Errors>
+            Err(error) if actions.len() > 1 && code(&error) == "InvalidInput" => {
+                let mut missing = Vec::new();
+                for action in actions {
+                    let answer = self.simulate(cloud, arn, vec![action]).await;
+                    missing.extend(answer.map_err(unanswered)?);
+                }
+                Ok(missing)
+            }
+            answer => answer.map_err(unanswered),
+        }
+    }
+
+    async fn simulate(
+        &self,
+        cloud: &Cloud,
+        arn: &str,
+        actions: Vec<String>,
+    ) -> std::result::Result<Vec<Missing>, SdkError<SimulatePrincipalPolicyError, HttpResponse>> {
         let entries = self.context.iter().map(|(name, values)| {
             let kind = if name == "kms:GrantIsForAWSResource" {
                 ContextKeyTypeEnum::Boolean
@@ -160,7 +185,7 @@ impl<'a> Question<'a> {
         let entries: Vec<ContextEntry> = entries.collect();
         let request = cloud.iam.simulate_principal_policy().policy_source_arn(arn);
         let mut pages = request
-            .set_action_names(Some(self.statement.actions.iter().cloned().collect()))
+            .set_action_names(Some(actions))
             .set_context_entries((!entries.is_empty()).then_some(entries))
             .resource_arns(&self.resource)
             .into_paginator()
@@ -168,28 +193,32 @@ impl<'a> Question<'a> {
             .send();
         let mut missing = Vec::new();
         while let Some(result) = pages.next().await {
-            let result = result.map_err(|error| {
-                explain(error, "could not ask IAM's policy simulator")
-                    .hint("It needs iam:SimulatePrincipalPolicy for itself; an administrator can ask in its place.")
-            })?;
-            let specific = result.resource_specific_results();
-            let specific = specific.iter().find(|one| one.eval_resource_name() == self.resource);
-            let decision = specific.map_or(result.eval_decision(), |one| one.eval_resource_decision());
-            if *decision != PolicyEvaluationDecisionType::Allowed {
-                missing.push(Missing {
-                    action: result.eval_action_name().to_owned(),
-                    asked_by: self.statement.caller.name(),
-                    resources: BTreeSet::from([self.resource.clone()]),
-                    types: match &self.statement.caller {
-                        Caller::Deployer => BTreeSet::new(),
-                        Caller::CloudFormation(types) => types.clone(),
-                    },
-                    is_denied: *decision == PolicyEvaluationDecisionType::ExplicitDeny,
-                });
-            }
+            missing.extend(self.missing(&result?));
         }
         Ok(missing)
     }
+
+    /// What an answer has of one action, if that isn't allowed.
+    fn missing(&self, result: &EvaluationResult) -> Option<Missing> {
+        let specific = result.resource_specific_results();
+        let specific = specific.iter().find(|one| one.eval_resource_name() == self.resource);
+        let decision = specific.map_or(result.eval_decision(), |one| one.eval_resource_decision());
+        (*decision != PolicyEvaluationDecisionType::Allowed).then(|| Missing {
+            action: result.eval_action_name().to_owned(),
+            asked_by: self.statement.caller.name(),
+            resources: BTreeSet::from([self.resource.clone()]),
+            types: match &self.statement.caller {
+                Caller::Deployer => BTreeSet::new(),
+                Caller::CloudFormation(types) => types.clone(),
+            },
+            is_denied: *decision == PolicyEvaluationDecisionType::ExplicitDeny,
+        })
+    }
+}
+
+fn unanswered(error: SdkError<SimulatePrincipalPolicyError, HttpResponse>) -> Error {
+    explain(error, "could not ask IAM's policy simulator")
+        .hint("It needs iam:SimulatePrincipalPolicy for itself; an administrator can ask in its place.")
 }
 
 /// What a request would bring along that meets a condition: each of its keys with what it is compared with.
@@ -261,12 +290,12 @@ impl CommandResult for Checked {
 
 impl Missing {
     fn asked_for(&self) -> String {
-        if self.types.is_empty() {
-            "which deployer asks for itself".to_owned()
-        } else {
-            let types: Vec<&str> = self.types.iter().map(String::as_str).collect();
-            format!("which CloudFormation asks for in its name: {}", types.join(", "))
+        if self.asked_by == Caller::Deployer.name() {
+            return "which deployer asks for itself".to_owned();
         }
+        let types: Vec<&str> = self.types.iter().map(String::as_str).collect();
+        let types = if types.is_empty() { vec!["the templates"] } else { types };
+        format!("which CloudFormation asks for in its name: {}", types.join(", "))
     }
 }
 

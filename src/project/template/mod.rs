@@ -136,6 +136,11 @@ impl Template {
             .map(|(id, value)| (id.as_str(), value))
     }
 
+    /// The same with what loops and macros are given, under the names of these functions.
+    pub(crate) fn resources_and_loops(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.section("Resources").map(|(id, value)| (id.as_str(), value))
+    }
+
     /// The resources of a type.
     pub(crate) fn resources_of<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.resources()
@@ -351,7 +356,7 @@ impl Template {
     }
 
     /// The macros that the whole template goes through, by their names as far as they are text.
-    fn transforms(&self) -> impl Iterator<Item = Option<&str>> {
+    pub(crate) fn transforms(&self) -> impl Iterator<Item = Option<&str>> {
         let said = self.root.get("Transform");
         let list = match said {
             Some(Value::Array(list)) => list.as_slice(),

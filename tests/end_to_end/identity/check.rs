@@ -6,13 +6,19 @@ use serde_json::Value;
 
 use super::allowed;
 use crate::support::answers::Answer;
-use crate::support::{Project, Proxy, Ran};
+use crate::support::{Project, Proxy, Ran, Seen, answers};
 
 pub(super) const USER: &str = "arn:aws:iam::123456789012:user/deploys";
 
 /// A proxy that stands for AWS: who asks is `caller`, and the simulator allows all but what `is_denied`.
 pub(super) fn aws(caller: &'static str, is_denied: fn(&str) -> bool) -> Proxy {
+    aws_unless(|_| None, caller, is_denied)
+}
+
+/// The same, where nothing else is answered before.
+fn aws_unless(answered: fn(&Seen) -> Option<Answer>, caller: &'static str, is_denied: fn(&str) -> bool) -> Proxy {
     let proxy = Proxy::before_nobody();
+    proxy.rule(answered);
     proxy.rule(move |seen| match seen.operation.as_str() {
         "GetCallerIdentity" => Some(answer(
             "GetCallerIdentity",
@@ -154,4 +160,40 @@ fn a_session_is_asked_about_by_its_role_and_the_account_not_at_all() {
     check(&project, &proxy, &[])
         .fails_with(1)
         .says(&["knows users and roles", "federated-user/me"]);
+}
+
+#[test]
+fn what_cant_be_asked_together_is_asked_one_by_one() {
+    let project = Project::copy();
+    let refused = |seen: &Seen| {
+        let several = seen.operation == "SimulatePrincipalPolicy" && seen.parameters("ActionNames.member.").len() > 1;
+        let why = "The requested actions require different authorization information.";
+        several.then(|| answers::refusal(400, "InvalidInput", why))
+    };
+    let proxy = aws_unless(refused, USER, |action| action == "lambda:TagResource");
+    let found = check(&project, &proxy, &[]).ends_with(3);
+    assert!(
+        found.stdout.starts_with("lambda:TagResource isn't allowed"),
+        "{}",
+        found.stdout
+    );
+}
+
+#[test]
+fn whoever_may_not_ask_is_told_who_can() {
+    let refused = |seen: &Seen| {
+        let asks = seen.operation == "SimulatePrincipalPolicy";
+        asks.then(|| {
+            answers::refusal(
+                403,
+                "AccessDenied",
+                "not authorized to perform: iam:SimulatePrincipalPolicy",
+            )
+        })
+    };
+    let proxy = aws_unless(refused, USER, |_| false);
+    check(&Project::copy(), &proxy, &[]).fails_with(1).says(&[
+        "could not ask IAM's policy simulator",
+        "an administrator can ask in its place",
+    ]);
 }

@@ -377,3 +377,90 @@ Resources:
     assert_eq!(bound["document"]["Statement"][0]["Action"], "s3:GetObject");
     assert_eq!(bound["document"]["Statement"][0]["Resource"], "arn:aws:s3:::shared/*");
 }
+
+/// What else a template may have: loops, macros, values that are looked up, custom resources, policies that aren't its own.
+#[test]
+fn whatever_a_template_has_is_granted_or_said() {
+    let template = r#"
+Transform: AWS::LanguageExtensions
+Parameters:
+  Image: { Type: "AWS::SSM::Parameter::Value<String>", Default: /shop/image }
+  Elsewhere: { Type: String }
+Resources:
+  Fn::ForEach::Queues:
+    - Name
+    - [One, Two]
+    - Queue${Name}:
+        Type: AWS::SQS::Queue
+        Properties: { QueueName: !Sub "shop-${Name}" }
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties: { DisplayName: "{{resolve:secretsmanager:shop/token:SecretString:name}}" }
+  Own: { Type: Custom::Thing, Properties: { ServiceToken: !Ref Elsewhere } }
+  New: { Type: AWS::Nobody::Knows, Properties: {} }
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      ManagedPolicyArns:
+        - !Sub "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+        - !Sub "arn:${AWS::Partition}:iam::aws:policy/ReadOnlyAccess"
+      AssumeRolePolicyDocument: { Version: "2012-10-17", Statement: [{ Effect: Allow, Principal: { Service: ecs-tasks.amazonaws.com }, Action: sts:AssumeRole }] }
+      Policies:
+        - PolicyName: x
+          PolicyDocument: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: sqs:SendMessage, Resource: !Ref Elsewhere }] }
+"#;
+    let project = Project::bare("shop", &[("stacks/all.yaml", template)]);
+    project.edit(
+        "stacks/stages.yaml",
+        "prod: {}",
+        "prod: { parameters: { Elsewhere: \"\" } }",
+    );
+    let printed = printed(&project, &[]);
+    let policies = printed["policies"].as_array().expect("policies");
+    let theirs = policies.iter().filter(|policy| policy["isBoundary"] == false);
+    let statements: Vec<super::Statement> = theirs.flat_map(super::statements).collect();
+    let here = "eu-central-1:123456789012";
+    for (action, resource) in [
+        ("sqs:CreateQueue", format!("arn:aws:sqs:{here}:shop-*")),
+        ("ssm:GetParameters", format!("arn:aws:ssm:{here}:parameter/shop/image")),
+        (
+            "secretsmanager:GetSecretValue",
+            format!("arn:aws:secretsmanager:{here}:secret:shop/token-??????"),
+        ),
+        (
+            "cloudformation:CreateChangeSet",
+            "arn:aws:cloudformation:eu-central-1:aws:transform/LanguageExtensions".to_owned(),
+        ),
+        (
+            "iam:GetPolicyVersion",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned(),
+        ),
+        (
+            "iam:AttachRolePolicy",
+            "arn:aws:iam::123456789012:role/shop-prod-*".to_owned(),
+        ),
+        ("sns:CreateTopic", format!("arn:aws:sns:{here}:shop-prod-*")),
+    ] {
+        let mut granting = statements.iter().filter(|statement| statement.allows(action));
+        assert!(
+            granting.any(|statement| statement.resources.contains(&resource)),
+            "{action} on {resource}"
+        );
+    }
+    let passing = statements.iter().find(|statement| statement.allows("iam:PassRole"));
+    assert!(passing.is_none(), "no type of the template is given a role");
+    let notes: Vec<&str> = printed["notes"]
+        .as_array()
+        .expect("notes")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for part in [
+        "Custom::Thing",
+        "AWS::Nobody::Knows",
+        "lacks what the policy ReadOnlyAccess allows, which the role Role names",
+        "allows sqs:SendMessage on all resources",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(part)), "{part} in {notes:#?}");
+    }
+}
