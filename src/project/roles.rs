@@ -132,6 +132,18 @@ pub(crate) struct Unused {
     pub place: Place,
 }
 
+impl Unused {
+    /// Says it.
+    pub(crate) fn sentence(&self, role: &Role<'_>) -> String {
+        format!(
+            "{}: the role {} allows {}, and no program that runs as it asks for that, nor does Lambda in its name",
+            self.place,
+            role.id(),
+            self.action
+        )
+    }
+}
+
 /// What is missing, as a sentence has it.
 pub(crate) fn listed(missing: &[Missing]) -> String {
     let each = missing

@@ -384,6 +384,8 @@ struct Up<'a> {
     before: &'a BTreeMap<StackId, Deployed>,
     /// What is skipped of what is looked at in the folder; none if this isn't the folder as it is now.
     contract: Option<&'a Contract>,
+    /// Whether the stage is verified at the end.
+    is_verified: bool,
     /// Whether the site was changed.
     has_published: Cell<bool>,
 }
@@ -420,6 +422,7 @@ impl<'a> Up<'a> {
             site_parameters: prepared.site_parameters.as_ref(),
             before,
             contract: prepared.is_of_folder.then_some(&prepared.contract),
+            is_verified: !args.no_verify,
             has_published: Cell::new(false),
         }
     }
@@ -660,9 +663,7 @@ impl Up<'_> {
             .build(&self.context.project, Place::of(self.context), self.reporter())
             .await;
         let built = match (built, self.contract) {
-            (Ok(built), Some(contract)) => permissions::check(&self.context.project, contract, &built)
-                .await
-                .map(|()| built),
+            (Ok(built), Some(contract)) => self.check(contract, &built).await.map(|()| built),
             (built, _) => built,
         };
         match &built {
@@ -673,6 +674,18 @@ impl Up<'_> {
             Err(error) => self.reporter().stopped(BUILDING, error.message()),
         }
         built
+    }
+
+    /// Holds what was built against its roles. What these have too much `verify` says, where that follows.
+    async fn check(&self, contract: &Contract, built: &Built) -> Result<()> {
+        let project = &self.context.project;
+        permissions::check(project, contract, built).await?;
+        if !self.is_verified {
+            for sentence in permissions::unused(project, contract, built).await? {
+                self.reporter().warn(sentence);
+            }
+        }
+        Ok(())
     }
 
     /// The tables that were seeded completely before, where that is how it is known whether to seed them. Asked before

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Built;
 use crate::error::{Error, Result};
+use crate::permissions::Operations;
 use crate::project::Project;
 use crate::project::contract::Contract;
 use crate::project::roles::{self, Missing, Role};
@@ -19,11 +20,7 @@ pub(super) async fn check(project: &Project, contract: &Contract, packages: &Bui
             continue;
         };
         let id = format!("{}.{}", function.stack, function.logical_id);
-        let is_skipped = contract
-            .skips
-            .iter()
-            .any(|skip| skip.check == roles::CHECK && skip.resource.as_ref().is_none_or(|resource| *resource == id));
-        if is_skipped {
+        if is_skipped(contract, &id) {
             continue;
         }
         let Some(role) = roles::of_function(project, function) else {
@@ -46,6 +43,36 @@ pub(super) async fn check(project: &Project, contract: &Contract, packages: &Bui
         }
     }
     Ok(())
+}
+
+fn is_skipped(contract: &Contract, function: &str) -> bool {
+    let mut skips = contract.skips.iter().filter(|skip| skip.check == roles::CHECK);
+    skips.any(|skip| skip.resource.as_ref().is_none_or(|resource| resource == function))
+}
+
+/// What roles allow and none of the programs that run as them asks for, in sentences: of roles all of whose functions were built.
+pub(super) async fn unused(project: &Project, contract: &Contract, packages: &Built) -> Result<BTreeSet<String>> {
+    let mut sentences = BTreeSet::new();
+    for function in project.functions() {
+        let id = format!("{}.{}", function.stack, function.logical_id);
+        let Some(role) = roles::of_function(project, function).filter(|_| !is_skipped(contract, &id)) else {
+            continue;
+        };
+        let mut programs = Vec::new();
+        for sharing in roles::sharing(project, &role) {
+            let package = packages.get(&(sharing.stack.clone(), sharing.key_parameter.clone()));
+            programs.push(match package {
+                Some(package) => package.operations().await?,
+                None => None,
+            });
+        }
+        let programs: Option<Vec<Operations>> = programs.into_iter().collect();
+        let unused = programs
+            .map(|programs| role.unused(project, &programs))
+            .unwrap_or_default();
+        sentences.extend(unused.iter().map(|unused| unused.sentence(&role)));
+    }
+    Ok(sentences)
 }
 
 fn refused(function: &str, role: &Role<'_>, missing: &[Missing]) -> Error {

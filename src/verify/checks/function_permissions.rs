@@ -97,15 +97,7 @@ fn evidence(name: &str, role: &Role<'_>, operations: &Operations) -> String {
 
 fn warnings(stage: &Stage<'_>, role: &Role<'_>, programs: &[Operations]) -> Vec<String> {
     let unused = role.unused(stage.project, programs);
-    let warnings = unused.iter().map(|unused| {
-        format!(
-            "{}: the role {} allows {}, and no program that runs as it asks for that, nor does Lambda in its name",
-            unused.place,
-            role.id(),
-            unused.action
-        )
-    });
-    warnings.collect()
+    unused.iter().map(|unused| unused.sentence(role)).collect()
 }
 
 /// What was noted of a function's program when its package was uploaded.

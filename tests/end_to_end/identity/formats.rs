@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{ACCOUNT, NOWHERE, printed};
+use super::{ACCOUNT, NOWHERE, folder, printed};
 use crate::support::{Project, tools};
 
 fn text(project: &Project, args: &[&str]) -> String {
@@ -125,4 +125,52 @@ fn what_cant_be_is_told_before_anybody_is_asked() {
         .says(&["no stage for pull requests"]);
     // Who it is for has to be asked otherwise, and nobody is there.
     deploy(&[]).fails_with(2).says(&["--account and --region"]);
+}
+
+/// What stands in the folder's README, as somebody copies it, with an `aws` that notes what it is asked.
+#[test]
+fn the_recipe_makes_each_policy() {
+    let readme = std::fs::read_to_string(folder().join("README.md")).expect("a README");
+    let (_, recipe) = readme.split_once("```sh\n").expect("a recipe");
+    let (recipe, _) = recipe.split_once("```").expect("its end");
+    let project = Project::copy();
+    project.executable("bin/aws", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n");
+    let own = std::path::Path::new(env!("CARGO_BIN_EXE_deployer"))
+        .parent()
+        .expect("a folder");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = vec![project.path().join("bin"), own.to_owned()];
+    folders.extend(std::env::split_paths(&path));
+    let output = Command::new("sh")
+        .args(["-ec", recipe])
+        .current_dir(project.path())
+        .env("PATH", std::env::join_paths(folders).expect("a path"))
+        .output()
+        .expect("a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let calls: Vec<Vec<String>> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let mut made = Vec::new();
+    for call in calls {
+        let [iam, create, name_is, name, document_is, document] = call.as_slice() else {
+            panic!("{call:?}");
+        };
+        let words = [iam, create, name_is, document_is].map(String::as_str);
+        assert_eq!(words, ["iam", "create-policy", "--policy-name", "--policy-document"]);
+        let file = document.strip_prefix("file://").expect("a file");
+        let text = std::fs::read_to_string(project.path().join(file)).expect("a policy");
+        let policy: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(
+            policy["Statement"].as_array().is_some_and(|all| !all.is_empty()),
+            "{text}"
+        );
+        made.push(name.clone());
+    }
+    let printed = printed(&project, &[]);
+    let names = printed["policies"].as_array().expect("policies").iter();
+    let names: Vec<&str> = names.map(|policy| policy["name"].as_str().expect("a name")).collect();
+    assert_eq!(made, names);
 }
