@@ -145,11 +145,11 @@ fn settled(args: &[&str], said: &str) -> String {
     told.iter().map(|told| format!("{told}\n")).collect()
 }
 
-/// What is said of the site and of a plan while it runs, with the lines in which it goes on.
+/// What is said of the site, of a plan and of a release while it runs, with the lines in which it goes on.
 static OF_SITE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?m)^  [✓·] (?:plan|site) .*(\n      .*)*").expect("a pattern"));
+    LazyLock::new(|| Regex::new(r"(?m)^  [✓·] (?:plan|release|site) .*(\n      .*)*").expect("a pattern"));
 
-/// With what is said of those in one line: how fast the site was sent, and when the plan was made to which fraction of a second,
+/// With what is said of those in one line: how fast the site was sent, and when something was made to which fraction of a second,
 /// decide where the command breaks it.
 fn unbroken(screen: &str) -> String {
     let joined = OF_SITE.replace_all(screen, |found: &regex::Captures<'_>| found[0].replace("\n      ", " "));

@@ -58,7 +58,7 @@ deploy() {
     ends_with 0 diff --exit-code >same.json
     expect "$(value functions <same.json)" "[]"
     api="$(value apis.0.routes.0.url <up.json)?userId=nobody"
-    body "$(value site.url <up.json)" | grep -qi '<!doctype html>'
+    body "$(value site.url <up.json)" | grep -i '<!doctype html>' > /dev/null
     expect "$(body "$api" | value error)" "No user found with userId: nobody"
 
     # A change: told, planned in one step and carried out in another.
