@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::names::{Names, Resource};
-use super::{Caller, Effect, Notes, Statement};
+use super::{Caller, Effect, Notes, Statement, actions};
+use crate::project::template::items;
 
 /// Types whose document is a policy of a role's, and the property that has it.
 const POLICIES: &[&str] = &["AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"];
@@ -26,10 +27,10 @@ const TRACES: &[&str] = &[
 pub(super) fn statements(names: &Names<'_>, notes: &mut Notes) -> Vec<Statement> {
     let mut found = Vec::new();
     for role in names.of_type("AWS::IAM::Role") {
-        for policy in items(role.property("Policies")) {
+        for policy in role.property("Policies").map(items).unwrap_or_default() {
             document(names, &role, policy.get("PolicyDocument"), notes, &mut found);
         }
-        for arn in items(role.property("ManagedPolicyArns")) {
+        for arn in role.property("ManagedPolicyArns").map(items).unwrap_or_default() {
             managed(names, &role, arn, notes, &mut found);
         }
     }
@@ -44,12 +45,6 @@ pub(super) fn statements(names: &Names<'_>, notes: &mut Notes) -> Vec<Statement>
     found
 }
 
-fn items(value: Option<&Value>) -> &[Value] {
-    value.map_or(&[], |value| {
-        value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
-    })
-}
-
 /// What a policy's document allows.
 fn document<'p>(
     names: &Names<'p>,
@@ -58,23 +53,23 @@ fn document<'p>(
     notes: &mut Notes,
     found: &mut Vec<Statement>,
 ) {
-    for statement in items(document.and_then(|document| document.get("Statement"))) {
+    let statements = document.and_then(|document| document.get("Statement"));
+    for statement in statements.map(items).unwrap_or_default() {
         if statement.get("Effect").is_none_or(|effect| effect != "Allow") {
             continue;
         }
         let actions: Option<BTreeSet<String>> = statement.get("Action").and_then(|actions| {
-            let texts = items(Some(actions))
-                .iter()
-                .map(|action| action.as_str().map(str::to_owned));
-            texts.collect()
+            let texts = items(actions).iter();
+            texts.map(|action| action.as_str().map(str::to_owned)).collect()
         });
-        let resources: BTreeSet<String> = items(statement.get("Resource"))
+        let said = statement.get("Resource").map(items).unwrap_or_default();
+        let resources: BTreeSet<String> = said
             .iter()
             .flat_map(|resource| names.texts_of(owner, resource))
             .collect();
         match actions {
             Some(actions) if !resources.is_empty() => {
-                let is_said = items(statement.get("Resource")).iter().any(|resource| resource == "*");
+                let is_said = said.iter().any(|resource| resource == "*");
                 if resources.contains("*") && !is_said {
                     let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
                     notes.add(format!(
@@ -101,7 +96,6 @@ fn managed<'p>(names: &Names<'p>, role: &Resource<'p>, arn: &'p Value, notes: &m
     }
     for arn in names.texts_of(role, arn) {
         let name = arn.rsplit('/').next().unwrap_or_default();
-        let actions = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         match name {
             "AWSLambdaBasicExecutionRole" => add(found, actions(LOGS), names.log_groups(), role.kind),
             "AWSXRayDaemonWriteAccess" | "AWSXrayWriteOnlyAccess" => {

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::names::{Names, Resource};
-use super::{Caller, Effect, Notes, Statement, apis, policy_arn};
+use super::{Caller, Effect, Notes, Statement, apis, one_or_all, policy_arn};
 use crate::permissions::{matches, resource_type};
+use crate::project::template::items;
 
 /// What handlers of a type call only where a resource has one of these properties, however deep; never, if none is named.
 struct Optional {
@@ -451,16 +452,8 @@ fn grant(
         _ if action.starts_with("kms:") && !kind.starts_with("AWS::KMS::") => {
             let service = own_prefix(kind);
             let regions: BTreeSet<String> = resources.iter().map(Resource::region).collect();
-            let through: Vec<String> = regions
-                .iter()
-                .map(|region| format!("{service}.{region}.amazonaws.com"))
-                .collect();
-            let through = if let [only] = through.as_slice() {
-                json!(only)
-            } else {
-                json!(through)
-            };
-            let mut condition = json!({ "StringEquals": { "kms:ViaService": through } });
+            let through = regions.iter().map(|region| format!("{service}.{region}.amazonaws.com"));
+            let mut condition = json!({ "StringEquals": { "kms:ViaService": one_or_all(&through.collect()) } });
             if action == "kms:CreateGrant" {
                 condition["Bool"] = json!({ "kms:GrantIsForAWSResource": "true" });
             }
@@ -500,12 +493,8 @@ fn passed(names: &Names<'_>, kind: &str, notes: &mut Notes) -> (BTreeSet<String>
             &mut services,
         );
     }
-    let services: Vec<String> = services.into_iter().collect();
-    let condition = match services.as_slice() {
-        [] => None,
-        [only] => Some(json!({ "StringEquals": { "iam:PassedToService": only } })),
-        several => Some(json!({ "StringEquals": { "iam:PassedToService": several } })),
-    };
+    let condition = || json!({ "StringEquals": { "iam:PassedToService": one_or_all(&services) } });
+    let condition = (!services.is_empty()).then(condition);
     (names.arns("iam:PassRole", Some("AWS::IAM::Role")), condition)
 }
 
@@ -515,8 +504,7 @@ fn collect_services(value: &Value, found: &mut BTreeSet<String>) {
         Value::Object(map) => {
             for (key, value) in map {
                 if key == "Service" {
-                    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-                    found.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
+                    found.extend(items(value).iter().filter_map(Value::as_str).map(str::to_owned));
                 } else {
                     collect_services(value, found);
                 }
@@ -531,13 +519,9 @@ fn collect_services(value: &Value, found: &mut BTreeSet<String>) {
 fn principals(permissions: &[Resource<'_>]) -> Option<Value> {
     let principals = permissions
         .iter()
-        .map(|permission| permission.property("Principal")?.as_str());
-    let principals: Option<BTreeSet<&str>> = principals.collect();
-    let principals: Vec<&str> = principals?.into_iter().collect();
-    Some(match principals.as_slice() {
-        [only] => json!({ "StringEquals": { "lambda:Principal": only } }),
-        several => json!({ "StringEquals": { "lambda:Principal": several } }),
-    })
+        .map(|permission| permission.property("Principal")?.as_str().map(str::to_owned));
+    let principals: Option<BTreeSet<String>> = principals.collect();
+    Some(json!({ "StringEquals": { "lambda:Principal": one_or_all(&principals?) } }))
 }
 
 #[cfg(test)]

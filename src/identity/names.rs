@@ -9,7 +9,7 @@ use crate::permissions::{ResourceType, arn, kinds, resource_type};
 use crate::project::Project;
 use crate::project::stacks::StackTemplate;
 use crate::project::statements::{source, target};
-use crate::project::template::{Scope, Template, substitute_known};
+use crate::project::template::{Scope, Template, items, substitute_known};
 
 /// What stands for the account's own.
 const PSEUDO: &[&str] = &["AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URLSuffix"];
@@ -164,8 +164,7 @@ impl<'p> Names<'p> {
         let mut found = BTreeSet::new();
         for role in self.of_type("AWS::IAM::Role") {
             if let Some(arns) = role.property("ManagedPolicyArns") {
-                let items = arns.as_array().map_or(std::slice::from_ref(arns), Vec::as_slice);
-                found.extend(items.iter().flat_map(|item| self.texts(role.stack, item, DEPTH)));
+                found.extend(items(arns).iter().flat_map(|item| self.texts(role.stack, item, DEPTH)));
             }
         }
         if self.has("AWS::IAM::ManagedPolicy") {

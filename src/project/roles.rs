@@ -9,7 +9,7 @@ use super::functions::{FUNCTION, Function};
 use super::source::Place;
 use super::stacks::StackTemplate;
 use super::statements::{source, target};
-use super::template::{Scope, Template};
+use super::template::{Scope, Template, items};
 use crate::error::Error;
 use crate::permissions::{Asks, Operation, Operations, matches, service};
 
@@ -276,9 +276,8 @@ impl<'p> Role<'p> {
             self.is_open = true;
             return Vec::new();
         };
-        let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         let mut chosen = Vec::new();
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items(value).iter().enumerate() {
             match stack.template.chosen(item, scope) {
                 Some(item) if item.get("Ref").is_some_and(|name| name == "AWS::NoValue") => {}
                 Some(item) => chosen.push((index, item)),
@@ -360,9 +359,7 @@ impl<'p> Role<'p> {
                     .get("Principal")
                     .is_some_and(|principal| principal.is_string() || principal.get("AWS").is_some());
                 let actions = map.get("Action").filter(|_| allows && for_somebody);
-                let actions =
-                    actions.map(|actions| actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice));
-                for action in actions.unwrap_or_default().iter().filter_map(Value::as_str) {
+                for action in actions.map(items).unwrap_or_default().iter().filter_map(Value::as_str) {
                     self.allowed_elsewhere(action);
                 }
                 map.values().for_each(|inner| self.by_resource(inner));

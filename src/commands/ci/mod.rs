@@ -13,7 +13,7 @@ use crate::cli::{CiCommand, CiGithubArgs};
 use crate::context::Session;
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use crate::report::{CommandResult, Paint};
-pub(super) use subject::{Subject, substituted};
+pub(super) use subject::{Subject, managed_policy};
 
 const WORKFLOW: &str = include_str!("deploy.yml");
 const ROLES: &str = include_str!("github-oidc.yaml");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
-use crate::identity::{Identity, Policy, never, texts};
+use crate::identity::{Identity, Policy, never};
 use crate::project::Project;
 use crate::project::functions::FUNCTION;
 use crate::project::stages::Stages;
@@ -114,9 +114,6 @@ impl Subject {
         let mut text = String::new();
         let role = self.role;
         for (index, policy) in self.policies.iter().enumerate() {
-            let document = serde_json::to_string_pretty(&substituted(&policy.document))
-                .or_fail(|| "could not write a policy".to_owned())?;
-            let document = document.replace('\n', "\n        ");
             let (id, more) = if policy.is_boundary {
                 let name = &policy.name;
                 (
@@ -129,16 +126,27 @@ impl Subject {
                     format!("      Roles: [!Ref {role}Role]\n"),
                 )
             };
-            text.push_str(&format!(
-                "  {id}:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n{more}      PolicyDocument:\n        {document}\n\n"
-            ));
+            text.push_str(&managed_policy(&id, &more, &policy.document)?);
         }
         Ok(text)
     }
 }
 
+/// A policy as a resource of a template, with `more` lines of properties; its document is JSON within the YAML.
+///
+/// # Errors
+/// None: what it is made of is text.
+pub(in crate::commands) fn managed_policy(id: &str, more: &str, document: &Value) -> Result<String> {
+    let document = serde_json::to_string_pretty(&substituted(document));
+    let document = document.or_fail(|| "could not write a policy".to_owned())?;
+    let document = document.replace('\n', "\n        ");
+    Ok(format!(
+        "  {id}:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n{more}      PolicyDocument:\n        {document}\n\n"
+    ))
+}
+
 /// A document with what the account decides put in by CloudFormation.
-pub(in crate::commands) fn substituted(document: &Value) -> Value {
+fn substituted(document: &Value) -> Value {
     match document {
         Value::String(text) if text.contains("${AWS::") => json!({ "Fn::Sub": text }),
         Value::Array(items) => items.iter().map(substituted).collect(),
@@ -146,7 +154,7 @@ pub(in crate::commands) fn substituted(document: &Value) -> Value {
             let fields = map.iter().map(|(key, value)| (key.clone(), substituted(value)));
             Value::Object(fields.collect())
         }
-        other => texts(other, &str::to_owned),
+        other => other.clone(),
     }
 }
 

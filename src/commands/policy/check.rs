@@ -16,6 +16,7 @@ use crate::cloud::sdk_error::{code, explain};
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Caller, Effect, Identity, Statement, boundary_name};
+use crate::project::template::items;
 use crate::report::{CommandResult, Paint};
 
 /// So many questions are asked at once: IAM's own limits are low.
@@ -226,9 +227,8 @@ fn context(condition: &Value) -> Vec<(String, Vec<String>)> {
     let tests = condition.as_object().into_iter().flat_map(|tests| tests.values());
     let keys = tests.filter_map(Value::as_object).flatten();
     keys.map(|(key, wanted)| {
-        let items = wanted.as_array().map_or(std::slice::from_ref(wanted), Vec::as_slice);
         // A request has one of them.
-        let first = items.first().and_then(Value::as_str).unwrap_or_default();
+        let first = items(wanted).first().and_then(Value::as_str).unwrap_or_default();
         (key.clone(), vec![first.to_owned()])
     })
     .collect()

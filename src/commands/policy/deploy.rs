@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::place::Place;
 use crate::cli::{Output, PolicyDeployArgs, PolicyFormat, PolicySubject};
-use crate::commands::ci::{Subject, substituted};
+use crate::commands::ci::{Subject, managed_policy};
 use crate::context::{Context, Session};
 use crate::error::{Error, ErrorKind, OrFail as _, Result};
 use crate::identity::{Caller, Identity, Policy, boundary_name};
@@ -217,12 +217,9 @@ fn as_template(policies: &[Written]) -> Result<String> {
         .to_owned();
     let mut outputs = "Outputs:\n".to_owned();
     for policy in policies {
-        let document = pretty(&substituted(&policy.document))?.replace('\n', "\n        ");
-        let (id, name) = (policy.id(""), &policy.name);
-        text.push_str(&format!(
-            "  {id}:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      ManagedPolicyName: {name}\n      PolicyDocument:\n        \
-             {document}\n\n"
-        ));
+        let id = policy.id("");
+        let name = format!("      ManagedPolicyName: {}\n", policy.name);
+        text.push_str(&managed_policy(&id, &name, &policy.document)?);
         outputs.push_str(&format!("  {id}: {{ Value: !Ref {id} }}\n"));
     }
     Ok(text + &outputs)

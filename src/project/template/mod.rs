@@ -441,6 +441,11 @@ impl Template {
     }
 }
 
+/// The items of a list, or the one that stands in its place, as policies and many properties have it.
+pub(crate) fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
 /// Whether CloudFormation looks up something of a value elsewhere: a dynamic reference
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>), or a macro.
 fn reads_outside(value: &Value) -> bool {
