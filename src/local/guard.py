@@ -657,6 +657,20 @@ def parse_functions_request(handler):
 BaseHTTPRequestHandler.parse_request = parse_functions_request
 
 
+# ---- functions of one name ----
+
+# ministack ends what runs a function when one of its name is made or changed, in whichever region: what was just about an
+# event elsewhere answered nothing.
+end_functions = lambda_svc.invalidate_worker
+
+
+def end_of_one_region(name, qualifier=None, account=None, region=None):
+    end_functions(name, qualifier, account or lambda_svc.get_account_id(), region or lambda_svc.get_region())
+
+
+lambda_svc.invalidate_worker = end_of_one_region
+
+
 # ---- what functions leave in their logs ----
 
 
