@@ -357,13 +357,8 @@ impl Template {
 
     /// The macros that the whole template goes through, by their names as far as they are text.
     pub(crate) fn transforms(&self) -> impl Iterator<Item = Option<&str>> {
-        let said = self.root.get("Transform");
-        let list = match said {
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-            None => &[],
-        };
-        list.iter().map(Value::as_str)
+        let said = self.root.get("Transform").map(items).unwrap_or_default();
+        said.iter().map(Value::as_str)
     }
 
     /// Whether a resource goes with its stack, as it does unless it says otherwise.
