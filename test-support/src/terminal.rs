@@ -19,14 +19,16 @@ if pid == 0:
 if columns:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 os.write(go, b"x")
-seen, typed = b"", False
-while True:
+seen, typed, closed = b"", False, 0
+# Linux may say that nobody has the terminal any more before it hands on what was written last; the next read waits for it.
+while closed < 2:
     try:
         chunk = os.read(terminal, 4096)
     except OSError:
-        break
+        chunk = b""
     if not chunk:
-        break
+        closed += 1
+        continue
     seen += chunk
     if later:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, later, 0, 0))
