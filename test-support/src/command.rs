@@ -1,10 +1,14 @@
 //! The command, as a user types it.
 
 use std::fmt;
+use std::io::{BufRead as _, BufReader};
 use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::documents;
@@ -16,6 +20,14 @@ pub struct Deployer {
     command: Command,
     /// What the command itself is given; none under another program, which may write something of its own.
     args: Option<Vec<String>>,
+}
+
+/// A call that goes on, and what it has said so far; its results are nobody's.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
 }
 
 /// How a call ended, which nobody has looked at yet.
@@ -137,6 +149,27 @@ impl Deployer {
         self.start(Stdio::null(), Stdio::null())
     }
 
+    /// Starts it, and hears what it says while it says it.
+    ///
+    /// # Panics
+    /// It doesn't start.
+    pub fn running(self) -> Running {
+        let mut child = self.start(Stdio::null(), Stdio::piped());
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (tell, lines) = channel();
+        std::thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| tell.send(line))
+        });
+        Running {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -147,6 +180,48 @@ impl Deployer {
             .stderr(stderr)
             .spawn()
             .expect("the command starts")
+    }
+}
+
+impl Running {
+    /// Waits for a line with this in it, and passes over what came before.
+    ///
+    /// # Panics
+    /// It isn't said within two minutes, or before the end.
+    #[track_caller]
+    pub fn says(&mut self, part: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(Duration::from_secs(120)) else {
+                panic!("`{part}` isn't said:\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line.clone());
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends it a signal, as Ctrl-C and build servers do.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), signal).expect("it runs");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It can't be waited for.
+    pub fn end(mut self) -> Ran {
+        let status = self.child.wait().expect("it ends");
+        self.seen.extend(self.lines);
+        Ran {
+            code: status.code().unwrap_or(-1),
+            stdout: String::new(),
+            stderr: self.seen.join("\n"),
+        }
     }
 }
 

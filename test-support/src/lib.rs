@@ -14,7 +14,7 @@ pub mod sites;
 pub mod terminal;
 pub mod tools;
 
-pub use command::{Checked, Deployer, Ran};
+pub use command::{Checked, Deployer, Ran, Running};
 pub use emulator::Emulator;
 pub use port::Port;
 pub use proxy::{Proxy, Seen};

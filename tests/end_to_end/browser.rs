@@ -21,7 +21,7 @@ impl Browser {
         let driver = Driver::start(programs).expect("chromedriver starts");
         // The driver takes a moment to listen.
         let mut last = None;
-        for _ in 0..100 {
+        for _ in 0..600 {
             match ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
                 .capabilities(driver.capabilities())
                 .connect(&driver.endpoint())
@@ -59,10 +59,10 @@ impl Browser {
 
     /// What the first element of this kind says, once it says something that can be seen, and not that it isn't ready yet.
     async fn shown(&self, selector: &str) -> String {
-        let found = self.client.wait().at_most(Duration::from_secs(10));
+        let found = self.client.wait().at_most(Duration::from_secs(60));
         let element = found.for_element(Locator::Css(selector)).await;
         let element = element.unwrap_or_else(|error| panic!("no {selector}: {error}"));
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             let text = element.text().await.expect("text");
             if !text.is_empty() && !text.ends_with('…') {
                 return text;
@@ -72,16 +72,16 @@ impl Browser {
         panic!("{selector} says nothing");
     }
 
-    /// Opens a page, and returns what an element says, by its id, once that is no longer what it said `first` and nothing more
-    /// comes.
-    pub(crate) async fn says(&self, url: &str, id: &str, first: &str) -> String {
+    /// Opens a page, and returns what an element says, by its id: one of these once nothing more comes, or what it says after
+    /// a minute.
+    pub(crate) async fn says(&self, url: &str, id: &str, expected: &[&str]) -> String {
         self.client.goto(url).await.expect("the page opens");
         let mut last = String::new();
-        for _ in 0..50 {
+        for _ in 0..300 {
             tokio::time::sleep(Duration::from_millis(200)).await;
             let element = self.client.find(Locator::Id(id)).await.expect("the element");
             let text = element.text().await.expect("text");
-            if text != first && text == last {
+            if text == last && expected.contains(&text.as_str()) {
                 return text;
             }
             last = text;
@@ -103,7 +103,7 @@ impl Browser {
 
     /// The result, once the page is neither idle nor loading.
     async fn answer(&self) -> String {
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             let app = self.client.find(Locator::Id("app")).await.expect("the app");
             let state = app.attr("data-state").await.expect("a state").unwrap_or_default();
             if ["success", "error", "invalid"].contains(&state.as_str()) {

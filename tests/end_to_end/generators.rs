@@ -143,7 +143,7 @@ async fn names_that_scripts_know_are_there() {
         ("successor", &["rgb(0, 128, 0)"]),
     ] {
         let origin = stage.publish(&given("names").join(name)).expect("published");
-        let said = browser.says(&origin, "result", "-").await;
+        let said = browser.says(&origin, "result", expected).await;
         assert!(expected.contains(&said.as_str()), "{name}: {said}");
     }
     browser.close().await;

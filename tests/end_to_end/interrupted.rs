@@ -305,17 +305,23 @@ fn a_second_signal_leaves_at_once() {
             answers::refusal(500, "InternalFailure", "too late")
         })
     });
-    let child = scene.start(&["up", "--stage", "dev", "--only", "data"]);
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process");
-    while !scene.proxy.has_seen("DescribeChangeSet") {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    kill_process(pid, Signal::INT).expect("it runs");
-    std::thread::sleep(Duration::from_millis(200));
+    let run = Deployer::new(scene.project.path(), &["up", "--stage", "dev", "--only", "data"]);
+    let run = run.at(&scene.proxy.endpoint()).running();
+    let until = |is_reached: &dyn Fn() -> bool| {
+        while !is_reached() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until(&|| scene.proxy.has_seen("DescribeChangeSet"));
+    let before = scene.proxy.count();
+    run.signal(Signal::INT);
+    // It has noticed that one, and undoes: two at once would be one.
+    until(&|| scene.proxy.count() > before);
     let second = Instant::now();
-    kill_process(pid, Signal::INT).expect("it still runs");
-    let ran = Ran::of(child.wait_with_output().expect("it ends"));
-    assert!(second.elapsed() < Duration::from_secs(2), "{:?}", second.elapsed());
+    run.signal(Signal::INT);
+    let ran = run.end();
+    // Without a second one it would be given six seconds.
+    assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
     assert_eq!(ran.code, 5, "{ran}");
     assert!(
         ran.stderr.contains("interrupted") && ran.stderr.contains("may stay"),

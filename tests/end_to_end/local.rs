@@ -176,8 +176,8 @@ fn one_that_hangs_is_told_at_once_and_ended_by_a_reset() {
     ] {
         let started = Instant::now();
         let ran = local.run(args);
-        // Two seconds, and what a busy machine takes to start a program.
-        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        // It is given two seconds, and a busy machine takes its time to start a program; an answer would be waited for 30.
+        assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
         let ran = ran.ends_with(code);
         let said = format!("{}{}", ran.stdout, ran.stderr).replace('\n', " ");
         for part in [told.as_str(), ways[0], ways[1], ways[2]] {

@@ -1,7 +1,5 @@
 //! Two runs on one stage, from two machines: one goes on, the other waits or says why not. They never mix.
 
-use std::time::Duration;
-
 use aws_sdk_cloudformation::types::Parameter;
 use aws_sdk_s3::primitives::ByteStream;
 
@@ -59,12 +57,8 @@ async fn another_run_is_waited_for_and_what_it_changed_is_not_mixed_with() {
     // One that lives and changes the stage: what was planned before isn't carried out.
     change(&project, 512, 1024);
     hold(&clients, 1, 60).await;
-    let waiting = {
-        let (folder, endpoint) = (project.path().to_owned(), endpoint.clone());
-        tokio::task::spawn_blocking(move || Deployer::new(&folder, &up).at(&endpoint).run())
-    };
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!waiting.is_finished(), "it waits");
+    let mut waiting = Deployer::new(project.path(), &up).at(&endpoint).running();
+    waiting.says(WAITING);
     let stack = clients
         .cloudformation
         .describe_stacks()
@@ -83,8 +77,7 @@ async fn another_run_is_waited_for_and_what_it_changed_is_not_mixed_with() {
     update.send().await.expect("updated");
     let delete = clients.s3.delete_object().bucket(BUCKET).key(LEASE);
     delete.send().await.expect("given back");
-    let ran = waiting.await.expect("it ends");
-    ran.fails_with(1).says(&[
+    waiting.end().fails_with(1).says(&[
         "another run has changed the stage meanwhile",
         "what was planned is about how it was before",
         "Run the same command again",

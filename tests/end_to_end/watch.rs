@@ -1,70 +1,27 @@
 //! `watch`: what is saved is live a moment later, and a page that is open loads again.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Clients, Deployer, Emulator, Port, Project, document, emulator, http};
+use crate::support::{Clients, Deployer, Emulator, Port, Project, Running, document, emulator, http};
 
-/// A `watch` that runs, and what it has said so far.
-struct Watch {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Watch {
-    fn start(deployer: Deployer) -> Self {
-        let mut child = deployer.start(Stdio::null(), Stdio::piped());
-        let (tell, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| tell.send(line))
-        });
-        Self {
-            child,
-            lines,
-            seen: Vec::new(),
-        }
-    }
-
-    /// Waits for a line with this in it, and forgets it and what came before.
-    fn says(&mut self, part: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(120));
-            let line = line.unwrap_or_else(|_| panic!("`{part}` isn't said:\n{}", self.seen.join("\n")));
-            self.seen.push(line.clone());
-            if line.contains(part) {
-                return line;
-            }
-        }
-    }
-
-    /// Ends it as Ctrl-C does.
-    fn end(mut self) {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process");
-        kill_process(pid, Signal::INT).expect("it runs");
-        let status = self.child.wait().expect("it ends");
-        assert_eq!(status.code(), Some(0), "{}", self.seen.join("\n"));
-    }
+/// Ends a `watch` as Ctrl-C does.
+fn end(watch: Running) {
+    watch.signal(Signal::INT);
+    watch.end().success();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_saved_is_deployed_alone() {
     let emulator = Emulator::shared();
     let (project, endpoint) = (Project::copy(), emulator.endpoint());
-    let mut watch = Watch::start(Deployer::new(project.path(), &["watch", "--stage", "dev", "-v"]).at(&endpoint));
+    let mut watch = Deployer::new(project.path(), &["watch", "--stage", "dev", "-v"])
+        .at(&endpoint)
+        .running();
     watch.says("waits for what is saved");
     let status = project
         .deployer(&endpoint, &["status", "--stage", "dev", "--output", "json"])
@@ -92,7 +49,7 @@ async fn what_is_saved_is_deployed_alone() {
     project.edit("stacks/logic.yaml", "MemorySize: !Ref Nothing", "MemorySize: 512");
     watch.says("MemorySize 256 → 512");
     watch.says("mended; live ");
-    watch.end();
+    end(watch);
     let function = clients
         .lambda
         .get_function_configuration()
@@ -129,7 +86,7 @@ fn a_page_that_is_open_loads_again() {
         let deployer = Deployer::new(project.path(), args).env("XDG_STATE_HOME", state.path());
         deployer.env("DEPLOYER_LOCAL_PORT", port.number().to_string())
     };
-    let mut watch = Watch::start(command(&["watch", "--local"]));
+    let mut watch = command(&["watch", "--local"]).running();
     watch.says("waits for what is saved");
     let status = command(&["status", "--local", "--output", "json"])
         .run()
@@ -163,7 +120,7 @@ fn a_page_that_is_open_loads_again() {
     let page = read(ask(port.number(), &host, "/"));
     assert!(page.contains("<!-- saved -->"), "{page}");
     watch.says("live ");
-    watch.end();
+    end(watch);
     assert!(
         !read(ask(port.number(), &host, "/")).contains("_deployer"),
         "nobody watches any more"

@@ -9,5 +9,6 @@ pub(crate) mod project;
 pub(crate) use clients::Clients;
 pub(crate) use project::Project;
 pub(crate) use test_support::{
-    Checked, Deployer, Emulator, Port, Proxy, Ran, Seen, answers, documents, emulator, faults, http, terminal, tools,
+    Checked, Deployer, Emulator, Port, Proxy, Ran, Running, Seen, answers, documents, emulator, faults, http, terminal,
+    tools,
 };
