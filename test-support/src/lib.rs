@@ -5,6 +5,7 @@ pub mod browser;
 pub mod command;
 pub mod documents;
 pub mod emulator;
+pub mod environment;
 pub mod faults;
 pub mod fuzz;
 pub mod http;

@@ -1,15 +1,11 @@
-//! Tools that aren't ours and aren't Rust, installed into the user's cache by the first test that needs them.
-//!
-//! What is installed stands in lists with the hashes of all files, in `tools/`: the package index can't send others, and no
-//! code runs for an installation.
+//! Tools that aren't ours and aren't Rust, installed into the user's cache by the first test that needs them: what, stands in
+//! lists in `tools/`.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use sha2::{Digest as _, Sha256};
-
-use crate::emulator;
+use crate::{emulator, environment};
 
 /// The command `cfn-lint`.
 pub fn cfn_lint() -> PathBuf {
@@ -78,52 +74,16 @@ pub fn cargo_lambda() -> PathBuf {
     TOOLS.get_or_init(|| installed("cargo-lambda", list)).clone()
 }
 
-/// The folder of commands of the environment that is made from this list; its name has the list's hash.
+/// The folder of commands of the environment that is made from this list.
 fn installed(name: &str, list: &str) -> PathBuf {
-    let cache = emulator::python()
+    let python = emulator::python();
+    let cache = python
         .ancestors()
         .nth(3)
-        .expect("the emulator's environment is in the cache")
-        .to_owned();
-    let hash: String = Sha256::digest(list)[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let environment = cache.join(format!("tests-{name}-{hash}"));
-    let commands = environment.join("bin");
-    let done = environment.join("complete");
-    if !done.exists() {
-        run(Command::new(emulator::python())
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment));
-        let requirements = environment.join("requirements.txt");
-        std::fs::write(&requirements, list).expect("writable");
-        run(Command::new(commands.join("python"))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(["--require-hashes", "--only-binary", ":all:", "-r"])
-            .arg(requirements));
-        std::fs::write(done, "").expect("writable");
-    }
-    commands
-}
-
-/// Runs an installer, which needs nothing that opens somebody's accounts.
-fn run(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let upper = name.to_string_lossy().to_ascii_uppercase();
-        let is_secret = ["TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"]
-            .iter()
-            .any(|word| upper.contains(word));
-        if upper.starts_with("AWS_") || (is_secret && !upper.starts_with("PIP_")) {
-            command.env_remove(name);
-        }
-    }
-    let output = command.output().expect("it starts");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .expect("the emulator's environment is in the cache");
+    let environment = environment::python(cache, &format!("tests-{name}"), list, &python, |_| {});
+    let environment = environment.unwrap_or_else(|error| panic!("{name} can't be installed: {error}"));
+    environment.join("bin")
 }
 
 /// The cargo that runs the tests.

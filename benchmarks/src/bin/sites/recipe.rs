@@ -2,7 +2,6 @@
 //! made is kept in the user's cache folder until its recipe changes.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +12,7 @@ use benchmarks::process;
 use benchmarks::progress::progress;
 use etcetera::BaseStrategy as _;
 use sha2::{Digest as _, Sha256};
+use test_support::environment;
 use test_support::sites::{Kind, plain};
 
 /// What several recipes have in common is in here, and sourced by them.
@@ -149,21 +149,18 @@ impl Recipe {
             .arg(&self.script)
             .current_dir(&kitchen)
             .env("RECIPES", folder());
-        for (name, _) in env::vars_os() {
-            let upper = name.to_string_lossy().to_ascii_uppercase();
-            let secret = ["TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
-            if upper.starts_with("AWS_") || secret.iter().any(|word| upper.contains(word)) {
-                command.env_remove(name);
-            }
-        }
+        environment::without_secrets(&mut command);
         command.envs(ENVIRONMENT);
         process::run(&mut command).context(format_args!("could not make {}", self.name))?;
         for edition in [FIRST, NEXT] {
             let made = kitchen.join(edition);
             fs::rename(&made, dish.join(edition)).context(format_args!("the recipe left no `{edition}`"))?;
         }
-        fs::rename(&dish, to)?;
-        Ok(())
+        match fs::rename(&dish, to) {
+            // Another made the same meanwhile.
+            Err(_) if to.exists() => Ok(()),
+            moved => Ok(moved?),
+        }
     }
 }
 
