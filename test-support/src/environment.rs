@@ -48,7 +48,10 @@ pub fn python(cache: &Path, name: &str, list: &str, python: &Path, begun: impl F
     made(cache, name, list, |environment, lock| {
         begun(environment);
         let venv = ["-I", "-m", "venv", "--clear"];
-        run(Command::new(python).args(venv).arg(environment), lock)?;
+        run(Command::new(python)
+            .args(venv)
+            .arg(environment)
+            .stdin(lock.try_clone()?))?;
         let requirements = environment.join("requirements.txt");
         fs::write(&requirements, list)?;
         let mut pip = Command::new(interpreter(environment));
@@ -56,8 +59,9 @@ pub fn python(cache: &Path, name: &str, list: &str, python: &Path, begun: impl F
             // The list has all there is to install, and pip takes what packages say of one another's extras for something else.
             .arg("--no-deps")
             .args(["--require-hashes", "--only-binary", ":all:", "-r"])
-            .arg(requirements);
-        run(&mut pip, lock)
+            .arg(requirements)
+            .stdin(lock.try_clone()?);
+        run(&mut pip).map(drop)
     })
 }
 
@@ -66,30 +70,32 @@ pub fn interpreter(environment: &Path) -> PathBuf {
     environment.join("bin").join("python")
 }
 
-/// Keeps from a program what opens somebody's accounts, but for those of package indices.
-pub fn without_secrets(command: &mut Command) {
+/// Keeps from a program what opens somebody's accounts, but for variables that begin with one of `kept`.
+pub fn without_secrets(command: &mut Command, kept: &[&str]) {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
         let is_secret = ["TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"]
             .iter()
             .any(|word| upper.contains(word));
-        if upper.starts_with("AWS_") || (is_secret && !upper.starts_with("PIP_")) {
+        let is_kept = || kept.iter().any(|prefix| upper.starts_with(prefix));
+        if upper.starts_with("AWS_") || (is_secret && !is_kept()) {
             command.env_remove(name);
         }
     }
 }
 
-/// Runs an installer, which needs nothing that opens somebody's accounts, and holds `lock` as long as it runs.
+/// Runs an installer, which needs nothing that opens somebody's accounts but the package index's, and gives what it printed.
 ///
 /// # Errors
 /// It doesn't start, or says that it failed.
-pub fn run(command: &mut Command, lock: &File) -> Result<()> {
-    without_secrets(command);
+pub fn run(command: &mut Command) -> Result<String> {
+    without_secrets(command, &["PIP_"]);
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(lock.try_clone()?).output();
-    let output = output.map_err(|error| Error::other(format!("could not start {program}: {error}")))?;
+    let output = command
+        .output()
+        .map_err(|error| Error::other(format!("could not start {program}: {error}")))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
     Err(Error::other(format!(
@@ -143,7 +149,9 @@ mod tests {
     fn an_installer_tells_why_it_failed() {
         let cache = tempfile::tempdir().expect("a folder");
         let failed = made(cache.path(), "any", "a list", |_, lock| {
-            run(Command::new("sh").args(["-c", "echo no network >&2; exit 3"]), lock)
+            let mut installer = Command::new("sh");
+            installer.args(["-c", "echo no network >&2; exit 3"]);
+            run(installer.stdin(lock.try_clone()?)).map(drop)
         });
         let told = failed.expect_err("it fails").to_string();
         assert_eq!(told, "sh failed (exit status: 3): no network");

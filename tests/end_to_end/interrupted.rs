@@ -2,7 +2,6 @@
 //! planned stays, and the next run goes on from there.
 
 use std::path::Path;
-use std::process::Child;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -63,9 +62,8 @@ impl Scene {
             .expect("a release")
     }
 
-    fn start(&self, args: &[&str]) -> Child {
-        let deployer = Deployer::new(self.project.path(), args);
-        deployer.at(&self.proxy.endpoint()).heard()
+    fn command(&self, args: &[&str]) -> Deployer {
+        Deployer::new(self.project.path(), args).at(&self.proxy.endpoint())
     }
 
     /// Runs a command and sends it `signal` as its request number `at` arrives, which then is passed on nevertheless.
@@ -99,7 +97,7 @@ impl Scene {
             }
             None
         });
-        let child = self.start(args);
+        let child = self.command(args).heard();
         pid.store(i32::try_from(child.id()).expect("a process id"), Ordering::Release);
         let ran = Ran::of(child.wait_with_output().expect("it ends"));
         self.proxy.forget_rules();
@@ -270,19 +268,17 @@ fn a_compiler_is_ended() {
     );
     let started = scene.project.path().join("started");
     for signal in [Signal::INT, Signal::TERM] {
-        let deployer = Deployer::new(scene.project.path(), &["up", "--stage", "dev"]);
-        let deployer = deployer.env("STARTED", &started).unset("CARGO_TARGET_DIR");
-        let child = deployer.at(&scene.proxy.endpoint()).heard();
+        let deployer = scene.command(&["up", "--stage", "dev"]);
+        let run = deployer.env("STARTED", &started).unset("CARGO_TARGET_DIR").running();
         let written = || std::fs::read_to_string(&started).unwrap_or_default();
         let until = Instant::now() + Duration::from_secs(120);
         while written().is_empty() {
             assert!(Instant::now() < until, "the build script didn't start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process");
         let sent = Instant::now();
-        kill_process(pid, signal).expect("it runs");
-        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        run.signal(signal);
+        let ran = run.end();
         scene.assert_true(&ran, Some(sent.elapsed()));
         assert!(ran.stderr.contains("nothing was changed"), "{ran}");
         let script = Path::new("/proc").join(written());
@@ -305,23 +301,22 @@ fn a_second_signal_leaves_at_once() {
             answers::refusal(500, "InternalFailure", "too late")
         })
     });
-    let run = Deployer::new(scene.project.path(), &["up", "--stage", "dev", "--only", "data"]);
-    let run = run.at(&scene.proxy.endpoint()).running();
-    let until = |is_reached: &dyn Fn() -> bool| {
-        while !is_reached() {
+    let run = scene.command(&["up", "--stage", "dev", "--only", "data"]).running();
+    let until_it_asks = || {
+        while !scene.proxy.has_seen("DescribeChangeSet") {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
-    until(&|| scene.proxy.has_seen("DescribeChangeSet"));
-    let before = scene.proxy.count();
+    until_it_asks();
+    scene.proxy.take();
     run.signal(Signal::INT);
-    // It has noticed that one, and undoes: two at once would be one.
-    until(&|| scene.proxy.count() > before);
+    // Asked again for what is to be undone, it has noticed that one: two before it does would be one.
+    until_it_asks();
     let second = Instant::now();
     run.signal(Signal::INT);
     let ran = run.end();
-    // Without a second one it would be given six seconds.
-    assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
+    // Without a second one it would be given six seconds from the first.
+    assert!(second.elapsed() < Duration::from_secs(4), "{:?}", second.elapsed());
     assert_eq!(ran.code, 5, "{ran}");
     assert!(
         ran.stderr.contains("interrupted") && ran.stderr.contains("may stay"),

@@ -6,13 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::permissions::asking;
@@ -388,18 +386,10 @@ fn watch_tells_its_rounds() {
             .at(&endpoint)
             .unset("TERM")
             .unset("CI");
-        let mut child = deployer.start(Stdio::piped(), Stdio::piped());
-        let mut said = BufReader::new(child.stderr.take().expect("piped"));
-        let mut stderr = String::new();
-        while !stderr.contains("waits for what is saved") {
-            let read = said.read_line(&mut stderr).expect("it says something");
-            assert!(read > 0, "it has ended: {stderr}");
-        }
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process"), Signal::INT).expect("it runs");
-        said.read_to_string(&mut stderr).expect("the rest");
-        let ran = Ran::of(child.wait_with_output().expect("it ends"));
-        let mut ran = Ran { stderr, ..ran };
+        let mut run = deployer.running();
+        run.says("waits for what is saved");
+        run.signal(Signal::INT);
+        let mut ran = run.end();
         if form == Form::Json {
             assert_eq!(documents::faults(&all, &ran.stdout, &ran.stderr), "");
             let document: Value = serde_json::from_str(&ran.stdout).expect("a document");

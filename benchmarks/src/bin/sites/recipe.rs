@@ -149,7 +149,7 @@ impl Recipe {
             .arg(&self.script)
             .current_dir(&kitchen)
             .env("RECIPES", folder());
-        environment::without_secrets(&mut command);
+        environment::without_secrets(&mut command, &[]);
         command.envs(ENVIRONMENT);
         process::run(&mut command).context(format_args!("could not make {}", self.name))?;
         for edition in [FIRST, NEXT] {
